@@ -1,0 +1,65 @@
+"""What a replica is told when it starts: one model, one engine, one place, one budget. Travels as JSON inside the Serve config."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from cluster.contracts.models import ModelKind
+from cluster.specs.catalog import Dtype, EngineName
+
+# Serve application names. Every model is a deployment of MODELS_APP named by its catalog id; the HTTP front is the deployment API_DEPLOYMENT of API_APP.
+MODELS_APP = "models"
+API_APP = "api"
+API_DEPLOYMENT = "Api"
+
+
+class ReplicaSpec(BaseModel):
+    """Everything one replica of one model needs. ``path`` is a local file or folder; weights are already there."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    model: str
+    kind: ModelKind
+    engine: EngineName
+    path: str
+    # File of ``path`` that the engine opens, when ``path`` is a folder and the variant names one.
+    file: str | None = None
+    quantization: str | None = None
+    dtype: Dtype
+    device: Literal["cpu", "cuda"]
+    # Hard cap of device memory (or, on the CPU, the plan's share of RAM), in bytes.
+    budget_bytes: int = Field(ge=0)
+    # Memory of the whole device, in bytes; budget_bytes / device_bytes is the share the engine may take.
+    device_bytes: int = Field(ge=0)
+    context_tokens: int | None = None
+    parallel: int = 1
+    threads: int = Field(1, ge=1, description="CPU threads the engine may use.")
+    max_queued: int = 2048
+    # Work on at most this many requests at once (vision and audio); further ones wait in the replica's queue.
+    max_tasks: int | None = None
+    max_image_pixels: int = 50_000_000
+    max_audio_seconds: float = 14_400.0
+    capabilities: tuple[str, ...] = ()
+    adapters: dict[str, str] = Field(default_factory=dict)
+    # Where measurements of memory and load time go (HEARTH_HOME/state).
+    state_dir: str = ""
+
+
+class ResidentModel(BaseModel):
+    """What the residency policy knows of one model."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    model: str
+    pinned: bool
+    priority: int
+    replicas: int = 1
+    # Share of one GPU (0 for models on the CPU) and the bytes it stands for, per replica.
+    num_gpus: float = Field(ge=0)
+    budget_bytes: int = Field(ge=0)
+    # Seconds the last starts took (measured; the catalog's guess before the first).
+    load_s: float = Field(5.0, ge=0)
+    # In the plan's first resident set: loaded at start.
+    resident: bool = True

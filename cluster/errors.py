@@ -1,0 +1,104 @@
+"""Every error Hearth raises on purpose, as one tree.
+
+    HearthError (500)
+    ├── BadInput (400)              the request cannot be carried out as written
+    │   ├── UnsupportedMedia (415)  the bytes are not in a format we read
+    │   ├── Unprocessable (422)     the format is right, the content is not
+    │   ├── TooLarge (413)          over a limit that is a setting
+    │   └── ConfigError (400)       a settings, profile or catalog file is wrong
+    ├── NotFound (404)              names the nearest thing that exists
+    ├── Conflict (409)              the state does not allow it now
+    ├── Cancelled (499)             the caller left or asked to stop
+    ├── Overloaded (429)            too many at once; carries how long to wait
+    ├── Unavailable (503)           not ready; carries how long to wait
+    ├── DeadlineExceeded (504)      accepted, not finished in time
+    └── EngineError (500)           an engine failed; says which and what to try
+
+Each takes exactly one message, which tells the reader what to do next. One argument only, because an exception with more loses its type
+when it crosses a Serve handle (Ray rebuilds it as ``type(error)(str(error))``). What a handler needs besides stands on the class.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import ClassVar
+
+
+class HearthError(Exception):
+    """Base of the tree. ``status`` is the HTTP status, ``code`` the machine-readable name in the error body."""
+
+    status: ClassVar[int] = 500
+    code: ClassVar[str] = "internal_error"
+    type: ClassVar[str] = "server_error"
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+
+
+class BadInput(HearthError):
+    status, code, type = 400, "bad_input", "invalid_request_error"
+
+
+class UnsupportedMedia(BadInput):
+    status, code = 415, "unsupported_media"
+
+
+class Unprocessable(BadInput):
+    status, code = 422, "unprocessable"
+
+
+class TooLarge(BadInput):
+    status, code = 413, "too_large"
+
+
+class ContextLengthExceeded(TooLarge):
+    """The prompt does not fit the model's context; the message carries counted and allowed tokens."""
+
+    code = "context_length_exceeded"
+
+
+class ConfigError(BadInput):
+    code = "config_error"
+
+
+class NotFound(HearthError):
+    status, code, type = 404, "not_found", "invalid_request_error"
+
+
+class ModelNotFound(NotFound):
+    code = "model_not_found"
+
+
+class Conflict(HearthError):
+    status, code, type = 409, "conflict", "invalid_request_error"
+
+
+class Cancelled(HearthError):
+    status, code, type = 499, "cancelled", "invalid_request_error"
+
+
+class _Waitable(HearthError):
+    """An error that passes by itself. The wait travels in the message, since only the message crosses a handle."""
+
+    @property
+    def retry_after_s(self) -> int:
+        """Whole seconds until a retry makes sense: the number in "retry in N s" in the message, else 1."""
+        found = re.search(r"retry in (\d+) s", self.message)
+        return max(1, int(found.group(1))) if found else 1
+
+
+class Overloaded(_Waitable):
+    status, code, type = 429, "overloaded", "rate_limit_error"
+
+
+class Unavailable(_Waitable):
+    status, code = 503, "unavailable"
+
+
+class DeadlineExceeded(HearthError):
+    status, code = 504, "deadline_exceeded"
+
+
+class EngineError(HearthError):
+    code = "engine_error"

@@ -1,0 +1,57 @@
+"""The gateway: the one way from any room to the models, whatever serves them and wherever they are.
+
+``ModelGateway`` is what callers depend on; ``ServeGateway`` (cluster/serving/gateway.py) is the one that is real.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from typing import Protocol
+
+from cluster.contracts.generation import Generation, GenerationDelta, GenerationRequest
+from cluster.contracts.models import ModelKind, ModelStatus
+from cluster.contracts.perception import (
+    EmbeddingRequest,
+    Embeddings,
+    ExtractedText,
+    ImageEmbeddingRequest,
+    TextExtractionRequest,
+    Transcript,
+    TranscriptionRequest,
+)
+from cluster.contracts.residency import ResidencySnapshot
+
+
+class ModelGateway(Protocol):
+    """Calls by model id. Every call may wait for its model to become resident.
+
+    Raises ModelNotFound (unknown id, or a model of another kind; names the nearest), Unavailable (503 with "retry in N s" in the message: not
+    resident within ``residency.max_wait_s``, or not pulled), Overloaded (queue full), DeadlineExceeded, Unprocessable / UnsupportedMedia / TooLarge
+    (from the engine, for content it cannot take), EngineError. Cancelling the awaiting task, or closing the stream, stops the work in the engine.
+    """
+
+    async def models(self) -> Sequence[ModelStatus]:
+        """All models of the profile, in the profile's order."""
+        ...
+
+    async def resolve(self, model: str, kind: ModelKind) -> ModelStatus:
+        """The status of ``model`` (``<base>:<adapter>`` names an adapter of a language model), checked to be of ``kind``."""
+        ...
+
+    async def residency(self) -> ResidencySnapshot:
+        """Who is on the cards, who waits, and what was decided lately."""
+        ...
+
+    async def generate(self, request: GenerationRequest) -> Generation: ...
+
+    def stream(self, request: GenerationRequest) -> AsyncIterator[Sequence[GenerationDelta]]:
+        """Deltas in order, several at a time when the reader is slower than the model. The last delta carries finish_reason and usage."""
+        ...
+
+    async def embed(self, request: EmbeddingRequest) -> Embeddings: ...
+
+    async def embed_images(self, request: ImageEmbeddingRequest) -> Embeddings: ...
+
+    async def extract_text(self, request: TextExtractionRequest) -> ExtractedText: ...
+
+    async def transcribe(self, request: TranscriptionRequest) -> Transcript: ...

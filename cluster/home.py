@@ -1,0 +1,61 @@
+"""Where things live: the layout of HEARTH_HOME, and the repository's own data folders."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+CATALOG = REPOSITORY / "configs" / "catalog"
+PROFILES = REPOSITORY / "configs" / "profiles"
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """Paths below one HEARTH_HOME. Nothing is created until :meth:`create`."""
+
+    root: Path
+
+    @property
+    def models(self) -> Path:
+        """Pulled and prepared weights, one folder per model."""
+        return self.root / "models"
+
+    @property
+    def run(self) -> Path:
+        """What the running cluster is: ports, pids, the Serve config."""
+        return self.root / "run"
+
+    @property
+    def logs(self) -> Path:
+        return self.root / "logs"
+
+    @property
+    def keys(self) -> Path:
+        """Secrets, mode 0700."""
+        return self.root / "keys"
+
+    @property
+    def state(self) -> Path:
+        """What Hearth learned about this machine (measured memory, load times)."""
+        return self.root / "state"
+
+    @property
+    def mark(self) -> str:
+        """Short name of this home; every process we start carries it in its environment, so that orphans are found and only ours are ended."""
+        return hashlib.sha256(str(self.root).encode()).hexdigest()[:12]
+
+    @property
+    def scratch(self) -> Path:
+        """Ray's session and sockets. Not below ``root``: a Unix socket's path holds at most 107 bytes."""
+        return Path(tempfile.gettempdir()) / f"hearth-{os.getuid()}-{self.mark}"
+
+    def create(self) -> None:
+        for folder in (self.models, self.run, self.logs, self.state):
+            folder.mkdir(parents=True, exist_ok=True)
+        for folder in (self.keys, self.scratch):
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            folder.chmod(0o700)
