@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -43,8 +44,24 @@ class ReplicaSpec(BaseModel):
     max_audio_seconds: float = 14_400.0
     capabilities: tuple[str, ...] = ()
     adapters: dict[str, str] = Field(default_factory=dict)
+    pace_tokens_per_s: float | None = Field(
+        None,
+        gt=0,
+        description="Releases at most this many tokens a second per stream: stands in for a slower card when measuring the serving stack.",
+    )
     # Where measurements of memory and load time go (HEARTH_HOME/state).
     state_dir: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ReplicaStats:
+    """What one replica says of itself. ``memory_bytes`` is measured: of its processes on the card, or their resident memory on the CPU."""
+
+    slots: int
+    running: int
+    queued: int
+    memory_bytes: int
+    load_s: float
 
 
 class ResidentModel(BaseModel):
