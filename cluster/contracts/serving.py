@@ -10,7 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from cluster.contracts.models import ModelKind
 from cluster.specs.catalog import Dtype, EngineName
 
-# Serve application names. Every model is a deployment of MODELS_APP named by its catalog id; the HTTP front is the deployment API_DEPLOYMENT of API_APP.
+# Serve application names. Every model is a deployment of MODELS_APP named by its catalog id; the HTTP front is the deployment
+# API_DEPLOYMENT of API_APP.
 MODELS_APP = "models"
 API_APP = "api"
 API_DEPLOYMENT = "Api"

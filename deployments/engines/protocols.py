@@ -1,11 +1,11 @@
 """What a deployment asks of an engine: one small protocol for each kind of model.
 
-An engine is one module of this package, named as in ``EngineName``, with ``load(spec: ReplicaSpec)`` returning an object of the protocol of its
-kind. ``load`` is synchronous, may take seconds, and raises ConfigError (the file or setting is wrong) or EngineError (it does not start, does
-not fit), naming the file and the cure. Only those modules import heavy packages.
+An engine is one module of this package, named as in ``EngineName``, with ``load(spec: ReplicaSpec)`` returning an object of the protocol of
+its kind. ``load`` is synchronous, may take seconds, and raises ConfigError (the file or setting is wrong) or EngineError (it cannot start,
+does not fit), naming the file and the cure. Only those modules import heavy packages.
 
-Generation waits, so its protocol is asynchronous. The others compute: synchronous, called in a thread by their deployment, one call at a time
-unless the protocol says more. Bad content raises Unprocessable, UnsupportedMedia or TooLarge; everything else that fails raises EngineError.
+Generation waits, so its protocol is asynchronous. The others compute: synchronous, called in a thread by their deployment, one call at a
+time unless the protocol says more. Bad content raises Unprocessable, UnsupportedMedia or TooLarge; every other failure raises EngineError.
 """
 
 from __future__ import annotations
