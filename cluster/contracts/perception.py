@@ -17,6 +17,8 @@ class EmbeddingRequest:
     inputs: tuple[str, ...] | tuple[tuple[int, ...], ...]
     # None: the model's own size. Smaller: the leading dimensions, normalised again (Matryoshka models only).
     dimensions: int | None = None
+    # Whether a text longer than the model reads may be cut; else it is refused (ContextLengthExceeded), since a cut loses meaning silently.
+    truncate: bool = False
     request_id: str = ""
 
 
@@ -27,6 +29,8 @@ class ImageEmbeddingRequest:
     model: str
     images: tuple[bytes, ...] = ()
     texts: tuple[str, ...] = ()
+    # As in EmbeddingRequest, for the texts.
+    truncate: bool = False
     request_id: str = ""
 
 

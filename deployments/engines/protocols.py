@@ -10,22 +10,19 @@ time unless the protocol says more. Bad content raises Unprocessable, Unsupporte
 
 from __future__ import annotations
 
+import threading
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from cluster.contracts.generation import Generation, GenerationDelta, GenerationRequest
-from cluster.contracts.perception import (
-    Embeddings,
-    ExtractedText,
-    ImageEmbeddingRequest,
-    TextExtractionRequest,
-    Transcript,
-    TranscriptionRequest,
-)
+from cluster.contracts.perception import Segment, TextLine, TranscriptionRequest
+
+if TYPE_CHECKING:
+    from PIL.Image import Image  # only in the environment of the vision engines
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,14 +32,6 @@ class Occupancy:
     slots: int
     running: int
     queued: int
-
-
-@dataclass(frozen=True, slots=True)
-class EmbeddedBatch:
-    """``vectors``: float32, shape (inputs, dim), rows of L2 norm 1. ``tokens``: how many tokens each input took, after truncation."""
-
-    vectors: npt.NDArray[np.float32]
-    tokens: tuple[int, ...]
 
 
 class GenerationEngine(Protocol):
@@ -69,26 +58,42 @@ class GenerationEngine(Protocol):
 
 
 class EmbeddingEngine(Protocol):
-    """A text embedding model. ``variant`` as in ``Embeddings``; ``dimensions`` is the vector's length; ``max_tokens`` the longest input."""
+    """A text embedding model. ``variant`` as in ``Embeddings``; ``dimensions`` is the vector's length; ``max_tokens`` the longest input,
+    special tokens included; ``matryoshka``: whether the leading part of a vector is an embedding too."""
 
     variant: str
     dimensions: int
     max_tokens: int
+    matryoshka: bool
 
-    def embed(self, inputs: Sequence[str | Sequence[int]]) -> EmbeddedBatch:
-        """Texts or token ids, mixed as they come: the inputs of several requests in one batch. Longer inputs raise TooLarge."""
+    def tokenize(self, inputs: Sequence[str | Sequence[int]], truncate: bool) -> list[list[int]]:
+        """The token ids the model will see, special tokens included. Token ids as input get the special tokens they lack.
+
+        Raises ContextLengthExceeded for an input over ``max_tokens`` unless ``truncate``, Unprocessable for ids outside the vocabulary.
+        May be called from any thread, while ``embed`` runs.
+        """
+        ...
+
+    def embed(self, batch: Sequence[Sequence[int]]) -> npt.NDArray[np.float32]:
+        """Shape (inputs, dimensions), rows of L2 norm 1. Padded to the longest of the batch: put inputs of like length together."""
         ...
 
     def close(self) -> None: ...
 
 
 class ClipEngine(Protocol):
-    """Images and texts in one space. ``variant`` as in ``Embeddings``."""
+    """Images and texts in one space. ``variant`` as in ``Embeddings``. Vectors: float32, shape (inputs, dimensions), rows of L2 norm 1."""
 
     variant: str
     dimensions: int
 
-    def embed(self, request: ImageEmbeddingRequest) -> Embeddings: ...
+    def embed_images(self, images: Sequence[Image]) -> npt.NDArray[np.float32]:
+        """RGB images of any size."""
+        ...
+
+    def embed_texts(self, texts: Sequence[str], truncate: bool) -> tuple[npt.NDArray[np.float32], int]:
+        """Vectors, and the tokens of all texts together. Raises ContextLengthExceeded for an over-long text unless ``truncate``."""
+        ...
 
     def close(self) -> None: ...
 
@@ -96,14 +101,28 @@ class ClipEngine(Protocol):
 class OcrEngine(Protocol):
     """Text from an image. ``extract`` may be called from several threads at once."""
 
-    def extract(self, request: TextExtractionRequest) -> ExtractedText: ...
+    def extract(self, image: Image) -> tuple[TextLine, ...]:
+        """Lines of an RGB image in reading order, boxes in its pixels."""
+        ...
 
     def close(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What a transcription engine made of a sound; fields as in ``Transcript``."""
+
+    language: str
+    language_probability: float
+    speech_duration: float
+    segments: tuple[Segment, ...]
 
 
 class TranscriptionEngine(Protocol):
     """Text from sound. ``transcribe`` may be called from several threads at once."""
 
-    def transcribe(self, request: TranscriptionRequest) -> Transcript: ...
+    def transcribe(self, sound: npt.NDArray[np.float32], request: TranscriptionRequest, stop: threading.Event) -> Heard:
+        """``sound``: mono at 16 kHz, -1..1. Raises Cancelled soon after ``stop`` is set; BadInput for a language it does not know."""
+        ...
 
     def close(self) -> None: ...
