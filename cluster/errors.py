@@ -5,6 +5,7 @@
     │   ├── UnsupportedMedia (415)  the bytes are not in a format we read
     │   ├── Unprocessable (422)     the format is right, the content is not
     │   ├── TooLarge (413)          over a limit that is a setting
+    │   ├── SlowRequest (408)       the body did not arrive in time
     │   └── ConfigError (400)       a settings, profile or catalog file is wrong
     ├── NotFound (404)              names the nearest thing that exists
     ├── Conflict (409)              the state does not allow it now
@@ -21,7 +22,7 @@ when it crosses a Serve handle (Ray rebuilds it as ``type(error)(str(error))``).
 from __future__ import annotations
 
 import re
-from typing import ClassVar
+from typing import ClassVar, Self
 
 
 class HearthError(Exception):
@@ -30,10 +31,17 @@ class HearthError(Exception):
     status: ClassVar[int] = 500
     code: ClassVar[str] = "internal_error"
     type: ClassVar[str] = "server_error"
+    # Path of the request field that is wrong, such as ``messages.0.role``. Known only on this side of a Serve handle.
+    param: str | None = None
 
     def __init__(self, message: str) -> None:
         super().__init__(message)
         self.message = message
+
+    def about(self, param: str | None) -> Self:
+        """The same error, naming the request field it is about: ``raise BadInput("...").about("n")``."""
+        self.param = param
+        return self
 
 
 class BadInput(HearthError):
@@ -56,6 +64,10 @@ class ContextLengthExceeded(TooLarge):
     """The prompt does not fit the model's context; the message carries counted and allowed tokens."""
 
     code = "context_length_exceeded"
+
+
+class SlowRequest(BadInput):
+    status, code = 408, "slow_request"
 
 
 class ConfigError(BadInput):

@@ -35,6 +35,12 @@ class HttpSettings(Group):
     max_body: ByteSize = Field(ByteSize(256 * 2**20), description="Largest request body, in bytes.")
     request_timeout_s: float = Field(600.0, gt=0, description="Seconds from a request's arrival to the end of its answer, waiting for a model included.")
     stream_idle_timeout_s: float = Field(180.0, gt=0, description="Seconds a stream may go without a token before it ends with an error event.")
+    allowed_hosts: tuple[str, ...] = Field(
+        ("localhost", "127.0.0.1", "[::1]"),
+        min_length=1,
+        description="Host names (without port) a request may be addressed to; '*' allows all. Guards against DNS rebinding.",
+    )
+    cors_origins: tuple[str, ...] = Field((), description="Web origins, such as 'http://localhost:3000', whose pages may call this API from a browser.")
 
 
 class LimitSettings(Group):
