@@ -1,0 +1,31 @@
+"""Plots of a bench as PNG, with matplotlib (dev extra). No window is opened."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from cluster.bench.report import Plot
+
+
+def draw(plot: Plot, folder: Path) -> str:
+    """Writes the plot into ``folder`` and returns the file's name."""
+    figure = Figure(figsize=(7.0, 4.2), dpi=110, layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.add_subplot()
+    for label, points in plot.series.items():
+        axes.plot([x for x, _ in points], [y for _, y in points], marker="o", markersize=4, label=label)
+    if plot.log_x:
+        ticks = sorted({x for points in plot.series.values() for x, _ in points})
+        axes.set_xscale("log", base=2)
+        axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
+    axes.set_ylim(bottom=0)
+    axes.set(title=plot.title, xlabel=plot.x, ylabel=plot.y)
+    axes.grid(visible=True, alpha=0.3)
+    axes.legend(frameon=False)
+    name = re.sub(r"[^a-z0-9]+", "-", plot.title.lower()).strip("-") + ".png"
+    figure.savefig(folder / name)
+    return name
