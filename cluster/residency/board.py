@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 
+from cluster.ray_allocator import choose_gpu
 from cluster.residency.world import Device, Occupant, Phase, Pool
 
 
@@ -37,8 +38,9 @@ class Board:
 
     def would_start(self, pool: Pool, share: int) -> str | None:
         """The device Ray would choose now, whatever was promised; None: it would queue the start."""
-        fitting = [device.id for device in self.devices.values() if device.pool == pool and self.now[device.id] >= share]
-        return min(fitting, key=lambda id_: self.now[id_], default=None)
+        ids = [device.id for device in self.devices.values() if device.pool == pool]
+        chosen = choose_gpu([self.now[id_] for id_ in ids], share)
+        return None if chosen is None else ids[chosen]
 
     def start_now(self, pool: Pool, share: int) -> str | None:
         """The device Ray would choose now, or None if it has no room or choosing it would break a promise."""

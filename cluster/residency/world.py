@@ -9,16 +9,15 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Literal
 
+from cluster.ray_allocator import UNITS
+
 Pool = Literal["gpu", "cpu"]
 Action = Literal["load", "evict", "hold", "grant"]
-
-# Ray counts a fractional resource in ten-thousandths.
-WHOLE_GPU = 10_000
 
 
 def gpu_share(num_gpus: float) -> int:
     """``num_gpus`` in the unit Ray counts in, rounded as Ray rounds it."""
-    return round(num_gpus * WHOLE_GPU)
+    return round(num_gpus * UNITS)
 
 
 class Phase(StrEnum):

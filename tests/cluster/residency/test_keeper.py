@@ -3,28 +3,28 @@
 from __future__ import annotations
 
 import random
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cluster.contracts.serving import ResidentModel
+from cluster.fakes.serve_world import Simulation
 from cluster.residency.keeper import Keeper, News, Seen
 from cluster.residency.world import Device, Rules, gpu_share
-
-from .ray_allocator import Simulation
 
 RULES = Rules(min_stay_s=1.0, max_wait_s=60.0, idle_unload_s=20.0)
 GPUS = [Device("cuda:0", "gpu", gpu_share(1)), Device("cuda:1", "gpu", gpu_share(1))]
 
 
-def on_demand(name, share, **more):
+def on_demand(name: str, share: float, **more: Any) -> ResidentModel:
     return ResidentModel(
         **{"model": name, "pinned": False, "priority": 0, "num_gpus": share, "budget_bytes": 1, "load_s": 1.0, "resident": False} | more
     )
 
 
-def pinned(name, share):
+def pinned(name: str, share: float) -> ResidentModel:
     return on_demand(name, share, pinned=True, resident=True)
 
 
@@ -32,7 +32,7 @@ shares = st.sampled_from([0.2, 0.3, 0.4, 0.5, 0.6, 0.9, 1.0])
 
 
 @st.composite
-def fleets(draw):
+def fleets(draw: st.DrawFn) -> list[ResidentModel]:
     """A pinned model on the first card at most, and on-demand models of any share that can be placed beside it on the other."""
     models = [pinned("pin", draw(st.sampled_from([0.2, 0.5, 0.8])))] if draw(st.booleans()) else []
     wanted = draw(st.lists(shares, min_size=2, max_size=6))
@@ -59,7 +59,7 @@ def test_every_waiting_model_is_loaded_whatever_comes_and_nothing_leaves_before_
     assert max(simulation.waits, default=0) < 4000
 
 
-def check_step(simulation):
+def check_step(simulation: Simulation) -> None:
     before = {name: simulation.targets[name] for name in simulation.models}
     outcome = simulation.step()
     world = {model.model: model for model in simulation.keeper.world.models}
@@ -83,7 +83,7 @@ def test_models_that_never_fall_idle_share_a_card_in_turns():
     simulation = Simulation([on_demand(name, 1.0) for name in names], GPUS[:1], RULES, seed=3)
     for _ in range(3000):
         for name in names:
-            if simulation._requests(name) < 2:
+            if simulation.requests(name) < 2:
                 simulation.ask(name, 5)
         simulation.step()
     assert max(simulation.waits) < RULES.max_wait_s * 10
@@ -95,7 +95,7 @@ def test_a_model_that_needs_a_whole_card_is_not_starved_by_small_ones_that_keep_
     simulation = Simulation([on_demand("whole", 1.0), *small], GPUS[:1], RULES, seed=5)
     for tick in range(2000):
         for model in small:
-            if simulation._requests(model.model) < 1:
+            if simulation.requests(model.model) < 1:
                 simulation.ask(model.model, 4)
         if tick == 300:
             simulation.ask("whole", 5)

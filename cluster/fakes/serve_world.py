@@ -1,4 +1,7 @@
-"""Serve and Ray as the keeper sees them, in simulated ticks: what a replica needs to start, run, drain and go."""
+"""Serve and Ray as the residency keeper sees them, in simulated ticks: what a replica needs to start, run, drain and go.
+
+For trying residency rules on traffic without a cluster, as its tests do.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ from dataclasses import dataclass, field
 
 from cluster.contracts.serving import ResidentModel
 from cluster.residency.keeper import Keeper, News, Seen
-from cluster.residency.world import Device, Outcome, Rules, gpu_share
+from cluster.residency.world import Device, LeaseNow, Outcome, Rules, gpu_share
 
 
 @dataclass
@@ -30,7 +33,7 @@ class Simulation:
         self.models = {model.model: model for model in models}
         self.devices = {device.id: device for device in devices}
         self.rules = rules
-        self.random = random.Random(seed)
+        self.random = random.Random(seed)  # noqa: S311 - a simulation
         self.keeper = Keeper(models, devices, rules, drain_s=60)
         self.replicas: list[Replica] = []
         self.targets = {model.model: model.replicas if model.resident else 0 for model in models}
@@ -38,8 +41,7 @@ class Simulation:
         self.gone: set[str] = set()
         self.waits: list[int] = []
         self.arrived = self.served = self.ticks = self.names = 0
-        self.leases: tuple = ()
-        self.last: Outcome | None = None
+        self.leases: tuple[LeaseNow, ...] = ()
 
     @property
     def now(self) -> float:
@@ -66,14 +68,13 @@ class Simulation:
         self.ticks += 1
         self._ray()
         self._serve_requests()
-        seen = [Seen(name, self.targets[name], tuple(r.name for r in self.running(name)), self._requests(name)) for name in self.models]
+        seen = [Seen(name, self.targets[name], tuple(r.name for r in self.running(name)), self.requests(name)) for name in self.models]
         known = {r.name: r.device for r in self.replicas if r.running and r.device and self.random.random() < 0.5}
         outcome = self.keeper.tick(self.now, seen, News(devices=known, gone=frozenset(self.gone), leases=self.leases))
         self._apply(outcome)
-        self.last = outcome
         return outcome
 
-    def _requests(self, model: str) -> float:
+    def requests(self, model: str) -> float:
         return len(self.queue[model]) + sum(len(replica.work) for replica in self.running(model))
 
     def _ray(self) -> None:
