@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import os
 import shutil
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -15,6 +14,7 @@ from filelock import FileLock, Timeout
 from cluster.errors import BadInput, Conflict, NotFound, Unprocessable
 from cluster.home import Home
 from cluster.hub import Hub, HubFile, Listing, Progress
+from cluster.runtime.state import write_atomically
 from cluster.specs.catalog import HubSource, ModelSpec, Variant
 from cluster.specs.loader import nearest
 from cluster.weights import RECORD, Completion, RecordedFile, inspect, pulled, weight_files
@@ -47,7 +47,7 @@ def pull(model: ModelSpec, variant: Variant, home: Home, *, hub: Hub, offline: b
         _check_disk(root, _left_to_fetch(root, listing))
         (root / RECORD).unlink(missing_ok=True)
         files = {file.name: _fetch(hub, listing, file, source, root, progress) for file in listing.files}
-        _complete(root, Completion(origin=f"{hub.address}/{source.repo}", revision=listing.commit, completed_at=_now(), files=files))
+        _vouch(root, Completion(origin=f"{hub.address}/{source.repo}", revision=listing.commit, completed_at=_now(), files=files))
         shutil.rmtree(root / PARTIAL, ignore_errors=True)
     return root
 
@@ -65,7 +65,7 @@ def import_local(model: ModelSpec, variant: Variant, home: Home, path: Path, *, 
             _check_disk(root, sum(file.stat().st_size for file in chosen.values()))
         (root / RECORD).unlink(missing_ok=True)
         files = {name: _bring(file, name, source, root, link=link, progress=progress) for name, file in chosen.items()}
-        _complete(root, Completion(origin=str(path), revision="local", completed_at=_now(), files=files))
+        _vouch(root, Completion(origin=str(path), revision="local", completed_at=_now(), files=files))
         shutil.rmtree(root / PARTIAL, ignore_errors=True)
     return root
 
@@ -219,14 +219,8 @@ def _read_through(file: Path, report: Callable[[int], None], copy: Path | None) 
     return digest.hexdigest()
 
 
-def _complete(root: Path, record: Completion) -> None:
-    """Writes the record so that it is there whole or not at all, after everything it vouches for."""
-    temporary = root / f"{RECORD}.new"
-    with temporary.open("w", encoding="utf-8") as out:
-        out.write(record.model_dump_json(indent=1))
-        out.flush()
-        os.fsync(out.fileno())
-    temporary.replace(root / RECORD)
+def _vouch(root: Path, record: Completion) -> None:
+    write_atomically(root / RECORD, record.model_dump_json(indent=1))
 
 
 def _now() -> str:

@@ -1,1 +1,1 @@
-"""What Hearth costs and what it gives: `./hearth bench`. What is compared is measured side by side in one run, so that ratios mean something."""
+"""What Hearth costs and what it gives: `./hearth bench`. What is compared is measured side by side, in one run."""
