@@ -52,19 +52,21 @@ class GenerationEngine(Protocol):
 
     def occupancy(self) -> Occupancy: ...
 
-    async def close(self) -> None:
-        """Ends running generations, frees memory and ends child processes. May be called twice."""
+    def close(self) -> None:
+        """Ends running generations (their readers get Cancelled), frees memory and ends child processes. May be called twice."""
         ...
 
 
 class EmbeddingEngine(Protocol):
     """A text embedding model. ``variant`` as in ``Embeddings``; ``dimensions`` is the vector's length; ``max_tokens`` the longest input,
-    special tokens included; ``matryoshka``: whether the leading part of a vector is an embedding too."""
+    special tokens included; ``matryoshka``: whether the leading part of a vector is an embedding too; ``batch_tokens``: from how many
+    tokens (padding included) a larger batch is no faster."""
 
     variant: str
     dimensions: int
     max_tokens: int
     matryoshka: bool
+    batch_tokens: int
 
     def tokenize(self, inputs: Sequence[str | Sequence[int]], truncate: bool) -> list[list[int]]:
         """The token ids the model will see, special tokens included. Token ids as input get the special tokens they lack.

@@ -1,0 +1,141 @@
+"""Dynamic batching of token sequences: what waits while one batch is computed goes into the next, sequences of like length together.
+
+A request alone starts at once: no timer runs. Requests take turns, so that one of 2048 texts does not hold up one of a single sentence.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+Vectors = npt.NDArray[np.float32]
+# Computes one batch, in the batcher's only thread: token ids of each sequence -> one row for each.
+Compute = Callable[[Sequence[Sequence[int]]], Vectors]
+MAX_ROWS = 256
+
+
+@dataclass(slots=True, eq=False)
+class _Request:
+    answer: asyncio.Future[Vectors]
+    waiting: deque[_Sequence]
+    rows: list[npt.NDArray[np.float32] | None]
+    missing: int
+
+
+@dataclass(slots=True, eq=False)
+class _Sequence:
+    ids: Sequence[int]
+    request: _Request
+    row: int
+    taken: bool = False
+
+
+class Batcher:
+    """``max_tokens``: how many tokens a batch may hold, padding included; a single longer sequence is a batch of its own.
+
+    All methods are called on one event loop.
+    """
+
+    def __init__(self, compute: Compute, max_tokens: int) -> None:
+        self._compute = compute
+        self._max_tokens = max_tokens
+        self._sorted: list[_Sequence] = []  # all waiting sequences, by length
+        self._turns: deque[_Request] = deque()
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="embed")
+        self._drain: asyncio.Task[None] | None = None
+        self.running = 0
+        """Sequences in the batch being computed."""
+
+    @property
+    def queued(self) -> int:
+        """Sequences that wait for a batch."""
+        return len(self._sorted)
+
+    async def submit(self, sequences: Sequence[Sequence[int]]) -> Vectors:
+        """One row for each sequence, in their order. Raises what ``compute`` raised. Cancelling withdraws what has not been started."""
+        request = _Request(asyncio.get_running_loop().create_future(), deque(), [None] * len(sequences), len(sequences))
+        request.waiting.extend(_Sequence(ids, request, row) for row, ids in enumerate(sequences))
+        self._sorted.extend(request.waiting)
+        self._sorted.sort(key=_length)
+        self._turns.append(request)
+        if self._drain is None or self._drain.done():
+            self._drain = asyncio.create_task(self._run(), name="embedding batches")
+        try:
+            return await request.answer
+        finally:
+            self._withdraw(request)
+
+    def close(self) -> None:
+        self._thread.shutdown(wait=True, cancel_futures=True)
+
+    async def _run(self) -> None:
+        loop = asyncio.get_running_loop()
+        while self._sorted:
+            batch = self._next()
+            self.running = len(batch)
+            try:
+                vectors = await loop.run_in_executor(self._thread, self._compute, [one.ids for one in batch])
+            except Exception as error:  # noqa: BLE001 - it belongs to those who wait, not to this loop
+                for one in batch:
+                    if not one.request.answer.done():
+                        one.request.answer.set_exception(error)
+                continue
+            finally:
+                self.running = 0
+            for one, vector in zip(batch, vectors, strict=True):
+                _deliver(one, vector)
+
+    def _next(self) -> list[_Sequence]:
+        """The next batch: one sequence of the request whose turn it is, and its nearest in length, whosever they are."""
+        low = self._sorted.index(self._anchor())
+        high = low + 1
+        longest = _length(self._sorted[low])
+        while high - low < MAX_ROWS:
+            shorter = longest - _length(self._sorted[low - 1]) if low > 0 else None
+            longer = _length(self._sorted[high]) - longest if high < len(self._sorted) else None
+            upwards = longer is not None and (shorter is None or longer <= shorter)
+            if not upwards and shorter is None:
+                break
+            longest += longer if upwards and longer is not None else 0
+            if longest * (high - low + 1) > self._max_tokens:
+                break
+            low, high = (low, high + 1) if upwards else (low - 1, high)
+        batch = self._sorted[low:high]
+        del self._sorted[low:high]
+        for one in batch:
+            one.taken = True
+        return batch
+
+    def _anchor(self) -> _Sequence:
+        """The first waiting sequence of the request whose turn it is. Something must be waiting."""
+        while True:
+            waiting = self._turns[0].waiting
+            while waiting and waiting[0].taken:
+                waiting.popleft()
+            if waiting:
+                self._turns.rotate(-1)
+                return waiting[0]
+            self._turns.popleft()
+
+    def _withdraw(self, request: _Request) -> None:
+        request.waiting.clear()
+        if request.missing:
+            self._sorted = [one for one in self._sorted if one.request is not request]
+
+
+def _length(sequence: _Sequence) -> int:
+    return len(sequence.ids)
+
+
+def _deliver(one: _Sequence, vector: npt.NDArray[np.float32]) -> None:
+    request = one.request
+    request.rows[one.row] = vector
+    request.missing -= 1
+    if not request.missing and not request.answer.done():
+        request.answer.set_result(np.stack([row for row in request.rows if row is not None]))

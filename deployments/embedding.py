@@ -1,0 +1,73 @@
+"""Texts to vectors: the deployment of every embedding model, whatever engine it runs on."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from cluster.contracts.perception import EmbeddingRequest, Embeddings
+from cluster.contracts.serving import ReplicaSpec, ReplicaStats
+from cluster.errors import BadInput
+from deployments.batching import Batcher
+from deployments.engines.protocols import EmbeddingEngine
+from deployments.replica import Replica
+
+# Tokenising this much takes about a millisecond; more of it goes to a thread, so that other requests are not kept waiting.
+INLINE_CHARS = 4096
+
+
+class Embedding:
+    """One replica. Construct it inside a running event loop."""
+
+    def __init__(self, spec: ReplicaSpec | Mapping[str, Any]) -> None:
+        self._replica = Replica(spec)
+        self._engine: EmbeddingEngine = self._replica.engine
+        self._batcher = Batcher(self._engine.embed, self._engine.batch_tokens)
+
+    async def embed(self, request: EmbeddingRequest) -> Embeddings:
+        """Vectors in the order of the inputs; requests that arrive together are computed together.
+
+        Raises BadInput (no inputs, impossible ``dimensions``), ContextLengthExceeded, Unprocessable or EngineError.
+        """
+        self._check(request)
+        if sum(map(len, request.inputs)) <= INLINE_CHARS:
+            sequences = self._engine.tokenize(request.inputs, request.truncate)
+        else:
+            sequences = await asyncio.to_thread(self._engine.tokenize, request.inputs, request.truncate)
+        vectors = await self._batcher.submit(sequences)
+        if request.dimensions is not None and request.dimensions < self._engine.dimensions:
+            vectors = _shorten(vectors, request.dimensions)
+        return Embeddings(vectors, sum(map(len, sequences)), self._engine.variant)
+
+    async def check_health(self) -> None:
+        """Raises EngineError when the engine cannot compute any more."""
+        if not self._batcher.running:  # a batch on its way is proof enough, and would only be delayed
+            await self._batcher.submit(self._engine.tokenize(("healthy",), False))
+
+    def stats(self) -> ReplicaStats:
+        """``running`` and ``queued`` count texts; one batch runs at a time."""
+        return self._replica.stats(1, self._batcher.running, self._batcher.queued)
+
+    def close(self) -> None:
+        self._batcher.close()
+        self._engine.close()
+
+    def _check(self, request: EmbeddingRequest) -> None:
+        if not request.inputs:
+            raise BadInput("There is nothing to embed: 'input' is empty; send one text or more.")
+        wanted, own = request.dimensions, self._engine.dimensions
+        if wanted is None or wanted == own:
+            return
+        if not self._engine.matryoshka:
+            raise BadInput(f"Model '{request.model}' gives vectors of {own} dimensions only; leave 'dimensions' out, or ask for {own}.")
+        if not 1 <= wanted < own:
+            raise BadInput(f"Model '{request.model}' gives vectors of 1 to {own} dimensions, not {wanted}.")
+
+
+def _shorten(vectors: npt.NDArray[np.float32], dimensions: int) -> npt.NDArray[np.float32]:
+    leading = vectors[:, :dimensions]
+    return np.asarray(leading / np.linalg.norm(leading, axis=1, keepdims=True), dtype=np.float32)

@@ -1,0 +1,44 @@
+"""One replica of a model whose engine computes: the start check, the load, and what it says of itself."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import psutil
+import structlog
+
+from cluster.contracts.serving import ReplicaSpec, ReplicaStats
+from cluster.hardware import DeviceReader, NvmlReader, require_free
+from deployments.engines.registry import load_engine
+
+log = structlog.get_logger(__name__)
+
+
+class Replica:
+    """``spec`` is what the Serve config carries (its JSON, or the object). ``engine``: the loaded engine, annotated by the caller.
+
+    Raises Unavailable when the device has less free memory than the budget, and what the engine's ``load`` raises.
+    """
+
+    def __init__(self, spec: ReplicaSpec | Mapping[str, Any], reader: DeviceReader | None = None) -> None:
+        self.spec = ReplicaSpec.model_validate(spec)
+        self._reader = reader or NvmlReader()
+        # Ray gives the replica its card this way; the first entry is device 0 of this process.
+        self._card = os.environ.get("CUDA_VISIBLE_DEVICES", "0").split(",")[0] if self.spec.device == "cuda" else None
+        if self._card is not None:
+            require_free(self._reader, self._card, self.spec.budget_bytes, self.spec.model)
+        started = time.monotonic()
+        self.engine: Any = load_engine(self.spec)
+        self.load_s = time.monotonic() - started
+        log.info("loaded", model=self.spec.model, engine=self.spec.engine, device=self.spec.device, seconds=round(self.load_s, 2))
+
+    def stats(self, slots: int, running: int, queued: int) -> ReplicaStats:
+        return ReplicaStats(slots, running, queued, self.memory_bytes(), self.load_s)
+
+    def memory_bytes(self) -> int:
+        """Of this process on its card, or resident in RAM (also where the driver does not say)."""
+        used = self._reader.used_by(self._card, frozenset({os.getpid()})) if self._card is not None else None
+        return int(psutil.Process().memory_info().rss) if used is None else used
