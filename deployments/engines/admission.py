@@ -1,0 +1,51 @@
+"""Who may generate now, who waits, and who is told to come back later."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import time
+from collections.abc import Callable
+
+from cluster.errors import Overloaded
+from deployments.engines.protocols import Occupancy
+
+
+class Admission:
+    """``slots`` places to work in, first come first served, with at most ``max_queued`` waiting for one. For one event loop."""
+
+    def __init__(self, model: str, slots: int, max_queued: int) -> None:
+        self._model = model
+        self._slots = slots
+        self._max_queued = max_queued
+        self._semaphore = asyncio.Semaphore(slots)
+        self._running = 0
+        self._queued = 0
+        self._mean_s = 1.0
+
+    def occupancy(self) -> Occupancy:
+        return Occupancy(self._slots, self._running, self._queued)
+
+    async def enter(self) -> Callable[[], None]:
+        """Waits for a place; the result, called once, gives it back. Raises Overloaded when too many wait already."""
+        if self._semaphore.locked() and self._queued >= self._max_queued:
+            raise Overloaded(
+                f"{self._queued} requests already wait for '{self._model}', and no more are taken; retry in {self._forecast_s()} s."
+            )
+        self._queued += 1
+        try:
+            await self._semaphore.acquire()
+        finally:
+            self._queued -= 1
+        self._running += 1
+        started = time.monotonic()
+        return lambda: self._leave(started)
+
+    def _leave(self, started: float) -> None:
+        self._running -= 1
+        # An exponential mean over about the last ten generations: what a newcomer should expect.
+        self._mean_s += 0.1 * (time.monotonic() - started - self._mean_s)
+        self._semaphore.release()
+
+    def _forecast_s(self) -> int:
+        return max(1, min(600, math.ceil(self._queued / self._slots * self._mean_s)))

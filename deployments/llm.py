@@ -1,0 +1,48 @@
+"""The deployment of a language model: one replica, one engine."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import aclosing
+from typing import Any
+
+from cluster.contracts.generation import Generation, GenerationDelta, GenerationRequest
+from cluster.contracts.serving import ReplicaSpec, ReplicaStats
+from deployments.engines.paced import Paced
+from deployments.engines.protocols import GenerationEngine
+from deployments.replica import Replica
+
+
+class Llm:
+    """``spec`` is a ReplicaSpec, or the JSON of one as the Serve config carries it. Both calls raise what GenerationEngine raises.
+
+    The calls take a GenerationRequest whose ``model`` is this one; ``adapter`` names a LoRA adapter of the spec.
+    """
+
+    def __init__(self, spec: ReplicaSpec | Mapping[str, Any]) -> None:
+        self._replica = Replica(spec)
+        engine: GenerationEngine = self._replica.engine
+        pace = self._replica.spec.pace_tokens_per_s
+        self._engine = engine if pace is None else Paced(engine, pace)
+
+    async def generate(self, request: GenerationRequest) -> Generation:
+        return await self._engine.generate(request)
+
+    async def stream(self, request: GenerationRequest) -> AsyncIterator[Sequence[GenerationDelta]]:
+        """The first token at once, then in each item whatever has arrived meanwhile. The caller's leaving stops the generation."""
+        async with aclosing(self._engine.stream(request)) as deltas:  # type: ignore[type-var]
+            async for batch in deltas:
+                yield batch
+
+    async def check_health(self) -> None:
+        """Called by Serve, which replaces the replica when it raises."""
+        await self._engine.check_health()
+
+    def stats(self) -> ReplicaStats:
+        now = self._engine.occupancy()
+        return self._replica.stats(now.slots, now.running, now.queued)
+
+    def __del__(self) -> None:
+        # Called by Serve when the replica stops; absent engine: the load failed.
+        if hasattr(self, "_engine"):
+            self._engine.close()

@@ -1,0 +1,292 @@
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable
+
+import pytest
+
+from cluster.contracts.generation import GenerationRequest, Message, ResponseFormat, Sampling
+from cluster.contracts.models import ModelKind
+from cluster.contracts.serving import ReplicaSpec
+from cluster.errors import Cancelled, ConfigError, ContextLengthExceeded, EngineError, NotFound, Overloaded, Unprocessable
+from deployments.engines.llama_cpp import LlamaCpp, load
+from tests.deployments.engines.conftest import TinyModel
+
+CONTEXT = 512
+UNENDING = {0: -100.0, 2: -100.0}
+SCHEMA = {
+    "type": "object",
+    "properties": {
+        "colour": {"enum": ["red", "blue"]},
+        "count": {"type": "integer", "minimum": 0, "maximum": 9},
+        "note": {"type": "string"},
+    },
+    "required": ["colour", "count", "note"],
+    "additionalProperties": False,
+}
+
+
+def spec_of(tiny: TinyModel, **changes) -> ReplicaSpec:
+    fields = {
+        "model": "tiny",
+        "kind": ModelKind.LLM,
+        "engine": "llama_cpp",
+        "path": str(tiny.gguf),
+        "dtype": "float32",
+        "device": "cpu",
+        "budget_bytes": 0,
+        "device_bytes": 0,
+        "context_tokens": CONTEXT,
+        "parallel": 3,
+        "max_queued": 4,
+        "adapters": tiny.adapters_gguf,
+    }
+    return ReplicaSpec(**(fields | changes))
+
+
+@pytest.fixture(scope="module")
+async def engine(tiny: TinyModel) -> AsyncIterator[LlamaCpp]:
+    engine = load(spec_of(tiny))
+    yield engine
+    engine.close()
+
+
+def chat(text: str, *, adapter: str | None = None, answer: ResponseFormat | None = None, **sampling) -> GenerationRequest:
+    sampling = {"temperature": 0.0, "max_tokens": 24} | sampling
+    return GenerationRequest(
+        model="tiny",
+        messages=(Message("user", text),),
+        adapter=adapter,
+        sampling=Sampling(**sampling),
+        response_format=answer or ResponseFormat(),
+    )
+
+
+def endless(text: str = "go on") -> GenerationRequest:
+    """A generation that fills the context: the tokens that end one are forbidden."""
+    return chat(text, max_tokens=None, logit_bias=UNENDING)
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(20):
+        while not condition():  # noqa: ASYNC110 - the condition is a reading of the engine, there is nothing to be told by
+            await asyncio.sleep(0.005)
+
+
+async def idle(engine: LlamaCpp) -> None:
+    await until(lambda: engine.occupancy().running == 0 and engine.occupancy().queued == 0)
+
+
+async def test_a_streamed_answer_is_the_whole_answer_in_pieces(engine: LlamaCpp):
+    batches = [batch async for batch in engine.stream(chat("hello"))]
+    whole = await engine.generate(chat("hello"))
+    deltas = [delta for batch in batches for delta in batch]
+    assert "".join(delta.text for delta in deltas) == whole.text
+    assert len(deltas) > 5
+    assert deltas[-1].finish_reason == whole.finish_reason == "length"
+    assert all(delta.finish_reason is None for delta in deltas[:-1])
+
+
+async def test_usage_is_counted_by_the_engine_and_names_cached_tokens(engine: LlamaCpp):
+    first = await engine.generate(chat("count the tokens of this prompt", max_tokens=7))
+    again = await engine.generate(chat("count the tokens of this prompt", max_tokens=7))
+    assert first.usage.completion_tokens == 7
+    assert again.usage.prompt_tokens == first.usage.prompt_tokens
+    assert 0 < again.usage.cached_tokens < again.usage.prompt_tokens
+
+
+async def test_a_completion_takes_text_or_token_ids(engine: LlamaCpp):
+    sampling = Sampling(temperature=0.0, max_tokens=5)
+    by_ids = await engine.generate(GenerationRequest(model="tiny", prompt=(40, 41, 42), sampling=sampling))
+    by_text = await engine.generate(GenerationRequest(model="tiny", prompt="the quick", sampling=sampling))
+    assert by_ids.usage.prompt_tokens == 3
+    assert by_ids.text != by_text.text
+
+
+async def test_token_ids_outside_the_vocabulary_are_the_callers_mistake(engine: LlamaCpp):
+    with pytest.raises(Unprocessable, match="invalid tokens"):
+        await engine.generate(GenerationRequest(model="tiny", prompt=(40, 999_999)))
+
+
+async def test_a_stop_string_ends_the_answer_and_is_left_out(engine: LlamaCpp):
+    free = await engine.generate(chat("hello"))
+    stop = free.text[6:9]
+    stopped = await engine.generate(chat("hello", stop=(stop,)))
+    assert stopped.text == free.text[: free.text.index(stop)]
+    assert stopped.finish_reason == "stop"
+
+
+async def test_the_same_seed_gives_the_same_answer_and_another_seed_another(engine: LlamaCpp):
+    one, same, other = [(await engine.generate(chat("hello", temperature=1.0, seed=seed))).text for seed in (5, 5, 6)]
+    assert one == same != other
+
+
+async def test_a_bias_forbids_a_token(engine: LlamaCpp):
+    free = await engine.generate(chat("hello", top_logprobs=0))
+    assert len((await engine.generate(endless())).text) > 100
+    assert free.logprobs
+
+
+async def test_log_probabilities_come_with_as_many_alternatives_as_asked(engine: LlamaCpp):
+    answer = await engine.generate(chat("hello", max_tokens=4, top_logprobs=2))
+    bare = await engine.generate(chat("hello", max_tokens=4, top_logprobs=0))
+    assert [len(logprob.top) for logprob in answer.logprobs] == [2, 2, 2, 2]
+    assert [len(logprob.top) for logprob in bare.logprobs] == [0, 0, 0, 0]
+    assert all(logprob.logprob <= 0 for logprob in answer.logprobs)
+    assert [logprob.logprob for logprob in answer.logprobs] == [logprob.top[0][1] for logprob in answer.logprobs]
+
+
+@pytest.mark.parametrize("seed", range(8))
+async def test_an_answer_held_to_a_schema_satisfies_it(engine: LlamaCpp, seed: int):
+    wanted = chat("a colour", answer=ResponseFormat("json_schema", SCHEMA), temperature=1.5, seed=seed, max_tokens=None)
+    answer = await engine.generate(wanted)
+    assert answer.text.startswith('{"colour": "')
+    if answer.finish_reason == "stop":
+        parsed = json.loads(answer.text)
+        assert parsed["colour"] in {"red", "blue"}
+        assert parsed["count"] in range(10)
+
+
+async def test_an_answer_asked_for_as_json_is_an_object(engine: LlamaCpp):
+    answer = await engine.generate(chat("anything", answer=ResponseFormat("json_object"), temperature=1.0, seed=3, max_tokens=None))
+    assert answer.text.lstrip().startswith("{")
+
+
+async def test_a_schema_that_is_none_is_the_callers_mistake(engine: LlamaCpp):
+    with pytest.raises(Unprocessable, match="Invalid type: nonsense"):
+        await engine.generate(chat("x", answer=ResponseFormat("json_schema", {"type": "nonsense"})))
+
+
+async def test_a_prompt_over_the_context_is_refused_with_both_counts(engine: LlamaCpp):
+    with pytest.raises(ContextLengthExceeded, match=rf"has \d{{4}} tokens and 'tiny' takes {CONTEXT}.*Shorten"):
+        await engine.generate(chat("hello " * 400))
+
+
+async def test_a_completion_over_the_context_is_refused_alike(engine: LlamaCpp):
+    with pytest.raises(ContextLengthExceeded, match="has 600 tokens"):
+        await engine.generate(GenerationRequest(model="tiny", prompt=(40,) * 600))
+
+
+async def test_max_tokens_beyond_the_context_are_cut_to_what_is_left(engine: LlamaCpp):
+    answer = await engine.generate(chat("h" * 400, max_tokens=100_000, logit_bias=UNENDING))
+    assert answer.finish_reason == "length"
+    assert answer.usage.total_tokens == CONTEXT
+
+
+async def test_more_requests_than_slots_wait_and_all_are_answered(engine: LlamaCpp):
+    alone = [(await engine.generate(chat(f"question {i}"))).text for i in range(7)]
+    together = await asyncio.gather(*(engine.generate(chat(f"question {i}")) for i in range(7)))
+    assert [answer.text for answer in together] == alone
+    await idle(engine)
+
+
+async def test_beyond_the_queue_the_caller_is_told_when_to_retry(engine: LlamaCpp):
+    tasks = [asyncio.create_task(engine.generate(endless(f"{i}"))) for i in range(7)]
+    await until(lambda: engine.occupancy().queued == 4)
+    with pytest.raises(Overloaded, match=r"retry in \d+ s"):
+        await engine.generate(chat("one too many"))
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    await idle(engine)
+
+
+async def test_a_caller_that_leaves_frees_its_slot(engine: LlamaCpp):
+    streams = [engine.stream(endless(f"{i}")) for i in range(3)]
+    for stream in streams:
+        await anext(stream)
+    assert engine.occupancy().running == 3
+    for stream in streams:
+        await stream.aclose()  # type: ignore[attr-defined]
+    answer = await engine.generate(chat("hello", max_tokens=3))
+    assert answer.usage.completion_tokens == 3
+    await idle(engine)
+
+
+async def test_a_caller_that_leaves_the_queue_is_forgotten(engine: LlamaCpp):
+    tasks = [asyncio.create_task(engine.generate(endless(f"{i}"))) for i in range(5)]
+    await until(lambda: engine.occupancy().queued == 2)
+    for task in tasks[3:]:
+        task.cancel()
+    await until(lambda: engine.occupancy().queued == 0)
+    for task in tasks[:3]:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    await idle(engine)
+
+
+async def test_adapters_and_the_base_answer_together_as_they_do_alone(engine: LlamaCpp):
+    names = (None, "formal", "terse")
+    alone = {name: (await engine.generate(chat("who are you", adapter=name))).text for name in names}
+    assert len(set(alone.values())) == 3
+    order = [names[i % 3] for i in range(30)]
+    waves = [
+        await asyncio.gather(*(engine.generate(chat("who are you", adapter=name)) for name in order[i : i + 6])) for i in range(0, 30, 6)
+    ]
+    answers = [answer.text for wave in waves for answer in wave]
+    assert answers == [alone[name] for name in order]
+
+
+async def test_an_unknown_adapter_is_not_found_and_the_nearest_is_named(engine: LlamaCpp):
+    with pytest.raises(NotFound, match="did you mean 'formal'"):
+        await engine.generate(chat("hello", adapter="fromal"))
+
+
+async def test_a_slow_reader_gets_what_has_arrived_at_once(engine: LlamaCpp):
+    stream = engine.stream(endless())
+    first = await anext(stream)
+    await until(lambda: engine.occupancy().running == 0)
+    rest = [batch async for batch in stream]
+    assert len(first) < 20
+    assert len(rest) == 1
+    assert len(rest[0]) > 100
+    assert rest[0][-1].finish_reason == "length"
+
+
+async def test_an_engine_that_shuts_down_tells_its_readers(tiny: TinyModel):
+    engine = load(spec_of(tiny, parallel=1, adapters={}))
+    stream = engine.stream(endless())
+    await anext(stream)
+    task = asyncio.create_task(engine.generate(chat("waiting")))
+    await until(lambda: engine.occupancy().queued == 1)
+    engine.close()
+    engine.close()
+    with pytest.raises(Cancelled):
+        async for _ in stream:
+            pass
+    with pytest.raises(Cancelled):
+        await task
+    with pytest.raises(EngineError, match="shut down"):
+        await engine.check_health()
+
+
+async def test_a_healthy_engine_says_so(engine: LlamaCpp):
+    await engine.check_health()
+
+
+def test_missing_weights_are_named_with_the_cure(tiny: TinyModel):
+    with pytest.raises(ConfigError, match=r"nowhere.gguf.*hearth models pull"):
+        load(spec_of(tiny, path="/nowhere.gguf"))
+
+
+def test_weights_of_another_format_are_refused(tiny: TinyModel):
+    with pytest.raises(ConfigError, match="not a GGUF file"):
+        load(spec_of(tiny, path=str(tiny.hf), file="model.safetensors"))
+
+
+def test_a_missing_adapter_is_named(tiny: TinyModel):
+    with pytest.raises(ConfigError, match="adapter 'x' of 'tiny'"):
+        load(spec_of(tiny, adapters={"x": "/nowhere/x.gguf"}))
+
+
+def test_weights_that_are_cut_short_are_an_engine_error(tiny: TinyModel, tmp_path):
+    cut = tmp_path / "cut.gguf"
+    cut.write_bytes(tiny.gguf.read_bytes()[:100_000])
+    with pytest.raises(EngineError, match=r"cut.gguf.*Pull the model again"):
+        load(spec_of(tiny, path=str(cut)))
+
+
+def test_a_gpu_model_never_falls_back_to_the_cpu(tiny: TinyModel):
+    with pytest.raises(EngineError, match="sees none"):
+        load(spec_of(tiny, device="cuda"))
