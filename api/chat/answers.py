@@ -1,0 +1,88 @@
+"""What ``POST /v1/chat/completions`` answers when it does not stream."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from api.generation.schemas import UsageAnswer
+from api.web.schema import Answer
+from cluster.contracts.generation import FinishReason, Generation, TokenLogprob
+
+
+def _absent(value: object) -> bool:
+    """OpenAI leaves these fields out where they say nothing, and clients ask whether they are there."""
+    return value is None
+
+
+class TopLogprob(Answer):
+    token: str
+    logprob: float
+    bytes: list[int]
+
+
+class TokenLogprobAnswer(TopLogprob):
+    top_logprobs: list[TopLogprob]
+
+    @classmethod
+    def of(cls, token: TokenLogprob) -> TokenLogprobAnswer:
+        return cls(
+            token=token.token,
+            logprob=token.logprob,
+            bytes=list(token.token.encode()),
+            top_logprobs=[TopLogprob(token=text, logprob=logprob, bytes=list(text.encode())) for text, logprob in token.top],
+        )
+
+
+class LogprobsAnswer(Answer):
+    content: list[TokenLogprobAnswer]
+    refusal: None = None
+
+    @classmethod
+    def of(cls, tokens: tuple[TokenLogprob, ...]) -> LogprobsAnswer | None:
+        return cls(content=[TokenLogprobAnswer.of(token) for token in tokens]) if tokens else None
+
+
+class FunctionAnswer(Answer):
+    name: str
+    arguments: str = Field(description="JSON text, exactly as the model wrote it: check it before use.")
+
+
+class ToolCallAnswer(Answer):
+    id: str
+    type: Literal["function"] = "function"
+    function: FunctionAnswer
+
+
+class MessageAnswer(Answer):
+    role: Literal["assistant"] = "assistant"
+    content: str | None
+    refusal: None = None
+    reasoning_content: str | None = Field(None, exclude_if=_absent, description="What a reasoning model thought before it answered.")
+    tool_calls: list[ToolCallAnswer] | None = Field(None, exclude_if=_absent)
+
+    @classmethod
+    def of(cls, answer: Generation, *, most_calls: int | None) -> MessageAnswer:
+        calls = [
+            ToolCallAnswer(id=call.id, function=FunctionAnswer(name=call.name, arguments=call.arguments))
+            for call in answer.tool_calls[:most_calls]
+        ]
+        return cls(content=answer.text or (None if calls else ""), reasoning_content=answer.reasoning or None, tool_calls=calls or None)
+
+
+class ChoiceAnswer(Answer):
+    index: int
+    message: MessageAnswer
+    logprobs: LogprobsAnswer | None
+    finish_reason: FinishReason
+
+
+class ChatAnswer(Answer):
+    id: str
+    object: Literal["chat.completion"] = "chat.completion"
+    created: int = Field(description="Unix time.")
+    model: str
+    choices: list[ChoiceAnswer]
+    usage: UsageAnswer
+    system_fingerprint: str = Field(description="Changes when engine or precision do.")

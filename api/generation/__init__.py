@@ -1,0 +1,1 @@
+"""Generating text: what chat and completions share. No endpoints of its own."""

@@ -1,0 +1,52 @@
+"""Is everything there that a request needs?"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import structlog
+
+from api.health.schemas import Dependency, Readiness
+from cluster.contracts.models import ModelState
+from cluster.gateway import ModelGateway
+
+log = structlog.get_logger(__name__)
+
+# Seconds a dependency gets to answer; whoever probes us gives up soon after.
+_PROBE_S = 3.0
+
+
+class Health:
+    def __init__(self, gateway: ModelGateway) -> None:
+        self._gateway = gateway
+
+    async def readiness(self) -> Readiness:
+        """Every dependency, asked at the same time."""
+        found = await asyncio.gather(_probe("models", self._models), _probe("residency", self._residency))
+        dependencies = [dependency for several in found for dependency in several]
+        ready = all(dependency.ready for dependency in dependencies)
+        return Readiness(status="ready" if ready else "not_ready", dependencies=dependencies)
+
+    async def _models(self) -> list[Dependency]:
+        """The pinned models: the others come when they are asked for."""
+        return [
+            Dependency(name=f"model {status.id}", ready=status.state is ModelState.READY, detail=f"{status.state}: {status.reason}")
+            for status in await self._gateway.models()
+            if status.pinned and status.state not in {ModelState.NOT_PULLED, ModelState.REJECTED}
+        ]
+
+    async def _residency(self) -> list[Dependency]:
+        snapshot = await self._gateway.residency()
+        return [Dependency(name="residency", ready=True, detail=f"{len(snapshot.models)} models on {len(snapshot.devices)} devices.")]
+
+
+async def _probe(name: str, ask: Callable[[], Awaitable[list[Dependency]]]) -> list[Dependency]:
+    try:
+        async with asyncio.timeout(_PROBE_S):
+            return await ask()
+    except TimeoutError:
+        return [Dependency(name=name, ready=False, detail=f"No answer within {_PROBE_S:g} s; look at `hearth logs`.")]
+    except Exception as error:
+        log.warning("dependency not ready", dependency=name, exc_info=error)
+        return [Dependency(name=name, ready=False, detail=f"Failed with {type(error).__name__}; look at `hearth logs`.")]

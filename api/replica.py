@@ -1,0 +1,56 @@
+"""The API as a Ray Serve deployment."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from cluster.serving.gateway import ServeGateway
+from fastapi import FastAPI
+from ray import serve
+from ray.serve import Application, Deployment
+
+from api.app import create_app
+from cluster.contracts.serving import API_DEPLOYMENT
+from cluster.home import Home
+from cluster.logs import configure_logging
+from cluster.serving.args import ApiArgs
+
+
+# The application is made in the replica (``__serve_build_asgi_app__``), because neither a gateway nor an open log can be sent there.
+@serve.ingress()
+class Api:
+    def __init__(self, args: ApiArgs) -> None:
+        configure_logging(args.settings.log)
+        self._args = args
+        self._gateway = ServeGateway(args.models, args.settings)
+
+    def __serve_build_asgi_app__(self) -> FastAPI:
+        return create_app(self._gateway, self._args.settings, metrics_dir=metrics_dir(self._args), request_id_echoed=True)
+
+    async def __del__(self) -> None:
+        await self._gateway.close()
+
+
+def metrics_dir(args: ApiArgs) -> Path | None:
+    """Where several replicas share their counts; one replica alone keeps them in memory."""
+    return Home(args.settings.home).run / "metrics" if args.settings.http.replicas > 1 else None
+
+
+def application(args: ApiArgs) -> Application:
+    """One deployment with ``http.replicas`` replicas, each of which takes what the connection limit lets through."""
+    http = args.settings.http
+    shared = metrics_dir(args)
+    environment: dict[str, str] = {}
+    if shared is not None:
+        shared.mkdir(parents=True, exist_ok=True)
+        environment["PROMETHEUS_MULTIPROC_DIR"] = str(shared)
+    deployment: Deployment = serve.deployment(
+        name=API_DEPLOYMENT,
+        num_replicas=http.replicas,
+        # A little above our own limit, so that it is ours that answers, in the error shape.
+        max_ongoing_requests=http.max_connections + 64,
+        ray_actor_options={"num_cpus": 0.1, "runtime_env": {"env_vars": environment}},
+        # Our own line per request carries more, and Serve's would be a second one.
+        logging_config={"enable_access_log": False},
+    )(Api)
+    return deployment.bind(args)

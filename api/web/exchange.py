@@ -1,0 +1,78 @@
+"""One request and its answer: the id that every log line carries, the deadline, and what logs and metrics say about it afterwards."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import uuid
+from dataclasses import dataclass
+
+import structlog
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from cluster.contracts.generation import Usage
+from cluster.contracts.models import ModelStatus
+
+REQUEST_ID = re.compile(r"[A-Za-z0-9._:+/=-]{1,128}")
+NANO_NOTICE = "Answered by a nano demonstration model; configure a larger model for useful answers."
+
+
+@dataclass(slots=True)
+class Exchange:
+    """Times are of the running event loop, in seconds. ``model`` is empty until a model is resolved, and then always one that exists."""
+
+    request_id: str
+    arrived: float
+    deadline: float
+    model: str = ""
+    notice: str | None = None
+    usage: Usage | None = None
+    left: bool = False
+
+    def serves(self, status: ModelStatus) -> None:
+        """Note which model answers; a nano model's answers carry a notice."""
+        self.model = status.id
+        self.notice = NANO_NOTICE if status.nano else None
+
+
+def exchange_of(scope: Scope) -> Exchange:
+    exchange = scope["state"]["exchange"]
+    assert isinstance(exchange, Exchange)
+    return exchange
+
+
+class ExchangeMiddleware:
+    """Outermost: gives each request its Exchange, binds the request id to the log context and puts it on the answer.
+
+    A valid inbound ``X-Request-Id`` is kept, any other is replaced. ``echoed``: the server in front adds a valid inbound id to the answer
+    by itself (Ray Serve does), so adding it here would say it twice.
+    """
+
+    def __init__(self, app: ASGIApp, timeout_s: float, *, echoed: bool = False) -> None:
+        self._app = app
+        self._timeout_s = timeout_s
+        self._echoed = echoed
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        inbound = Headers(scope=scope).get("x-request-id", "")
+        kept = REQUEST_ID.fullmatch(inbound) is not None
+        now = asyncio.get_running_loop().time()
+        exchange = Exchange(inbound if kept else uuid.uuid4().hex, now, now + self._timeout_s)
+        scope["state"] = {**scope.get("state", {}), "exchange": exchange}
+        add_id = not (self._echoed and kept)
+
+        async def send_marked(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                if add_id:
+                    headers["X-Request-Id"] = exchange.request_id
+                if exchange.notice:
+                    headers["X-Hearth-Notice"] = exchange.notice
+            await send(message)
+
+        with structlog.contextvars.bound_contextvars(request_id=exchange.request_id):
+            await self._app(scope, receive, send_marked)

@@ -1,0 +1,57 @@
+"""One log line and one count for every request. Bodies, prompts and headers are never logged."""
+
+from __future__ import annotations
+
+import asyncio
+
+import structlog
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from api.web.exchange import Exchange, exchange_of
+from api.web.metrics import Metrics
+
+log = structlog.get_logger("api.access")
+
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+# Asked for every few seconds by whoever watches the service; a line for each would bury the others.
+_QUIET = frozenset({"/healthz", "/readyz", "/metrics"})
+
+
+class ObserveMiddleware:
+    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+        self._app = app
+        self._metrics = metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        status = 0
+
+        async def send_noting(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        try:
+            await self._app(scope, receive, send_noting)
+        except asyncio.CancelledError:  # how Ray Serve says that the caller left
+            exchange_of(scope).left = True
+            raise
+        finally:
+            self._report(scope, exchange_of(scope), status)
+
+    def _report(self, scope: Scope, exchange: Exchange, status: int) -> None:
+        seconds = asyncio.get_running_loop().time() - exchange.arrived
+        path = getattr(scope.get("route"), "path", "unmatched")
+        method = scope["method"] if scope["method"] in _METHODS else "other"
+        status = 499 if exchange.left else status or 500
+        self._metrics.requests.labels(method, path, str(status)).inc()
+        self._metrics.latency.labels(path).observe(seconds)
+        if path in _QUIET and status == 200:
+            return
+        fields: dict[str, str | int] = {"model": exchange.model} if exchange.model else {}
+        if exchange.usage is not None:
+            fields |= {"prompt_tokens": exchange.usage.prompt_tokens, "completion_tokens": exchange.usage.completion_tokens}
+        log.info("request", method=method, path=path, status=status, duration_ms=round(seconds * 1000, 2), **fields)

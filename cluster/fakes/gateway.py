@@ -1,0 +1,236 @@
+"""A gateway without models, for trying the API (``uvicorn --factory api.app:demo``) and for testing it.
+
+Every answer is computed from the request (see ``answers.py``). It can be told to fail, to be slow, and it remembers what it was asked and
+which streams were closed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from cluster.contracts.generation import (
+    FinishReason,
+    Generation,
+    GenerationDelta,
+    GenerationRequest,
+    TokenLogprob,
+    ToolCall,
+    ToolCallDelta,
+    Usage,
+)
+from cluster.contracts.models import ModelKind, ModelState, ModelStatus
+from cluster.contracts.perception import (
+    EmbeddingRequest,
+    Embeddings,
+    ExtractedText,
+    ImageEmbeddingRequest,
+    Segment,
+    TextExtractionRequest,
+    TextLine,
+    Transcript,
+    TranscriptionRequest,
+    Word,
+)
+from cluster.contracts.residency import DeviceUse, ModelUse, ResidencySnapshot
+from cluster.errors import ModelNotFound, UnsupportedMedia
+from cluster.fakes.answers import example_of, forced_tool, prompt_tokens, until_stop, vectors, words
+from cluster.specs.loader import nearest
+
+_IMAGES = {b"\x89PNG": "png", b"\xff\xd8\xff": "jpeg", b"GIF8": "gif", b"RIFF": "webp", b"BM": "bmp"}
+_SOUNDS = {b"RIFF": "wav", b"fLaC": "flac", b"OggS": "ogg", b"ID3": "mp3"}
+
+
+def fake_model(model: str, kind: ModelKind, *, state: ModelState = ModelState.READY, nano: bool = False) -> ModelStatus:
+    """A model of ``kind`` that takes all that its kind can."""
+    capabilities = {ModelKind.LLM: ("chat", "completion", "tools", "json"), ModelKind.OCR: ("extract-text",)}.get(kind, (kind.value,))
+    return ModelStatus(
+        id=model,
+        kind=kind,
+        state=state,
+        capabilities=capabilities,
+        engine="fake",
+        device="cpu",
+        dtype="float32",
+        budget_bytes=2**20,
+        pinned=True,
+        context_tokens=4096 if kind is ModelKind.LLM else None,
+        reason="A fake: it needs no weights.",
+        created=1_760_000_000,
+        owned_by="hearth",
+        nano=nano,
+        adapters=("pirate",) if kind is ModelKind.LLM else (),
+    )
+
+
+ONE_OF_EACH = (
+    fake_model("fake-llm", ModelKind.LLM, nano=True),
+    fake_model("fake-embedder", ModelKind.EMBEDDING),
+    fake_model("fake-clip", ModelKind.CLIP),
+    fake_model("fake-ocr", ModelKind.OCR),
+    fake_model("fake-whisper", ModelKind.TRANSCRIPTION),
+)
+
+
+@dataclass
+class FakeGateway:
+    """A ``ModelGateway``. ``pace_s``: seconds before each token (infinite: never). ``failures``: what asking a model raises.
+    ``breaks_after``: how many tokens a stream of the model gives before its failure; without an entry it fails at once."""
+
+    served: Sequence[ModelStatus] = ONE_OF_EACH
+    pace_s: float = 0.0
+    failures: Mapping[str, Exception] = field(default_factory=dict)
+    breaks_after: Mapping[str, int] = field(default_factory=dict)
+    asked: list[object] = field(default_factory=list)
+    opened: int = 0
+    closed: int = 0
+
+    async def models(self) -> Sequence[ModelStatus]:
+        return self.served
+
+    async def resolve(self, model: str, kind: ModelKind) -> ModelStatus:
+        base, _, adapter = model.partition(":")
+        for status in self.served:
+            if status.id == base and status.kind is kind and (not adapter or adapter in status.adapters):
+                return status
+        hint = nearest(model, [status.id for status in self.served if status.kind is kind])
+        raise ModelNotFound(f"There is no {kind} model '{model}'" + (f"; did you mean '{hint}'?" if hint else "."))
+
+    async def residency(self) -> ResidencySnapshot:
+        if "residency" in self.failures:
+            raise self.failures["residency"]
+        uses = [_use(status) for status in self.served]
+        device = DeviceUse("cpu", "fake card", 2**30, sum(status.budget_bytes for status in self.served), 2**20)
+        return ResidencySnapshot(at=0.0, devices=(device,), models=tuple(uses))
+
+    async def generate(self, request: GenerationRequest) -> Generation:
+        deltas = [delta async for batch in self.stream(request) for delta in batch]
+        last = deltas[-1]
+        assert last.finish_reason is not None
+        assert last.usage is not None
+        calls = [ToolCall(piece.id or "", piece.name or "", piece.arguments) for delta in deltas for piece in delta.tool_calls if piece.id]
+        whole = "".join(piece.arguments for delta in deltas for piece in delta.tool_calls)
+        return Generation(
+            text="".join(delta.text for delta in deltas),
+            finish_reason=last.finish_reason,
+            usage=last.usage,
+            tool_calls=tuple(replace(call, arguments=whole) for call in calls),
+            logprobs=tuple(logprob for delta in deltas for logprob in delta.logprobs),
+        )
+
+    async def stream(self, request: GenerationRequest) -> AsyncGenerator[Sequence[GenerationDelta], None]:
+        """One token at a time; closing it, or cancelling its reader, is counted in ``closed`` (as is its end)."""
+        self.asked.append(request)
+        self.opened += 1
+        try:
+            for given, delta in enumerate(_deltas(request)):
+                if request.model in self.failures and given >= self.breaks_after.get(request.model, 0):
+                    raise self.failures[request.model]
+                await self._pause()
+                yield (delta,)
+        finally:
+            self.closed += 1
+
+    async def embed(self, request: EmbeddingRequest) -> Embeddings:
+        await self._begin(request.model, request)
+        texts = [item if isinstance(item, str) else " ".join(map(str, item)) for item in request.inputs]
+        rows = vectors([text.encode() for text in texts])
+        return Embeddings(rows[:, : request.dimensions or rows.shape[1]], sum(len(text.split()) for text in texts), "fake-float32")
+
+    async def embed_images(self, request: ImageEmbeddingRequest) -> Embeddings:
+        await self._begin(request.model, request)
+        for image in request.images:
+            _sniff(image, _IMAGES)
+        inputs = [*request.images, *(text.encode() for text in request.texts)]
+        return Embeddings(vectors(inputs), sum(len(text.split()) for text in request.texts), "fake-float32")
+
+    async def extract_text(self, request: TextExtractionRequest) -> ExtractedText:
+        await self._begin(request.model, request)
+        kind = _sniff(request.image, _IMAGES)
+        line = TextLine(f"{len(request.image)} bytes of {kind}", 0.9, ((0.0, 0.0), (9.0, 0.0), (9.0, 9.0), (0.0, 9.0)))
+        return ExtractedText(line.text, (line,), 10, 10, kind)
+
+    async def transcribe(self, request: TranscriptionRequest) -> Transcript:
+        """Says how long the file is, one word a second."""
+        await self._begin(request.model, request)
+        kind = _sniff(request.audio, _SOUNDS)
+        said = [f" {len(request.audio)}", " bytes", f" of {kind}."]
+        spoken = tuple(Word(word, float(at), at + 1.0, 0.9) for at, word in enumerate(said)) if request.word_timestamps else ()
+        segment = Segment(0, "".join(said), 0.0, 3.0, (1, 2, 3), request.temperature, -0.1, 1.0, 0.01, spoken)
+        return Transcript("".join(said).strip(), request.language or "en", 0.99, 3.0, 3.0, (segment,), kind)
+
+    async def close(self) -> None:
+        """Nothing to close; there because the real one has it."""
+
+    async def _begin(self, model: str, request: object) -> None:
+        self.asked.append(request)
+        if model in self.failures:
+            raise self.failures[model]
+        await self._pause()
+
+    async def _pause(self) -> None:
+        if math.isinf(self.pace_s):
+            await asyncio.Event().wait()
+        if self.pace_s:
+            await asyncio.sleep(self.pace_s)
+
+
+def _use(status: ModelStatus) -> ModelUse:
+    return ModelUse(
+        model=status.id,
+        device=status.device,
+        resident=status.state is ModelState.READY,
+        loading=status.state is ModelState.LOADING,
+        ongoing=0,
+        queued=0,
+        loads_total=1,
+        evictions_total=0,
+        last_load_s=0.5,
+        budget_bytes=status.budget_bytes,
+        measured_bytes=None,
+    )
+
+
+def _deltas(request: GenerationRequest) -> list[GenerationDelta]:
+    tool = forced_tool(request)
+    if tool is not None:
+        return _tool_deltas(request, tool)
+    full = words(request)
+    tokens = until_stop(full, request.sampling.stop)
+    finish: FinishReason = "stop"
+    most = request.sampling.max_tokens
+    if most is not None and most < len(tokens):
+        tokens, finish = tokens[:most], "length"
+    deltas = [GenerationDelta(text=token, logprobs=_logprobs(token, request.sampling.top_logprobs)) for token in tokens]
+    usage = Usage(prompt_tokens(request), len(tokens), min(1, prompt_tokens(request)))
+    return [*deltas, GenerationDelta(finish_reason=finish, usage=usage)]
+
+
+def _tool_deltas(request: GenerationRequest, tool: str) -> list[GenerationDelta]:
+    function = next(
+        inner for inner in (entry.get("function") for entry in request.tools) if isinstance(inner, dict) and inner.get("name") == tool
+    )
+    schema = function.get("parameters")
+    arguments = str(example_of(schema if isinstance(schema, dict) else {"type": "object"})).replace("'", '"')
+    pieces = [
+        ToolCallDelta(0, id=f"call_{request.request_id}", name=tool),
+        *(ToolCallDelta(0, arguments=part) for part in arguments.partition(" ")),
+    ]
+    deltas = [GenerationDelta(tool_calls=(piece,)) for piece in pieces]
+    return [*deltas, GenerationDelta(finish_reason="tool_calls", usage=Usage(prompt_tokens(request), len(pieces)))]
+
+
+def _logprobs(token: str, alternatives: int | None) -> tuple[TokenLogprob, ...]:
+    if alternatives is None:
+        return ()
+    top = tuple((token if rank == 0 else f"{token}{rank}", -0.1 - rank) for rank in range(alternatives))
+    return (TokenLogprob(token, -0.1, top),)
+
+
+def _sniff(content: bytes, formats: Mapping[bytes, str]) -> str:
+    for magic, name in formats.items():
+        if content.startswith(magic):
+            return name
+    raise UnsupportedMedia(f"The file starts with {content[:4].hex()}, which is none of {', '.join(sorted(set(formats.values())))}.")
