@@ -11,7 +11,7 @@ time unless the protocol says more. Bad content raises Unprocessable, Unsupporte
 from __future__ import annotations
 
 import threading
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -84,13 +84,16 @@ class EmbeddingEngine(Protocol):
 
 
 class ClipEngine(Protocol):
-    """Images and texts in one space. ``variant`` as in ``Embeddings``. Vectors: float32, shape (inputs, dimensions), rows of L2 norm 1."""
+    """Images and texts in one space. ``variant`` as in ``Embeddings``. Vectors: float32, shape (inputs, dimensions), rows of L2 norm 1.
+
+    May be called from several threads at once.
+    """
 
     variant: str
     dimensions: int
 
-    def embed_images(self, images: Sequence[Image]) -> npt.NDArray[np.float32]:
-        """RGB images of any size."""
+    def embed_images(self, images: Iterable[Image]) -> npt.NDArray[np.float32]:
+        """RGB images of any size, one at least. Each is asked for only when the one before has been scaled down."""
         ...
 
     def embed_texts(self, texts: Sequence[str], truncate: bool) -> tuple[npt.NDArray[np.float32], int]:

@@ -14,7 +14,7 @@ from transformers.utils import logging as transformers_logging
 from cluster.contracts.serving import ReplicaSpec
 from cluster.errors import ConfigError, EngineError
 from deployments.engines.token_limits import TokenLimits
-from deployments.engines.torch_device import claim
+from deployments.engines.torch_device import claim, stay_offline
 
 # Capabilities of the catalog that mark a model whose leading dimensions are an embedding too.
 MATRYOSHKA = "matryoshka"
@@ -76,6 +76,7 @@ class SentenceTransformersEmbedding:
 def _load(folder: Path, device: torch.device, dtype: torch.dtype) -> SentenceTransformer:
     if not (folder / "modules.json").is_file():
         raise ConfigError(f"{folder} has no modules.json; name the folder of a sentence-transformers model.")
+    stay_offline()
     try:
         return SentenceTransformer(str(folder), device=str(device), local_files_only=True, model_kwargs={"dtype": dtype}).eval()
     except (OSError, ValueError, KeyError) as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import huggingface_hub.constants
 import torch
 
 from cluster.contracts.serving import ReplicaSpec
@@ -26,3 +27,8 @@ def claim(spec: ReplicaSpec) -> tuple[torch.device, torch.dtype]:
         )
     torch.cuda.set_per_process_memory_fraction(min(1.0, spec.budget_bytes / spec.device_bytes))
     return torch.device("cuda", 0), DTYPES[spec.dtype]
+
+
+def stay_offline() -> None:
+    """No library of this process reaches for the model hub any more: what a model's folder lacks is an error, not a download."""
+    huggingface_hub.constants.HF_HUB_OFFLINE = True
