@@ -38,6 +38,8 @@ ON_CPU: tuple[EngineName, ...] = (
     "sentence_transformers",
     "cross_encoder",
 )
+# Names of weights that are stored unquantised, and bytes of a number in them.
+PLAIN = {"float32": 4, "f32": 4, "float16": 2, "f16": 2, "bfloat16": 2, "bf16": 2}
 CPU_ONLY: frozenset[EngineName] = frozenset({"onnx_embedding", "rapidocr"})
 
 
@@ -110,7 +112,7 @@ def _problem(engine: EngineName, device: Device, forced: bool) -> str | None:
 
 
 def _why_engine(variant: Variant, device: Device) -> str:
-    form = f" with {variant.quantization}" if variant.quantization else ""
+    form = f" with {variant.quantization}" if variant.quantization and variant.quantization.lower() not in PLAIN else ""
     if not device.is_gpu:
         return f"{variant.engine}{form} on the CPU"
     has = device.compute_capability
@@ -139,8 +141,8 @@ def _arithmetic(variant: Variant, device: Device) -> tuple[Dtype, str]:
 
 
 def _llama_arithmetic(variant: Variant, device: Device) -> tuple[Dtype, str]:
-    name = (variant.quantization or "").upper()
-    if name in {"", "F32", "F16", "BF16", "FLOAT32", "FLOAT16", "BFLOAT16"}:
+    name = (variant.quantization or "").lower()
+    if not name or name in PLAIN:
         return "float32", "float32 accumulation"
     if device.is_gpu and capability(device) < (6, 1):
         return "float32", "float32, because int8 dot products need 6.1"

@@ -6,7 +6,6 @@ Memory is in bytes everywhere.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ import psutil
 import pynvml  # type: ignore[import-untyped]
 from pydantic import ByteSize
 
+from cluster.cpu import cpu_model
 from cluster.errors import EngineError, NotFound, Unavailable
 from cluster.specs.profile import ProfileSpec
 
@@ -146,7 +146,7 @@ def profile_devices(profile: ProfileSpec, reader: DeviceReader) -> tuple[Device,
 
 def cpu_device(memory: int | None = None) -> Device:
     """The CPU as a device: ``memory`` bytes for models, or half of what the machine (or its container) has."""
-    return Device(CPU, f"CPU ({os.cpu_count()} cores)", int(memory) if memory else machine_memory() // 2, None)
+    return Device(CPU, cpu_model(), int(memory) if memory else machine_memory() // 2, None)
 
 
 def machine_memory() -> int:

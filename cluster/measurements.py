@@ -14,6 +14,7 @@ from pathlib import Path
 from filelock import FileLock
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from cluster.contracts.serving import ReplicaSpec
 from cluster.errors import ConfigError
 
 FILE = "measurements.json"
@@ -31,6 +32,11 @@ class MeasurementKey:
     parallel: int
     engine: str
     device: str
+
+    @classmethod
+    def of(cls, spec: ReplicaSpec) -> MeasurementKey:
+        """The key under which a replica records itself; planning looks under the same one."""
+        return cls(spec.model, spec.quantization, spec.context_tokens or 0, spec.parallel, spec.engine, spec.device_name)
 
     def text(self) -> str:
         return "|".join(str(part) for part in asdict(self).values())

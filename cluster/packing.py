@@ -45,16 +45,13 @@ class Packing:
     optimal: bool
 
 
-def pack(bundles: Sequence[Bundle], capacities: Sequence[int], keep_free: bool = True) -> Packing | None:
-    """The best packing, or None when the required bundles do not all fit.
-
-    ``keep_free`` False puts the number of models before the free piece (a device that nothing else waits for, such as the CPU).
-    """
+def pack(bundles: Sequence[Bundle], capacities: Sequence[int]) -> Packing | None:
+    """The best packing, or None when the required bundles do not all fit."""
     # Optional bundles that fit nowhere even alone only blow up the search.
     fitting = [i for i, bundle in enumerate(bundles) if bundle.required or _alone(bundle, capacities)]
     kept = [bundles[i] for i in fitting]
     exact = sum(bundle.copies for bundle in kept) <= EXACT_PIECES
-    found = (_pack_exactly if exact else _pack_greedily)(kept, capacities, keep_free)
+    found = (_pack_exactly if exact else _pack_greedily)(kept, capacities)
     if found is None:
         return None
     places: list[tuple[int, ...]] = [() for _ in bundles]
@@ -67,13 +64,13 @@ def _alone(bundle: Bundle, capacities: Sequence[int]) -> bool:
     return sum(room // cost for cost, room in zip(bundle.costs, capacities, strict=True) if cost <= room) >= bundle.copies
 
 
-def _pack_exactly(bundles: Sequence[Bundle], capacities: Sequence[int], keep_free: bool) -> list[tuple[int, ...]] | None:
+def _pack_exactly(bundles: Sequence[Bundle], capacities: Sequence[int]) -> list[tuple[int, ...]] | None:
     owners = [i for i, bundle in enumerate(bundles) for _ in range(bundle.copies)]
     devices = range(len(capacities))
     loads = [_sums([min(bundles[i].costs[d], NEVER) for i in owners]) for d in devices]
     gathered = [_gathered(load, room) for load, room in zip(loads, capacities, strict=True)]
     chains = [_chain([gathered[o] for o in devices if o != d], len(owners)) for d in devices]
-    best = _best_split(bundles, owners, gathered, chains, [room - load for room, load in zip(capacities, loads, strict=True)], keep_free)
+    best = _best_split(bundles, owners, gathered, chains, [room - load for room, load in zip(capacities, loads, strict=True)])
     if best is None:
         return None
     freest, part, rest = best
@@ -90,9 +87,8 @@ def _is_in(masks: dict[int, int], piece: int) -> bool:
 
 
 def _best_split(
-    bundles: Sequence[Bundle], owners: Sequence[int], gathered: Sequence[Floats], chains: Sequence[Sequence[Floats]], frees: Sequence[Ints],
-    keep_free: bool,
-) -> tuple[int, int, int] | None:  # fmt: skip
+    bundles: Sequence[Bundle], owners: Sequence[int], gathered: Sequence[Floats], chains: Sequence[Sequence[Floats]], frees: Sequence[Ints]
+) -> tuple[int, int, int] | None:
     """(the device with the largest free piece, the mask of pieces on it, the mask of pieces elsewhere), or None."""
     whole, part, starts = _splits(len(owners))
     fits = np.maximum.reduceat(gathered[0][part] + chains[0][-1][whole ^ part], starts) > -np.inf
@@ -102,8 +98,6 @@ def _best_split(
     value = _sums([bundles[i].value if i not in owners[:piece] else 0 for piece, i in enumerate(owners)])
     allowed &= value == value[allowed].max()
     count = _sums([int(i not in owners[:piece]) for piece, i in enumerate(owners)])
-    if not keep_free:
-        allowed &= count == count[allowed].max()
     candidates = np.flatnonzero(allowed[whole])
     best: tuple[tuple[int, int, float], tuple[int, int, int]] | None = None
     for device in _distinct(gathered):
@@ -197,12 +191,12 @@ def _splits(pieces: int) -> tuple[Ints, Ints, Ints]:
 Places = dict[int, tuple[int, ...]]
 
 
-def _pack_greedily(bundles: Sequence[Bundle], capacities: Sequence[int], keep_free: bool) -> list[tuple[int, ...]] | None:
+def _pack_greedily(bundles: Sequence[Bundle], capacities: Sequence[int]) -> list[tuple[int, ...]] | None:
     """The required bundles, then the others as long as they fit: by value, and by value per byte; the better of the two."""
     start = _place_required(bundles, capacities)
     if start is None:
         return None
-    optional = [i for i, bundle in enumerate(bundles) if not bundle.required and (bundle.value > 0 or not keep_free)]
+    optional = [i for i, bundle in enumerate(bundles) if not bundle.required and bundle.value > 0]
     by_value = sorted(optional, key=lambda i: (-bundles[i].value, min(bundles[i].costs), i))
     by_density = sorted(optional, key=lambda i: (-bundles[i].value / (min(bundles[i].costs) * bundles[i].copies), i))
     filled = [_fill(bundles, start, order, capacities) for order in (by_value, by_density)]
@@ -215,7 +209,7 @@ def _place_required(bundles: Sequence[Bundle], capacities: Sequence[int]) -> Pla
     required = [i for i, bundle in enumerate(bundles) if bundle.required]
     if sum(bundles[i].copies for i in required) > EXACT_PIECES:
         return _place(bundles, required, capacities)
-    found = _pack_exactly([bundles[i] for i in required], capacities, keep_free=True)
+    found = _pack_exactly([bundles[i] for i in required], capacities)
     return None if found is None else dict(zip(required, found, strict=True))
 
 

@@ -2,8 +2,9 @@
 
 In this order: pinned models must all fit, or :meth:`Plan.check` says which lacks how many bytes on which device; then the resident set
 with the highest total priority; then the packing that leaves the largest free piece on one card (for training or a swap); then as many
-models as that leaves room for. Models left out are loaded on demand, where they fit beside the pinned ones, or rejected with the missing
-bytes. A model is placed only on devices its demand names: nothing falls to the CPU unasked.
+models as that leaves room for, so that one of priority 0 is loaded at start only where it costs nothing. Models left out are loaded on
+demand, where they fit beside the pinned ones, or rejected with the missing bytes. A model is placed only on devices its demand names:
+nothing falls to the CPU unasked.
 
 ``num_gpus`` is budget / usable memory of the device (all of it, less the profile's reserve, so that Ray cannot give the reserve away), in
 steps of 1/10 000 that Ray accepts, and every plan is checked against Ray's own choice of GPU (cluster/ray_allocator.py). Up to
@@ -132,12 +133,11 @@ def _homeless(demand: Demand) -> Rejected:
 def _plan_pool(pool: _Pool) -> Plan:
     bundles = [pool.bundle(demand) for demand in pool.demands]
     capacities = [device.usable_bytes for device in pool.devices]
-    gpus = pool.devices[0].is_gpu
-    packing = pack(bundles, capacities, keep_free=gpus)
+    packing = pack(bundles, capacities)
     if packing is None:
         return Plan((), (), _shortfalls(pool, bundles, capacities), (), optimal=True)
     arranged = None
-    if gpus:
+    if pool.devices[0].is_gpu:
         packing, arranged = _survive_ray(pool, bundles, capacities, packing)
     return _write_down(pool, bundles, packing, arranged)
 

@@ -31,6 +31,8 @@ class ReplicaSpec(BaseModel):
     quantization: str | None = None
     dtype: Dtype
     device: Literal["cpu", "cuda"]
+    # What NVML calls the card (or Linux the CPU); measurements are kept by it.
+    device_name: str = ""
     # Hard cap of device memory (or, on the CPU, the plan's share of RAM), in bytes.
     budget_bytes: int = Field(ge=0)
     # Memory of the whole device, in bytes; budget_bytes / device_bytes is the share the engine may take.

@@ -32,7 +32,7 @@ class ServedModel(Spec):
 
     model: str = Field(description="Id in the catalog.")
     pinned: bool = False
-    priority: int = Field(0, description="Higher stays resident before lower.")
+    priority: int = Field(0, ge=-(10**6), le=10**6, description="Higher stays resident before lower; 0 is loaded when asked for.")
     replicas: int = Field(1, ge=1, description="Copies, each with its own budget.")
     context_tokens: int | None = Field(None, ge=64, description="Tokens of context of one sequence; by default the model's own, at most 8192.")
     parallel: int = Field(4, ge=1, le=256, description="Sequences generated at once.")

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from cluster.contracts.models import ModelKind
-from cluster.engines import EngineChoice
+from cluster.engines import PLAIN, EngineChoice
 from cluster.errors import ConfigError
 from cluster.specs.catalog import Architecture, Dtype, EngineName, ModelSpec
 from cluster.vram.headers import WeightFacts
@@ -26,8 +26,8 @@ DTYPE_BYTES: dict[Dtype, int] = {
     "int8_float32": 1,
     "int8_float16": 1,
 }
-# Names under which the catalog says that weights are stored unquantised or in plain int8.
-STORED_BYTES = {"float32": 4, "f32": 4, "float16": 2, "f16": 2, "bfloat16": 2, "bf16": 2, "int8": 1}
+# Bytes of a number as the catalog says that it is stored.
+STORED_BYTES = {**PLAIN, "int8": 1}
 
 # llama.cpp's default ubatch: tokens computed in one step.
 UBATCH = 512

@@ -1,7 +1,7 @@
 """The header of a GGUF file: its plain values and the size of its weights.
 
 Written out here because the ``gguf`` library's reader makes an object for every token: 7.5 s for a vocabulary of 150 000 with its merges,
-against 0.1 s for walking over them. The layout is that of the GGUF specification, version 2 and 3, little-endian.
+against 0.02 s for walking over them. The layout is that of the GGUF specification, version 2 and 3, little-endian.
 """
 
 from __future__ import annotations
