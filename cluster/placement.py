@@ -19,7 +19,8 @@ from dataclasses import dataclass, replace
 from cluster.errors import ConfigError
 from cluster.hardware import Device, readable
 from cluster.packing import NEVER, Bundle, Packing, pack
-from cluster.ray_allocator import UNITS, Arrangement, Group, arrange, realize, to_shares
+from cluster.ray_allocator import UNITS, Arrangement, Group, to_shares
+from cluster.ray_packing import survive_ray
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,74 +137,20 @@ def _plan_pool(pool: _Pool) -> Plan:
     packing = pack(bundles, capacities)
     if packing is None:
         return Plan((), (), _shortfalls(pool, bundles, capacities), (), optimal=True)
-    arranged = None
-    if pool.devices[0].is_gpu:
-        packing, arranged = _survive_ray(pool, bundles, capacities, packing)
-    return _write_down(pool, bundles, packing, arranged)
-
-
-def _survive_ray(pool: _Pool, bundles: Sequence[Bundle], capacities: Sequence[int], packing: Packing) -> tuple[Packing, Arrangement]:
-    """``packing`` with equal cards renamed (fullest first) and the order in which Ray reproduces it. Where no order does (replicas spread
-    over cards), Ray's own placement of the same models is taken, and of fewer models until that works."""
-    packing = _fullest_first(pool, bundles, packing)
-    found = arrange(_groups(bundles, capacities, packing), len(capacities))
-    while found is None:
-        groups = realize(_groups(bundles, capacities, packing), len(capacities))
-        if groups is not None and _fits_bytes(bundles, capacities, groups):
-            packing = Packing(_places(groups, len(bundles)), optimal=False)
-            return packing, Arrangement(groups, tuple(range(len(capacities))))
-        optional = [i for i, where in enumerate(packing.places) if where and not bundles[i].required]
-        if not optional:
-            raise ConfigError(
-                "The pinned models fit, but not as Ray spreads their replicas over these cards. Lower 'replicas' of a pinned model."
-            )
-        out = min(optional, key=lambda i: (bundles[i].value, -i))
-        packing = Packing(tuple(() if i == out else where for i, where in enumerate(packing.places)), optimal=False)
-        found = arrange(_groups(bundles, capacities, packing), len(capacities))
-    return packing, found
-
-
-def _groups(bundles: Sequence[Bundle], capacities: Sequence[int], packing: Packing) -> list[Group]:
-    """One group for each packed bundle, with shares that sum to at most one on every device."""
-    shares = [0] * len(bundles)
-    for device, capacity in enumerate(capacities):
-        pieces = [i for i, where in enumerate(packing.places) for place in where if place == device]
-        for i, units in zip(pieces, to_shares([bundles[i].costs[device] for i in pieces], capacity), strict=True):
-            # Copies differ by at most the unit that three thirds of a card lack; the deployment has one share, so it takes the smaller.
-            shares[i] = min(shares[i], units) if shares[i] else units
-    return [Group(i, shares[i], where) for i, where in enumerate(packing.places) if where]
-
-
-def _fullest_first(pool: _Pool, bundles: Sequence[Bundle], packing: Packing) -> Packing:
-    """Equal cards renamed so that fuller ones have lower indices: Ray opens empty cards in that order, and never goes back to one that
-    is fuller than where the plan goes, or the plan would not have gathered the free space best."""
-    count = len(pool.devices)
-    load = [sum(b.costs[d] * where.count(d) for b, where in zip(bundles, packing.places, strict=True)) for d in range(count)]
-    sort = [(device.usable_bytes, *(bundle.costs[d] for bundle in bundles)) for d, device in enumerate(pool.devices)]
-    new: dict[int, int] = {}
-    for kind in dict.fromkeys(sort):
-        members = [d for d in range(count) if sort[d] == kind]
-        new.update(zip(sorted(members, key=lambda d: (-load[d], d)), members, strict=True))
-    return replace(packing, places=tuple(tuple(sorted(new[d] for d in where)) for where in packing.places))
-
-
-def _fits_bytes(bundles: Sequence[Bundle], capacities: Sequence[int], groups: Sequence[Group]) -> bool:
-    load = [sum(bundles[g.key].costs[d] * g.devices.count(d) for g in groups) for d in range(len(capacities))]
-    return all(used <= capacity for used, capacity in zip(load, capacities, strict=True))
-
-
-def _places(groups: Sequence[Group], count: int) -> tuple[tuple[int, ...], ...]:
-    by_key = {group.key: group.devices for group in groups}
-    return tuple(by_key.get(i, ()) for i in range(count))
+    if not pool.devices[0].is_gpu:
+        return _write_down(pool, bundles, packing, None)
+    survived = survive_ray(bundles, capacities, packing)
+    if survived is None:
+        return Plan((), (), _spread_too_far(pool), (), optimal=False)
+    return _write_down(pool, bundles, *survived)
 
 
 def _write_down(pool: _Pool, bundles: Sequence[Bundle], packing: Packing, arranged: Arrangement | None) -> Plan:
-    order = [group.key for group in arranged.groups] if arranged else [i for i, where in enumerate(packing.places) if where]
-    shares = {group.key: group.share for group in arranged.groups} if arranged else {}
+    on_cpu = [Group(i, 0, where) for i, where in enumerate(packing.places) if where]
     placements = [
-        _placement(pool, i, replica, device, shares.get(i, 0), resident=True)
-        for i in order
-        for replica, device in enumerate(packing.places[i])
+        _placement(pool, group.key, replica, device, group.share, resident=True)
+        for group in (arranged.groups if arranged else on_cpu)
+        for replica, device in enumerate(group.devices)
     ]
     free = _beside_pinned(pool, bundles, packing)
     rejected: list[Rejected] = []
@@ -267,6 +214,15 @@ def _reject(pool: _Pool, bundle: Bundle, i: int, free: Sequence[int], replica: i
         f"it lacks {readable(short)}."
     )
     return Rejected(model, reason, short, where.id)
+
+
+def _spread_too_far(pool: _Pool) -> tuple[Rejected, ...]:
+    """The pinned models fit, but Ray's rule would put their replicas elsewhere in every order of deployment."""
+    copied = [demand for demand in pool.demands if demand.pinned and demand.replicas > 1]
+    return tuple(
+        Rejected(d.model, f"'{d.model}': Ray cannot spread its {d.replicas} replicas over these cards beside the other pinned models.", 0)
+        for d in copied
+    )
 
 
 def _shortfalls(pool: _Pool, bundles: Sequence[Bundle], capacities: Sequence[int]) -> tuple[Rejected, ...]:

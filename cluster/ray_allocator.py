@@ -48,19 +48,19 @@ def to_shares(budgets: Sequence[int], capacity: int) -> list[int]:
     return [max(1, units + (i in upward)) for i, units in enumerate(floors)]
 
 
-def start_group(free: Sequence[int], group: Group, order: Sequence[int]) -> list[int] | None:
-    """Free shares after Ray has started ``group``, or None when a replica would land on a device that the plan does not name.
-
-    ``free`` and Ray's indices are in ``order`` (see Arrangement).
-    """
-    left, wanted = list(free), list(group.devices)
-    for _ in group.devices:
+def start_group(free: Sequence[int], group: Group, order: Sequence[int], copies: int | None = None) -> tuple[list[int], Group] | None:
+    """Free shares after Ray has started ``copies`` replicas of ``group`` (by default one for each of its devices), and the group with its
+    devices in the order in which Ray fills them; or None when a replica would land on a device that the group does not name. ``free`` and
+    Ray's indices are in ``order`` (see Arrangement)."""
+    left, wanted, filled = list(free), list(group.devices), []
+    for _ in range(len(group.devices) if copies is None else copies):
         gpu = choose_gpu(left, group.share)
         if gpu is None or order[gpu] not in wanted:
             return None
         wanted.remove(order[gpu])
+        filled.append(order[gpu])
         left[gpu] -= group.share
-    return left
+    return left, replace(group, devices=tuple(filled))
 
 
 def arrange(groups: Sequence[Group], devices: int) -> Arrangement | None:
@@ -90,12 +90,12 @@ def _search(groups: Sequence[Group], order: Sequence[int], load: Sequence[int]) 
         if placed == (1 << len(ready)) - 1:
             return ()
         for i, group in enumerate(ready):
-            after = None if placed >> i & 1 else start_group(free, group, order)
-            if after is None or placed | 1 << i in failed:
+            started = None if placed >> i & 1 else start_group(free, group, order)
+            if started is None or placed | 1 << i in failed:
                 continue
-            rest = extend(placed | 1 << i, after)
+            rest = extend(placed | 1 << i, started[0])
             if rest is not None:
-                return (group, *rest)
+                return (started[1], *rest)
             if len(failed) > MAX_STATES:
                 return None
         failed.add(placed)
@@ -117,24 +117,44 @@ def _closing(groups: Sequence[Group], order: Sequence[int], load: Sequence[int])
         if mine and later and left >= min(later):
             mine[-1] = replace(mine[-1], share=mine[-1].share + (left - min(later)) // len(mine[-1].devices) + 1)
         for group in mine:
-            after = start_group(free, group, order)
-            if after is None:
+            started = start_group(free, group, order)
+            if started is None:
                 return None
-            free = after
-            done.append(group)
+            free = started[0]
+            done.append(started[1])
     return tuple(done)
 
 
-def realize(groups: Sequence[Group], devices: int) -> tuple[Group, ...] | None:
-    """Groups of equal devices placed by Ray's rule itself, largest share first: where each lands becomes the plan. None when one waits."""
-    free, placed = [UNITS] * devices, []
-    for group in sorted(groups, key=lambda group: (-group.share, group.key)):
-        where: list[int] = []
-        for _ in group.devices:
-            gpu = choose_gpu(free, group.share)
-            if gpu is None:
-                return None
-            free[gpu] -= group.share
-            where.append(gpu)
-        placed.append(replace(group, devices=tuple(sorted(where))))
-    return tuple(placed)
+@dataclass(frozen=True, slots=True)
+class Want:
+    """A deployment without a place yet: ``shares`` in units that one of its ``copies`` needs on each device, None where it cannot run."""
+
+    key: int
+    copies: int
+    shares: tuple[int | None, ...]
+
+
+def realize(wants: Sequence[Want], devices: int) -> tuple[Group, ...] | None:
+    """Places found by Ray's rule itself: an order, and a share for each, with which every copy lands where that share is enough. Large
+    ones are tried first. None when there is no such order, or none within MAX_STATES."""
+    ready = sorted(wants, key=lambda want: (-max((share for share in want.shares if share is not None), default=0), want.key))
+    failed: set[tuple[int, tuple[int, ...]]] = set()
+    order = tuple(range(devices))
+
+    def extend(placed: int, free: list[int]) -> tuple[Group, ...] | None:
+        if placed == (1 << len(ready)) - 1:
+            return ()
+        state = (placed, tuple(free))
+        if state in failed or len(failed) > MAX_STATES:
+            return None
+        for i, want in enumerate(ready):
+            for share in () if placed >> i & 1 else sorted({share for share in want.shares if share is not None}):
+                enough = tuple(d for d in order if (needed := want.shares[d]) is not None and needed <= share)
+                started = start_group(free, Group(want.key, share, enough * want.copies), order, want.copies)
+                rest = extend(placed | 1 << i, started[0]) if started else None
+                if started and rest is not None:
+                    return (started[1], *rest)
+        failed.add(state)
+        return None
+
+    return extend(0, [UNITS] * devices)
