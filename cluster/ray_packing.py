@@ -1,4 +1,4 @@
-"""A packing made to survive Ray: shares and an order of deployment with which Ray's own rule gives every model the place it was packed in."""
+"""A packing made to survive Ray: shares and an order of deployment with which Ray's own rule puts every model where it was packed."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from cluster.packing import Bundle, Packing
 from cluster.ray_allocator import Arrangement, Group, Want, arrange, realize, to_shares
 
 
-def _survive_ray(pool: _Pool, bundles: Sequence[Bundle], capacities: Sequence[int], packing: Packing) -> tuple[Packing, Arrangement] | None:
+def survive_ray(bundles: Sequence[Bundle], capacities: Sequence[int], packing: Packing) -> tuple[Packing, Arrangement] | None:
     """``packing`` with equal cards renamed (fullest first) and the order in which Ray reproduces it. Where no order does (replicas spread
     over cards), Ray's own placement of the same models is taken, and of fewer models until that works; None when the pinned ones alone
     cannot be placed by Ray's rule."""
