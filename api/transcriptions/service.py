@@ -53,7 +53,7 @@ class Transcriptions:
             case "text":
                 return PlainTextResponse(transcript.text + "\n")
             case "srt":
-                return PlainTextResponse(srt(transcript.segments), media_type="application/x-subrip")
+                return PlainTextResponse(srt(transcript.segments), media_type="application/x-subrip; charset=utf-8")
             case "vtt":
                 return PlainTextResponse(vtt(transcript.segments), media_type="text/vtt")
             case "json":

@@ -141,34 +141,41 @@ def explain(
 ) -> BadInput:
     """Pydantic's ``errors`` about ``tree`` as one sentence about one field: the one deepest in ``tree``, because in a union the branch
     that got furthest is the one that was meant. ``fields``: what may stand at the top, for naming the nearest."""
-    paths = [_path(error["loc"][skip:], tree, error["type"]) for error in errors]
+    paths = [_path(error["loc"][skip:], tree, error["type"]) + _tag(error) for error in errors]
     best = max(range(len(errors)), key=lambda i: (paths[i].count("."), -i))
     error, param = errors[best], paths[best]
     return kind(_sentence(error, param, fields)).about(param or None)
 
 
 def _path(loc: Sequence[int | str], tree: object, kind: str) -> str:
-    """``loc`` without the names of union branches, which are not part of what was sent."""
+    """``loc`` without what is not part of what was sent: names of union branches, places in what a validator made of the input."""
     parts: list[str] = []
     known = tree is not None
-    for part in loc:
+    for position, part in enumerate(loc):
         if isinstance(tree, dict) and part in tree:
             tree = tree[part]
-        elif isinstance(tree, list) and isinstance(part, int):
+        elif isinstance(tree, list) and isinstance(part, int) and part < len(tree):
             items: list[object] = tree
             tree = items[part]
-        elif known and not (kind == "missing" and part == loc[-1]):
+        elif known and not (kind == "missing" and position == len(loc) - 1):
             continue
         parts.append(str(part))
     return ".".join(parts)
+
+
+def _tag(error: ErrorDetails) -> str:
+    """Where a field says which branch of a union is meant, and says it wrongly, that field is the mistake."""
+    return "." + error["ctx"]["discriminator"].strip("'") if error["type"].startswith("union_tag") else ""
 
 
 def _sentence(error: ErrorDetails, param: str, fields: Sequence[str]) -> str:
     if error["type"] == "extra_forbidden":
         hint = nearest(param, fields)
         return f"'{param}' is not a parameter of this endpoint" + (f"; did you mean '{hint}'?" if hint else "; remove it.")
-    if error["type"] == "missing":
+    if error["type"] in {"missing", "union_tag_not_found"}:
         return f"'{param}' is missing."
+    if error["type"] == "union_tag_invalid":
+        return f"'{param}' must be one of {error['ctx']['expected_tags']} (found {error['ctx']['tag'][:60]!r})."
     message = str(error["ctx"]["error"]) if error["type"] == "value_error" else error["msg"][0].lower() + error["msg"][1:]
     message = message.removesuffix(".")
     return f"'{param}': {message}{_found(error)}." if param else f"{message[0].upper()}{message[1:]}."

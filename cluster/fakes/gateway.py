@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from cluster.contracts.generation import (
@@ -77,12 +77,14 @@ ONE_OF_EACH = (
 @dataclass
 class FakeGateway:
     """A ``ModelGateway``. ``pace_s``: seconds before each token (infinite: never). ``failures``: what asking a model raises.
-    ``breaks_after``: how many tokens a stream of the model gives before its failure; without an entry it fails at once."""
+    ``breaks_after``: how many tokens a stream of the model gives before it fails, or falls silent for good where the model is in ``hangs``;
+    without an entry it does so at once."""
 
     served: Sequence[ModelStatus] = ONE_OF_EACH
     pace_s: float = 0.0
     failures: Mapping[str, Exception] = field(default_factory=dict)
     breaks_after: Mapping[str, int] = field(default_factory=dict)
+    hangs: Collection[str] = ()
     asked: list[object] = field(default_factory=list)
     opened: int = 0
     closed: int = 0
@@ -126,8 +128,8 @@ class FakeGateway:
         self.opened += 1
         try:
             for given, delta in enumerate(_deltas(request)):
-                if request.model in self.failures and given >= self.breaks_after.get(request.model, 0):
-                    raise self.failures[request.model]
+                if given >= self.breaks_after.get(request.model, 0):
+                    await self._break(request.model)
                 await self._pause()
                 yield (delta,)
         finally:
@@ -166,9 +168,14 @@ class FakeGateway:
 
     async def _begin(self, model: str, request: object) -> None:
         self.asked.append(request)
+        await self._break(model)
+        await self._pause()
+
+    async def _break(self, model: str) -> None:
         if model in self.failures:
             raise self.failures[model]
-        await self._pause()
+        if model in self.hangs:
+            await asyncio.Event().wait()
 
     async def _pause(self) -> None:
         if math.isinf(self.pace_s):

@@ -1,0 +1,92 @@
+"""The API over a gateway without models: called in process, or served by a real uvicorn on a free port of this machine."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+
+import httpx
+import pytest
+import uvicorn
+
+from api.app import create_app
+from cluster.fakes.gateway import FakeGateway
+from cluster.settings import Settings
+
+Client = Callable[..., AbstractAsyncContextManager[httpx.AsyncClient]]
+
+
+@pytest.fixture
+def gateway():
+    return FakeGateway()
+
+
+async def _until(condition: Callable[[], object]) -> None:
+    async with asyncio.timeout(10):
+        while not condition():  # noqa: ASYNC110 - what is waited for does not know that anybody waits
+            await asyncio.sleep(0.01)
+
+
+@asynccontextmanager
+async def _in_process(gateway: FakeGateway, settings: Settings | None = None) -> AsyncIterator[httpx.AsyncClient]:
+    transport = httpx.ASGITransport(create_app(gateway, settings or Settings()))
+    async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
+        yield client
+
+
+@asynccontextmanager
+async def _served(gateway: FakeGateway, settings: Settings | None = None) -> AsyncIterator[httpx.AsyncClient]:
+    config = uvicorn.Config(create_app(gateway, settings or Settings()), log_level="warning", lifespan="off", ws="none")
+    server = uvicorn.Server(config)
+    listener = socket.create_server(("127.0.0.1", 0))
+    running = asyncio.ensure_future(server.serve(sockets=[listener]))
+    try:
+        await _until(lambda: server.started)
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{listener.getsockname()[1]}", timeout=20) as client:
+            yield client
+    finally:
+        server.should_exit = True
+        await running
+        listener.close()
+
+
+@pytest.fixture
+def in_process() -> Client:
+    """``async with in_process(gateway, settings) as client``."""
+    return _in_process
+
+
+@pytest.fixture
+def served() -> Client:
+    """``async with served(gateway, settings) as client``: over a real socket."""
+    return _served
+
+
+@pytest.fixture
+async def client(gateway):
+    async with _in_process(gateway) as client:
+        yield client
+
+
+@pytest.fixture
+def eventually():
+    """Wait until a condition holds, or fail after ten seconds."""
+
+    return _until
+
+
+def error_of(response: httpx.Response) -> dict[str, str]:
+    body = response.json()
+    assert set(body) == {"error"}
+    assert set(body["error"]) == {"message", "type", "param", "code"}
+    assert response.headers["x-request-id"]
+    error: dict[str, str] = body["error"]
+    return error
+
+
+@pytest.fixture
+def error():
+    """The error in an answer, checked to be in the one shape."""
+    return error_of

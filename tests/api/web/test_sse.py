@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+import asyncio
+import json
+import math
+
+import httpx
+import pytest
+
+from cluster.fakes.gateway import FakeGateway
+from cluster.settings import HttpSettings, Settings
+
+URL = "/v1/chat/completions"
+LONG = {"model": "fake-llm", "messages": [{"role": "user", "content": "word " * 5000}], "stream": True}
+
+
+@pytest.mark.parametrize("choices", [1, 3])
+async def test_a_caller_that_leaves_mid_stream_stops_the_generation(served, eventually, choices):
+    gateway = FakeGateway(pace_s=0.005)
+    async with served(gateway) as client:
+        async with client.stream("POST", URL, json=LONG | {"n": choices}) as response:
+            async for line in response.aiter_lines():
+                if "word" in line:
+                    break
+        await eventually(lambda: gateway.closed == choices)
+    assert gateway.opened == choices
+
+
+async def test_a_caller_that_leaves_before_the_first_token_stops_the_generation(served, eventually):
+    gateway = FakeGateway(pace_s=math.inf)
+    async with served(gateway) as client:
+        for stream in (True, False):
+            with pytest.raises(httpx.ReadTimeout):
+                await client.post(URL, json=LONG | {"stream": stream}, timeout=0.3)
+        await eventually(lambda: gateway.closed == 2)
+
+
+async def test_a_left_stream_is_logged_as_left_and_no_stream_stays_open(served, eventually):
+    gateway = FakeGateway(pace_s=0.005)
+    async with served(gateway) as client:
+        async with client.stream("POST", URL, json=LONG) as response:
+            await anext(response.aiter_lines())
+        await eventually(lambda: gateway.closed)
+        text = (await client.get("/metrics")).text
+    assert 'hearth_streams_open{model="fake-llm"} 0.0' in text
+    assert 'path="/v1/chat/completions",status="499"' in text
+
+
+async def test_tokens_arrive_as_they_are_made(served):
+    gateway = FakeGateway(pace_s=0.05)
+    async with served(gateway) as client, client.stream("POST", URL, json=LONG) as response:
+        async for line in response.aiter_lines():
+            if '"content":"You"' in line:
+                break
+        assert gateway.closed == 0
+
+
+async def test_silence_ends_a_stream_with_an_error_event(served):
+    gateway = FakeGateway(pace_s=0.01, breaks_after={"fake-llm": 2}, hangs=frozenset({"fake-llm"}))
+    async with served(gateway, Settings(http=HttpSettings(stream_idle_timeout_s=0.2))) as client:
+        text = (await client.post(URL, json=LONG)).text
+    last = json.loads(text.split("\n\n")[-2].removeprefix("data: "))
+    assert last["error"]["code"] == "deadline_exceeded"
+    assert "http.stream_idle_timeout_s" in last["error"]["message"]
+    assert gateway.closed == 1
+
+
+async def test_a_stream_that_outlasts_the_request_timeout_ends_with_an_error_event(served):
+    gateway = FakeGateway(pace_s=0.01)
+    async with served(gateway, Settings(http=HttpSettings(request_timeout_s=0.3))) as client:
+        text = (await client.post(URL, json=LONG)).text
+    last = json.loads(text.split("\n\n")[-2].removeprefix("data: "))
+    assert "http.request_timeout_s" in last["error"]["message"]
+    assert gateway.closed == 1
+
+
+async def test_many_streams_run_side_by_side(served):
+    gateway = FakeGateway(pace_s=0.02)
+    body = LONG | {"messages": [{"role": "user", "content": "one two three"}]}
+    async with served(gateway) as client:
+        client = httpx.AsyncClient(base_url=client.base_url, timeout=30, limits=httpx.Limits(max_connections=None))
+        async with client:
+            answers = await asyncio.gather(*(client.post(URL, json=body) for _ in range(200)))
+    assert all(answer.text.endswith("data: [DONE]\n\n") for answer in answers)
+    assert gateway.closed == 200
