@@ -108,6 +108,7 @@ class PlannedModel:
             max_audio_seconds=settings.limits.audio_seconds,
             capabilities=self.spec.capabilities,
             adapters={name: str(file.expanduser().absolute()) for name, file in self.served.adapters.items()},
+            pace_tokens_per_s=self.served.pace_tokens_per_s,
             state_dir=str(home.state),
         )
 

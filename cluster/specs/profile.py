@@ -34,12 +34,19 @@ class ServedModel(Spec):
     pinned: bool = False
     priority: int = Field(0, ge=-(10**6), le=10**6, description="Higher stays resident before lower; 0 is loaded when asked for.")
     replicas: int = Field(1, ge=1, description="Copies, each with its own budget.")
-    context_tokens: int | None = Field(None, ge=64, description="Tokens of context of one sequence; by default the model's own, at most 8192.")
+    context_tokens: int | None = Field(
+        None, ge=64, description="Tokens of context of one sequence; by default the model's own, at most 8192."
+    )
     parallel: int = Field(4, ge=1, le=256, description="Sequences generated at once.")
     engine: EngineName | None = Field(None, description="Force an engine; by default the best for the card.")
     quantization: str | None = Field(None, description="Force a quantisation among the catalog's variants.")
     budget: ByteSize | None = Field(None, description="Force the memory budget; by default estimated, then measured.")
     adapters: dict[str, Path] = Field(default_factory=dict, description="LoRA adapters by name; served as <model>:<name>.")
+    pace_tokens_per_s: float | None = Field(
+        None,
+        gt=0,
+        description="Tokens a second that each stream gets at most: stands in for a slower card when the serving stack is measured.",
+    )
 
 
 class ProfileSpec(Spec):
