@@ -18,8 +18,8 @@ class DeviceUse:
 
 @dataclass(frozen=True, slots=True)
 class ModelUse:
-    """``ongoing`` requests are being worked on, ``queued`` wait. Counters count since the cluster started. ``wait_forecast_s``: seconds until
-    a request sent now would start, None when unknown."""
+    """``ongoing`` requests are being worked on, ``queued`` wait. Counters count since HEARTH_HOME was made. ``wait_forecast_s``: seconds
+    until a request sent now would start, None when unknown. ``failure``: why Serve gave up starting it."""
 
     model: str
     device: str
@@ -33,6 +33,7 @@ class ModelUse:
     budget_bytes: int
     measured_bytes: int | None
     wait_forecast_s: float | None = None
+    failure: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +48,8 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """Memory taken by something that is not a served model (a training job). ``expires_at`` is a Unix time, renewed by its holder."""
+    """Memory taken by something that is not a served model (a training job). ``expires_at`` is a Unix time, renewed by its holder;
+    ``device`` is where it was granted; ``taken``: its holder's process has started there."""
 
     id: str
     holder: str
@@ -55,6 +57,8 @@ class Lease:
     budget_bytes: int
     granted: bool
     expires_at: float
+    device: str | None = None
+    taken: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,139 @@
+"""The Serve config file of a cluster: the models under the residency policy, and the HTTP API in front of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from ray.serve.schema import ServeDeploySchema
+
+from cluster.contracts.models import ModelStatus
+from cluster.contracts.serving import API_APP, API_DEPLOYMENT, MODELS_APP, ReplicaSpec, ResidentModel
+from cluster.hardware import Device
+from cluster.home import Home
+from cluster.serving.args import ApiArgs, GpuArgs, LedgerArgs, ModelsArgs, PolicyArgs
+from cluster.settings import Settings
+
+MODELS_BUILD = "deployments.app:build"
+API_BUILD = "api.app:build"
+POLICY = "cluster.serving.policy:ResidencyPolicy"
+# How often a leaving replica looks whether its last request is done, in seconds.
+DRAIN_LOOK_S = 0.2
+# Requests are counted over this many ticks: a model counts as busy for so long after its last request.
+COUNTED_TICKS = 2
+
+ServeConfig = dict[str, Any]
+
+
+def serve_config(
+    replicas: Sequence[ReplicaSpec],
+    residents: Sequence[ResidentModel],
+    statuses: Sequence[ModelStatus],
+    settings: Settings,
+    devices: Sequence[Device],
+) -> ServeConfig:
+    """The file as a dict of plain JSON values, checked against Ray's own schema.
+
+    ``replicas`` and ``residents`` are of the same models, in deployment order; ``devices``: GPUs in the order in which Ray counts them, and
+    the CPU; ``statuses``: every model of the profile. ``settings.home`` must be absolute.
+    """
+    config = {
+        "proxy_location": "HeadOnly",
+        "http_options": {"host": settings.http.host, "port": settings.http.port},
+        "logging_config": _logging(settings),
+        "applications": [models_app(replicas, residents, settings, devices), _api_app(statuses, settings)],
+    }
+    ServeDeploySchema.model_validate(config)
+    return config
+
+
+def models_app(
+    replicas: Sequence[ReplicaSpec], residents: Sequence[ResidentModel], settings: Settings, devices: Sequence[Device]
+) -> ServeConfig:
+    """The application of the models alone."""
+    specs = {spec.model: spec for spec in replicas}
+    return {
+        "name": MODELS_APP,
+        "route_prefix": None,
+        "import_path": MODELS_BUILD,
+        "args": ModelsArgs(models=tuple(replicas)).model_dump(mode="json"),
+        "autoscaling_policy": {
+            "policy_function": POLICY,
+            "policy_kwargs": policy_args(residents, settings, devices).model_dump(mode="json"),
+        },
+        "deployments": [_model_deployment(specs[resident.model], resident, settings) for resident in residents],
+    }
+
+
+def policy_args(residents: Sequence[ResidentModel], settings: Settings, devices: Sequence[Device]) -> PolicyArgs:
+    return PolicyArgs(
+        models=tuple(residents),
+        gpus=tuple(
+            GpuArgs(id=device.id, name=device.name, memory_bytes=device.usable_bytes, uuid=device.uuid)
+            for device in devices
+            if device.is_gpu
+        ),
+        cpu_bytes=sum(device.usable_bytes for device in devices if not device.is_gpu),
+        residency=settings.residency,
+        drain_s=settings.http.request_timeout_s,
+        ledger=ledger_args(settings),
+    )
+
+
+def ledger_args(settings: Settings) -> LedgerArgs:
+    return LedgerArgs(state_dir=str(Home(settings.home).state), log=settings.log)
+
+
+def _model_deployment(spec: ReplicaSpec, resident: ResidentModel, settings: Settings) -> ServeConfig:
+    return {
+        "name": spec.model,
+        "max_ongoing_requests": spec.max_queued + spec.parallel,
+        "max_queued_requests": spec.max_queued,
+        # A request that has begun may run its full time, whoever else wants the card.
+        "graceful_shutdown_timeout_s": settings.http.request_timeout_s,
+        "graceful_shutdown_wait_loop_s": DRAIN_LOOK_S,
+        "autoscaling_config": {
+            "min_replicas": resident.replicas if resident.pinned else 0,
+            "max_replicas": resident.replicas,
+            "initial_replicas": resident.replicas if resident.resident or resident.pinned else 0,
+            "metrics_interval_s": settings.residency.tick_s,
+            "look_back_period_s": COUNTED_TICKS * settings.residency.tick_s,
+            "upscale_delay_s": 0,
+            "downscale_delay_s": 0,
+            "downscale_to_zero_delay_s": 0,
+        },
+        "ray_actor_options": _resources(spec, resident),
+    }
+
+
+def _resources(spec: ReplicaSpec, resident: ResidentModel) -> ServeConfig:
+    """What Ray counts: a share of one GPU, or bytes of the memory it was told models on the CPU may use. Cores are not counted: models
+    that wait for a request use none, and those that work share them."""
+    if resident.num_gpus > 0:
+        return {"num_cpus": 0, "num_gpus": resident.num_gpus}
+    return {"num_cpus": 0, "memory": spec.budget_bytes}
+
+
+def _api_app(statuses: Sequence[ModelStatus], settings: Settings) -> ServeConfig:
+    return {
+        "name": API_APP,
+        "route_prefix": "/",
+        "import_path": API_BUILD,
+        "args": ApiArgs(settings=settings, models=tuple(statuses)).model_dump(mode="json"),
+        "deployments": [
+            {
+                "name": API_DEPLOYMENT,
+                "num_replicas": settings.http.replicas,
+                "max_ongoing_requests": settings.http.max_connections,
+                "ray_actor_options": {"num_cpus": 0},
+            }
+        ],
+    }
+
+
+def _logging(settings: Settings) -> ServeConfig:
+    return {
+        "encoding": "JSON" if settings.log.format == "json" else "TEXT",
+        "log_level": settings.log.level,
+        "enable_access_log": False,
+    }

@@ -1,0 +1,51 @@
+"""What a Serve call raises, turned into our error tree. The only place that knows Ray's and gRPC's exceptions."""
+
+from __future__ import annotations
+
+import grpc  # type: ignore[import-untyped]
+from ray.exceptions import ObjectLostError, RayActorError, RayError, RayTaskError, TaskCancelledError, WorkerCrashedError
+from ray.serve.exceptions import BackPressureError, DeploymentUnavailableError, ReplicaUnavailableError, RequestCancelledError
+
+from cluster.errors import Cancelled, EngineError, HearthError, Overloaded
+
+# The replica, or the way to it, broke: nothing is known of the work, and another replica may do it.
+LOST = (RayActorError, ReplicaUnavailableError, ObjectLostError, WorkerCrashedError)
+# Status of a call whose replica died, seen as the connection dropped or the server went away while it ran.
+LOST_CODES = frozenset({grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED, grpc.StatusCode.INTERNAL, grpc.StatusCode.UNKNOWN})
+
+
+class ReplicaLostError(EngineError):
+    """The replica died or left while it worked. A call that may be repeated is repeated; a stream that has begun ends with this."""
+
+
+# What :func:`translate` takes. Anything else is a fault of ours and stays as it is.
+SERVE_ERRORS = (RayError, grpc.RpcError, BackPressureError, DeploymentUnavailableError, ReplicaUnavailableError, RequestCancelledError)
+
+
+def translate(error: Exception, model: str) -> HearthError:
+    """The error of the tree that says what happened to a call of ``model``."""
+    if isinstance(error, RayTaskError):
+        return _from_replica(error, model)
+    if isinstance(error, BackPressureError):
+        return Overloaded(f"Too many requests wait for model '{model}'; retry in 1 s.")
+    if isinstance(error, DeploymentUnavailableError):
+        return EngineError(f"Model '{model}' could not be started; `hearth status` and `hearth logs` say why.")
+    if isinstance(error, (TaskCancelledError, RequestCancelledError)):
+        return Cancelled(f"The request to model '{model}' was stopped.")
+    if isinstance(error, LOST) or (isinstance(error, grpc.RpcError) and _code(error) in LOST_CODES):
+        return ReplicaLostError(f"Model '{model}' stopped in the middle of the work; send the request again.")
+    return EngineError(f"Model '{model}' could not be reached ({type(error).__name__}: {error}); `hearth logs` has more.")
+
+
+def _from_replica(error: RayTaskError, model: str) -> HearthError:
+    cause = error.cause
+    if isinstance(cause, HearthError):
+        return cause
+    if isinstance(cause, LOST):
+        return ReplicaLostError(f"Model '{model}' stopped in the middle of the work; send the request again.")
+    return EngineError(f"Model '{model}' failed ({type(cause).__name__}: {cause}); `hearth logs` has the traceback.")
+
+
+def _code(error: grpc.RpcError) -> grpc.StatusCode | None:
+    code = getattr(error, "code", None)
+    return code() if callable(code) else None
