@@ -45,7 +45,7 @@ class ServedModel(Spec):
     pace_tokens_per_s: float | None = Field(
         None,
         gt=0,
-        description="Tokens a second that each stream gets at most: stands in for a slower card when the serving stack is measured.",
+        description="Tokens a second that each stream gets at most: stands in for a slower card in measurements.",
     )
 
 
