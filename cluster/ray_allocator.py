@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 UNITS = 10_000
 # States looked at before an order is given up; far beyond what plans of 8 models reach.
-MAX_STATES = 20_000
+MAX_STATES = 2_000
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,27 +5,55 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from cluster.packing import Bundle, Packing
+from cluster.packing import NEVER, Bundle, Packing, pack
 from cluster.ray_allocator import Arrangement, Group, Want, arrange, realize, to_shares
 
 
 def survive_ray(bundles: Sequence[Bundle], capacities: Sequence[int], packing: Packing) -> tuple[Packing, Arrangement] | None:
-    """``packing`` with equal cards renamed (fullest first) and the order in which Ray reproduces it. Where no order does (replicas spread
-    over cards), Ray's own placement of the same models is taken, and of fewer models until that works; None when the pinned ones alone
-    cannot be placed by Ray's rule."""
+    """``packing`` with equal cards renamed (fullest first) and the order in which Ray reproduces it.
+
+    There is always one unless replicas are spread over cards. Then, in turn: Ray's own placement of the same models; the best packing
+    that keeps the replicas of a model on one card; fewer and fewer models. None when not even the pinned ones can be placed.
+    """
     packing = _fullest_first(bundles, capacities, packing)
-    while True:
-        found = arrange(_groups(bundles, capacities, packing), len(capacities))
-        if found is not None:
-            return packing, found
-        groups = realize(_wants(bundles, capacities, packing), len(capacities))
-        if groups is not None:
-            return Packing(_places(groups, len(bundles)), optimal=False), Arrangement(groups, tuple(range(len(capacities))))
-        optional = [i for i, where in enumerate(packing.places) if where and not bundles[i].required]
-        if not optional:
-            return None
+    return (
+        _as_packed(bundles, capacities, packing)
+        or _as_ray_places(bundles, capacities, packing)
+        or _replicas_together(bundles, capacities)
+        or _with_fewer(bundles, capacities, packing)
+    )
+
+
+def _as_packed(bundles: Sequence[Bundle], capacities: Sequence[int], packing: Packing) -> tuple[Packing, Arrangement] | None:
+    found = arrange(_groups(bundles, capacities, packing), len(capacities))
+    return None if found is None else (packing, found)
+
+
+def _as_ray_places(bundles: Sequence[Bundle], capacities: Sequence[int], packing: Packing) -> tuple[Packing, Arrangement] | None:
+    groups = realize(_wants(bundles, capacities, packing), len(capacities))
+    if groups is None:
+        return None
+    return Packing(_places(groups, len(bundles)), optimal=False), Arrangement(groups, tuple(range(len(capacities))))
+
+
+def _replicas_together(bundles: Sequence[Bundle], capacities: Sequence[int]) -> tuple[Packing, Arrangement] | None:
+    whole = [replace(bundle, costs=tuple(min(cost * bundle.copies, NEVER) for cost in bundle.costs), copies=1) for bundle in bundles]
+    found = pack(whole, capacities)
+    if found is None:
+        return None
+    places = tuple(where * bundle.copies for where, bundle in zip(found.places, bundles, strict=True))
+    return _as_packed(bundles, capacities, _fullest_first(bundles, capacities, Packing(places, optimal=False)))
+
+
+def _with_fewer(bundles: Sequence[Bundle], capacities: Sequence[int], packing: Packing) -> tuple[Packing, Arrangement] | None:
+    """The least valuable model left out, again and again."""
+    while optional := [i for i, where in enumerate(packing.places) if where and not bundles[i].required]:
         out = min(optional, key=lambda i: (bundles[i].value, -i))
         packing = Packing(tuple(() if i == out else where for i, where in enumerate(packing.places)), optimal=False)
+        found = _as_packed(bundles, capacities, packing) or _as_ray_places(bundles, capacities, packing)
+        if found is not None:
+            return found
+    return None
 
 
 def _wants(bundles: Sequence[Bundle], capacities: Sequence[int], packing: Packing) -> list[Want]:
