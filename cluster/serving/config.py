@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -43,8 +44,16 @@ def serve_config(
         "logging_config": _logging(settings),
         "applications": [models_app(replicas, residents, settings, devices), _api_app(statuses, settings)],
     }
-    ServeDeploySchema.model_validate(config)
+    as_schema(config)
     return config
+
+
+def as_schema(config: ServeConfig) -> ServeDeploySchema:
+    """``config`` as Ray's schema has it; raises pydantic's ValidationError where it does not fit."""
+    with warnings.catch_warnings():
+        # The environment variables that are to replace metrics_interval_s are not read by the handles of Ray 2.60 yet.
+        warnings.filterwarnings("ignore", message=".*metrics_interval_s", category=DeprecationWarning)
+        return ServeDeploySchema.model_validate(config)
 
 
 def models_app(
