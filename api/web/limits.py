@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import suppress
 
-from starlette.datastructures import Headers
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.web.errors import error_response
@@ -14,11 +14,14 @@ from cluster.errors import Overloaded, SlowRequest, TooLarge
 
 # Answered even when everything else is full: whoever watches the service must still see it.
 _UNCOUNTED = frozenset({"/healthz", "/readyz", "/metrics"})
+_GIVEN_UP = frozenset({SlowRequest.status, TooLarge.status})
+_CLOSE = {"Connection": "close"}
 
 
 class BodyLimitMiddleware:
     """Refuses a body over ``max_bytes``: at once where its length is declared, else as soon as the bytes counted exceed it. Reading the
-    body also ends at the request's deadline. The errors are raised from ``receive``, where the endpoint reads."""
+    body also ends at the request's deadline. The errors are raised from ``receive``, where the endpoint reads; the connection is closed
+    after them, because the rest of the body would only be read to be thrown away."""
 
     def __init__(self, app: ASGIApp, max_bytes: int) -> None:
         self._app = app
@@ -30,7 +33,7 @@ class BodyLimitMiddleware:
             return
         declared = Headers(scope=scope).get("content-length", "0")
         if declared.isdecimal() and int(declared[:20]) > self._max_bytes:
-            await error_response(self._too_large())(scope, receive, send)
+            await error_response(self._too_large(), _CLOSE)(scope, receive, send)
             return
         counted, complete = 0, False
         exchange = exchange_of(scope)
@@ -41,12 +44,17 @@ class BodyLimitMiddleware:
                 return await receive()
             message = await _by(exchange.deadline, receive)
             counted += len(message.get("body", b""))
-            complete = not message.get("more_body", False)
             if counted > self._max_bytes:
                 raise self._too_large()
+            complete = not message.get("more_body", False)
             return message
 
-        await self._app(scope, receive_counting, send)
+        async def send_closing(message: Message) -> None:
+            if message["type"] == "http.response.start" and message["status"] in _GIVEN_UP and not complete:
+                MutableHeaders(scope=message).update(_CLOSE)
+            await send(message)
+
+        await self._app(scope, receive_counting, send_closing)
 
     def _too_large(self) -> TooLarge:
         return TooLarge(f"The request body is larger than {self._max_bytes} bytes; send less, or raise the setting http.max_body.")
