@@ -96,7 +96,9 @@ def _entry(model: ModelSpec, profiles: tuple[str, ...], home: Home) -> ModelEntr
     variants = tuple(_variant_entry(model, variant, home) for variant in model.variants)
     here = [variant for variant in variants if variant.state == "here"]
     shown = here or sorted(variants, key=lambda variant: variant.state != "broken")
-    sizes = [variant.size_bytes for variant in here or variants if variant.size_bytes is not None]
+    # Variants that share a folder share its files.
+    by_place = {variant.path or index: variant.size_bytes for index, variant in enumerate(here or variants)}
+    sizes = [size for size in by_place.values() if size is not None]
     return ModelEntry(
         id=model.id,
         kind=model.kind.value,

@@ -7,26 +7,28 @@ import subprocess
 import sys
 import tempfile
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from contextlib import ExitStack
 from types import TracebackType
-from typing import IO, Self
+from typing import IO, ClassVar, Self, TypeVar
 
 import psutil
+from pydantic import BaseModel
 
 from cluster.bench.streams import Job, Outcome
 from cluster.bench.usage import cpu_between, cpu_by_pid, tree
-from cluster.contracts.serving import ReplicaSpec
 from cluster.errors import EngineError
 from cluster.home import REPOSITORY
 from cluster.runtime.ports import free_ports
 
 CHAT = "/v1/chat/completions"
+T = TypeVar("T")
 
 
 class Contender(ABC):
-    """Used as a context manager; :meth:`run` is valid inside."""
+    """A program that is measured. Used as a context manager: it runs inside."""
 
-    name: str
+    name: ClassVar[str]
 
     def __init__(self) -> None:
         self._stack = ExitStack()
@@ -40,76 +42,95 @@ class Contender(ABC):
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._stack.close()
 
-    def run(self, job: Job) -> Outcome:
-        """The outcome of one job, with the CPU time that the contender's processes spent on it."""
+    def timed(self, action: Callable[[], T]) -> tuple[T, float]:
+        """What ``action`` returns, and the CPU seconds that the contender's processes spent meanwhile."""
         before = cpu_by_pid(self.processes())
-        outcome = self.drive(job)
-        return outcome.model_copy(update={"server_cpu_s": cpu_between(before, cpu_by_pid(self.processes()))})
+        result = action()
+        return result, cpu_between(before, cpu_by_pid(self.processes()))
 
     @abstractmethod
     def start(self) -> None:
         """Returns when it is ready; what must be ended is on ``self._stack``."""
 
     @abstractmethod
-    def drive(self, job: Job) -> Outcome: ...
-
-    @abstractmethod
     def processes(self) -> list[psutil.Process]: ...
 
 
-class Program(Contender):
-    """A contender that is one of our scripts. It is handed ``spec`` and says "ready"."""
+class Streaming(Contender):
+    """One that answers a Job."""
 
-    def __init__(self, name: str, module: str, spec: ReplicaSpec) -> None:
+    @abstractmethod
+    def drive(self, job: Job) -> Outcome: ...
+
+    def run(self, job: Job) -> Outcome:
+        """The outcome, with the CPU time that it cost."""
+        outcome, cpu_s = self.timed(lambda: self.drive(job))
+        return outcome.model_copy(update={"server_cpu_s": cpu_s})
+
+
+class Program(Contender):
+    """A contender that is one of our scripts, run with ``python -m``. It is handed ``spec`` as a line of JSON and says "ready"."""
+
+    module: ClassVar[str]
+
+    def __init__(self, spec: BaseModel) -> None:
         super().__init__()
-        self.name = name
-        self._module, self._spec = module, spec
+        self._spec = spec
+
+    def command(self) -> list[str]:
+        return [sys.executable, "-m", self.module]
 
     def arguments(self) -> list[str]:
         return []
 
     def start(self) -> None:
         log = self._stack.enter_context(tempfile.TemporaryFile("w+"))  # noqa: SIM115 - the stack closes it
-        self._child = launch(self._module, self.arguments(), self._stack, log)
+        self._child = launch([*self.command(), *self.arguments()], self._stack, log)
         say(self._child, self._spec.model_dump_json())
         if hear(self._child).strip() != "ready":
             log.seek(0)
-            raise EngineError(f"{self._module} did not start. Its last words: {log.read()[-2000:]}")
+            raise EngineError(f"{self.module} did not start. Its last words: {log.read()[-2000:]}")
 
     def processes(self) -> list[psutil.Process]:
         return tree(self._child.pid)
 
 
-class Direct(Program):
+class Direct(Program, Streaming):
     """The engine asked in its own process: no server at all."""
 
-    def __init__(self, spec: ReplicaSpec) -> None:
-        super().__init__("engine directly", "deployments.bench.direct", spec)
+    name = "engine directly"
+    module = "deployments.bench.direct"
 
     def drive(self, job: Job) -> Outcome:
         say(self._child, job.model_dump_json())
         return Outcome.model_validate_json(hear(self._child))
 
 
-class Served(Program):
-    """A script that answers chat completions on a port."""
+class Listening(Program):
+    """A script that listens on ``port``, its first argument."""
+
+    port = 0
 
     def arguments(self) -> list[str]:
-        (self._port,) = free_ports(1)
-        return [str(self._port)]
+        (self.port,) = free_ports(1)
+        return [str(self.port)]
+
+
+class Served(Listening, Streaming):
+    """A script that answers chat completions."""
 
     def drive(self, job: Job) -> Outcome:
-        return ask_over_http(job, self._port)
+        return ask_over_http(job, self.port)
 
 
 class EngineServer(Served):
-    def __init__(self, spec: ReplicaSpec) -> None:
-        super().__init__("engine's own server", "deployments.bench.engine_server", spec)
+    name = "engine's own server"
+    module = "deployments.bench.engine_server"
 
 
 class BareServe(Served):
-    def __init__(self, spec: ReplicaSpec) -> None:
-        super().__init__("bare Ray Serve", "deployments.bench.bare_serve", spec)
+    name = "bare Ray Serve"
+    module = "deployments.bench.bare_serve"
 
     def arguments(self) -> list[str]:
         # Unix sockets below it: the path must be short.
@@ -117,21 +138,26 @@ class BareServe(Served):
         return [*super().arguments(), folder]
 
 
-def ask_over_http(job: Job, port: int, path: str = CHAT) -> Outcome:
+def ask_over_http(job: Job, port: int) -> Outcome:
     """Runs ``job`` against a server on loopback, from a client process of its own."""
-    command = [sys.executable, "-m", "cluster.bench.load", "127.0.0.1", str(port), path]
-    client = subprocess.run(command, cwd=REPOSITORY, input=job.model_dump_json(), capture_output=True, text=True, check=False)
-    if client.returncode != 0:
-        raise EngineError(f"The load client failed: {client.stderr[-2000:]}")
-    return Outcome.model_validate_json(client.stdout)
+    return Outcome.model_validate_json(client("cluster.bench.load", port, CHAT, job))
 
 
-def launch(module: str, arguments: list[str], stack: ExitStack, log: IO[str]) -> subprocess.Popen[str]:
-    """Starts ``python -m module``; ``stack`` ends it by closing its stdin, and kills what is left of it after half a minute."""
+def client(module: str, port: int, path: str, job: BaseModel) -> str:
+    """What ``python -m module HOST PORT PATH`` prints when it is given ``job``. Raises EngineError when it fails."""
+    command = [sys.executable, "-m", module, "127.0.0.1", str(port), path]
+    ran = subprocess.run(command, cwd=REPOSITORY, input=job.model_dump_json(), capture_output=True, text=True, check=False)
+    if ran.returncode != 0:
+        raise EngineError(f"The load client {module} failed: {ran.stderr[-2000:]}")
+    return ran.stdout
+
+
+def launch(command: list[str], stack: ExitStack, log: IO[str]) -> subprocess.Popen[str]:
+    """Starts a program; ``stack`` ends it by closing its stdin, and kills what is left of it after half a minute."""
     environment = {key: value for key, value in os.environ.items() if not key.startswith(("RAY_", "HEARTH_"))}
     environment |= {"RAY_AUTH_MODE": "disabled", "RAY_USAGE_STATS_ENABLED": "0"}
     child = subprocess.Popen(
-        [sys.executable, "-m", module, *arguments],
+        command,
         cwd=REPOSITORY,
         env=environment,
         stdin=subprocess.PIPE,

@@ -52,7 +52,7 @@ def list_models(home: HomeOption = None, as_json: JsonOption = False) -> None:
         return
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for column in ("model", "kind", "weights", "size", "licence", "profiles"):
-        table.add_column(column, overflow="fold", justify="right" if column == "size" else "left")
+        table.add_column(column, no_wrap=column != "profiles", overflow="fold", justify="right" if column == "size" else "left")
     for entry in entries:
         size = readable(entry.size_bytes) if entry.size_bytes is not None else "?"
         state = f"{entry.state} (nano)" if entry.nano else entry.state

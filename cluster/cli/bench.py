@@ -1,0 +1,86 @@
+"""`hearth bench`: measure, print the table and the verdicts, and keep them in bench-results/."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from cluster.bench import connections as connections_bench
+from cluster.bench import embeddings as embeddings_bench
+from cluster.bench import idle as idle_bench
+from cluster.bench import plan as plan_bench
+from cluster.bench import serving as serving_bench
+from cluster.bench.machine import describe
+from cluster.bench.report import BenchResult, as_json, markdown, write
+from cluster.cli.options import ProfileOption, profile_and_settings
+from cluster.hardware import NvmlReader
+from cluster.home import REPOSITORY
+
+bench_app = typer.Typer(help="Measure Hearth, side by side with what it is compared with.", no_args_is_help=True)
+
+OutOption = Annotated[Path, typer.Option("--out", help="Folder for the report, the JSON and the plots.", show_default="bench-results")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+QuickOption = Annotated[bool, typer.Option("--quick", help="A short run that shows that it works; its figures mean little.")]
+RoundsOption = Annotated[int, typer.Option("--rounds", min=1, help="Rounds; every second one in reverse order.")]
+PeerOption = Annotated[
+    Path | None, typer.Option("--peer-python", help="Interpreter of an environment with infinity-emb.", show_default=False)
+]
+RESULTS = REPOSITORY / "bench-results"
+
+
+@bench_app.command()
+def serving(rounds: RoundsOption = 2, quick: QuickOption = False, out: OutOption = RESULTS, print_json: JsonOption = False) -> None:
+    """A language model called directly, through its own server, through bare Ray Serve, and through Hearth."""
+    plan = serving_bench.QUICK if quick else serving_bench.Plan(rounds=rounds)
+    _finish(serving_bench.run(plan, _say(print_json)), out, print_json)
+
+
+@bench_app.command()
+def embeddings(
+    rounds: RoundsOption = 2,
+    peer_python: PeerOption = None,
+    quick: QuickOption = False,
+    out: OutOption = RESULTS,
+    print_json: JsonOption = False,
+) -> None:
+    """64 callers with one sentence each: Hearth, a naive sentence-transformers server, and infinity-emb where there is one."""
+    requests, count = (128, 1) if quick else (1280, rounds)
+    _finish(embeddings_bench.run(_say(print_json), requests=requests, rounds=count, peer_python=peer_python), out, print_json)
+
+
+@bench_app.command()
+def plan(quick: QuickOption = False, out: OutOption = RESULTS, print_json: JsonOption = False) -> None:
+    """The planner against every possible assignment, on random instances."""
+    _finish(plan_bench.run(instances=20 if quick else 500), out, print_json)
+
+
+@bench_app.command()
+def idle(profile: ProfileOption = None, quick: QuickOption = False, out: OutOption = RESULTS, print_json: JsonOption = False) -> None:
+    """Memory and CPU of a cluster without traffic, process by process."""
+    spec, _ = profile_and_settings(profile, {})
+    settle_s, watch_s = (1.0, 2.0) if quick else (15.0, 30.0)
+    _finish(idle_bench.run(spec, _say(print_json), settle_s=settle_s, watch_s=watch_s), out, print_json)
+
+
+@bench_app.command()
+def connections(quick: QuickOption = False, out: OutOption = RESULTS, print_json: JsonOption = False) -> None:
+    """A thousand streams open at once."""
+    _finish(connections_bench.run(_say(print_json), streams=50 if quick else 1000), out, print_json)
+
+
+def _say(quiet: bool) -> Callable[[str], None]:
+    console = Console(stderr=True, quiet=quiet, highlight=False)
+    return lambda step: console.print(f"{datetime.now(UTC):%H:%M:%S} {step}", markup=False)
+
+
+def _finish(result: BenchResult, out: Path, print_json: bool) -> None:
+    """Writes the report and prints it. A figure that was not reached is shown, and is no failure of the command."""
+    machine, now = describe(NvmlReader()), datetime.now(UTC)
+    folder = write(result, machine, out, now)
+    typer.echo(as_json(result, machine, now) if print_json else markdown(result, machine, now))
+    typer.echo(f"Written to {folder}", err=True)
