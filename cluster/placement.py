@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 
 from cluster.errors import ConfigError
 from cluster.hardware import Device, readable
-from cluster.packing import NEVER, Bundle, Packing, pack
+from cluster.packing import MIB, NEVER, Bundle, Packing, pack
 from cluster.ray_allocator import UNITS, Arrangement, Group, to_shares
 from cluster.ray_packing import survive_ray
 
@@ -226,8 +226,9 @@ def _spread_too_far(pool: _Pool) -> tuple[Rejected, ...]:
 
 
 def _shortfalls(pool: _Pool, bundles: Sequence[Bundle], capacities: Sequence[int]) -> tuple[Rejected, ...]:
-    """As many pinned models as fit are packed; each of the others says what it lacks beside them."""
-    wished = [replace(bundle, required=False, value=1 if bundle.required else 0) for bundle in bundles]
+    """As many pinned models as fit are packed, and the larger ones of them, so that little is missing; each of the others says what it
+    lacks beside them."""
+    wished = [replace(bundle, required=False, value=2**40 + min(bundle.costs) * bundle.copies // MIB) for bundle in bundles]
     pinned = [i for i, bundle in enumerate(bundles) if bundle.required]
     most = pack([wished[i] for i in pinned], capacities)
     assert most is not None, "nothing is required"

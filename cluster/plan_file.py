@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 from pydantic import ByteSize, Field, field_validator, model_validator
@@ -29,6 +30,13 @@ class DeviceEntry(Spec):
     @classmethod
     def _as_text(cls, value: object) -> object:
         return str(value) if isinstance(value, float) else value
+
+    @field_validator("compute_capability")
+    @classmethod
+    def _two_numbers(cls, value: str | None) -> str | None:
+        if value is not None and not re.fullmatch(r"\d{1,3}\.\d{1,3}", value):
+            raise ValueError("write it as two numbers in quotes, such as '6.1', or null for a CPU")
+        return value
 
 
 class ModelEntry(Spec):

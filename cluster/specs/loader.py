@@ -45,9 +45,22 @@ def nearest(word: str, choices: Iterable[str]) -> str | None:
 
 def explain(error: ValidationError, shape: type[BaseModel], origin: str) -> str:
     """The first mistake of ``error`` as one line: where, what, and the nearest valid key or value."""
-    first = error.errors(include_url=False)[0]
+    first = _most_telling(error.errors(include_url=False))
     where = ".".join(str(part) for part in first["loc"])
     return f"{origin}: {_sentence(first, shape, where)}"
+
+
+def _most_telling(mistakes: list[ErrorDetails]) -> ErrorDetails:
+    """The first mistake. Where a value may have several shapes there is one for each: the one that got furthest into the value counts,
+    and the name of the shape, which pydantic puts into the place, is left out."""
+    top = mistakes[0]["loc"][:1]
+    first = max((mistake for mistake in mistakes if mistake["loc"][:1] == top), key=lambda mistake: len(mistake["loc"]))
+    first = first if any(_is_shape(part) for part in first["loc"]) else mistakes[0]
+    return {**first, "loc": tuple(part for part in first["loc"] if not _is_shape(part))}
+
+
+def _is_shape(part: int | str) -> bool:
+    return isinstance(part, str) and "[" in part
 
 
 def _sentence(first: ErrorDetails, shape: type[BaseModel], where: str) -> str:

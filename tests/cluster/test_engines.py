@@ -17,7 +17,13 @@ CPU = cpu_device(8 * 2**30)
 def model(kind: str, *variants: dict[str, str]) -> ModelSpec:
     source = {"kind": "path", "path": "/models/any"}
     return ModelSpec.model_validate(
-        {"id": "any", "kind": kind, "description": "", "license": "MIT", "variants": [{"source": source, **variant} for variant in variants]}
+        {
+            "id": "any",
+            "kind": kind,
+            "description": "",
+            "license": "MIT",
+            "variants": [{"source": source, **variant} for variant in variants],
+        }
     )
 
 
