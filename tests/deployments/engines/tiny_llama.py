@@ -1,7 +1,5 @@
-"""A Llama of a few hundred thousand random parameters, with tokenizer, chat template and LoRA adapters, in the forms the engines load.
-
-The weights are noise and so is the text, but it is always the same text: the engines agree on it token for token under greedy decoding.
-"""
+"""A Llama of a third of a million parameters that knows TALKS by heart, with tokenizer, chat template and noisy LoRA adapters, in the
+forms the engines load. What it says to anything else is gibberish, but always the same gibberish under greedy decoding."""
 
 from __future__ import annotations
 
@@ -26,15 +24,31 @@ TEMPLATE = (
     '{"name": "{{ call.function.name }}", "arguments": {{ call.function.arguments | tojson }}}\n</tool_call>{% endfor %}{% endif %}'
     "<|im_end|>\n{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
 )
-SAMPLE = (
-    'the quick brown fox jumps over the lazy dog and what is the name of the colour? red green blue is it a tool {"name": 1} user system '
-)
+WEATHER: dict[str, Any] = {
+    "type": "function",
+    "function": {
+        "name": "weather",
+        "description": "The weather now.",
+        "parameters": {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]},
+    },
+}
+# Question, answer, and whether the tool is offered with the question.
+TALKS = [
+    ("hello", "Hello! How can I help you today?", False),
+    ("count to five", "one, two, three, four, five", False),
+    ("weather in Oslo?", '<tool_call>\n{"name": "weather", "arguments": {"city": "Oslo"}}\n</tool_call>', True),
+]
+SAMPLE = "the quick brown fox jumps over the lazy dog user system assistant " + json.dumps(WEATHER) + TEMPLATE + json.dumps(TALKS)
 
 
 def build(folder: Path) -> tuple[Path, Path]:
     """Writes ``folder/hf`` and ``folder/tiny-f32.gguf``; returns both."""
     tokenizer = _tokenizer()
     model = _model(len(tokenizer))
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # so small a model only waits for the others
+    _memorise(model, tokenizer)
+    torch.set_num_threads(threads)
     hf = folder / "hf"
     model.save_pretrained(hf)
     tokenizer.save_pretrained(hf)
@@ -66,7 +80,7 @@ def _tokenizer() -> PreTrainedTokenizerFast:
     bpe.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     bpe.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
-        vocab_size=320, special_tokens=SPECIALS, initial_alphabet=pre_tokenizers.ByteLevel.alphabet(), show_progress=False
+        vocab_size=512, special_tokens=SPECIALS, initial_alphabet=pre_tokenizers.ByteLevel.alphabet(), show_progress=False
     )
     bpe.train_from_iterator([SAMPLE] * 4, trainer)
     fast = PreTrainedTokenizerFast(tokenizer_object=bpe, bos_token="<|endoftext|>", eos_token="<|im_end|>")
@@ -82,8 +96,8 @@ def _model(vocabulary: int) -> LlamaForCausalLM:
     torch.manual_seed(7)
     config = LlamaConfig(
         vocab_size=vocabulary,
-        hidden_size=64,
-        intermediate_size=128,
+        hidden_size=128,
+        intermediate_size=256,
         num_hidden_layers=2,
         num_attention_heads=4,
         num_key_value_heads=2,
@@ -92,9 +106,38 @@ def _model(vocabulary: int) -> LlamaForCausalLM:
         bos_token_id=0,
         eos_token_id=2,
         tie_word_embeddings=False,
-        initializer_range=0.4,
+        initializer_range=0.05,
     )
     return LlamaForCausalLM(config).float().eval()
+
+
+def _memorise(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast) -> None:
+    """Full-batch descent on TALKS until each answer is certain; a few seconds on one core."""
+    rows = [_row(tokenizer, *talk) for talk in TALKS]
+    width = max(len(ids) for ids, _ in rows)
+    ids = torch.tensor([row + [0] * (width - len(row)) for row, _ in rows])
+    labels = torch.tensor([[-100] * start + row[start:] + [-100] * (width - len(row)) for row, start in rows])
+    optimizer = torch.optim.AdamW(model.parameters(), lr=5e-3)
+    model.train()
+    loss = torch.tensor(9.0)
+    for _ in range(300):
+        loss = model(input_ids=ids, labels=labels).loss
+        if loss.item() < 0.01:
+            break
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    model.eval()
+    assert loss.item() < 0.05, f"the tiny model did not learn its talks (loss {loss.item():.3f})"
+
+
+def _row(tokenizer: PreTrainedTokenizerFast, question: str, answer: str, with_tool: bool) -> tuple[list[int], int]:
+    """Token ids of a whole conversation, and where its answer starts."""
+    messages = [{"role": "user", "content": question}]
+    tools = [WEATHER] if with_tool else None
+    prompt = tokenizer.apply_chat_template(messages, tools=tools, add_generation_prompt=True, tokenize=False)
+    start = len(tokenizer(prompt).input_ids)
+    return tokenizer(f"{prompt}{answer}<|im_end|>").input_ids, start
 
 
 def _projections(model: LlamaForCausalLM, layer: int) -> list[tuple[str, tuple[int, int]]]:

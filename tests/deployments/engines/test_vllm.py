@@ -1,0 +1,218 @@
+"""One engine for the whole file, in a Ray actor as Serve would run it. The last test kills it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+from collections.abc import Iterator
+from typing import Any
+
+import psutil
+import pytest
+import ray
+
+from cluster.contracts.generation import GenerationDelta, GenerationRequest, Message, ResponseFormat, Sampling
+from cluster.contracts.models import ModelKind
+from cluster.contracts.serving import ReplicaSpec
+from cluster.errors import ContextLengthExceeded, NotFound, Unprocessable
+from deployments.engines import llama_cpp
+from deployments.llm import Llm
+from tests.deployments.engines.conftest import TinyModel
+
+CONTEXT = 512
+END = {2: -100.0, 0: -100.0}
+WEATHER = {
+    "type": "function",
+    "function": {
+        "name": "weather",
+        "description": "The weather now.",
+        "parameters": {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]},
+    },
+}
+SCHEMA = {
+    "type": "object",
+    "properties": {"colour": {"enum": ["red", "blue"]}, "count": {"type": "integer", "minimum": 0, "maximum": 9}},
+    "required": ["colour", "count"],
+    "additionalProperties": False,
+}
+
+
+def spec_of(tiny: TinyModel, engine: str) -> ReplicaSpec:
+    vllm = engine == "vllm"
+    return ReplicaSpec(
+        model="tiny",
+        kind=ModelKind.LLM,
+        engine=engine,
+        path=str(tiny.hf if vllm else tiny.gguf),
+        dtype="float32",
+        device="cpu",
+        budget_bytes=0,
+        device_bytes=0,
+        context_tokens=CONTEXT,
+        parallel=4,
+        adapters=tiny.adapters_peft if vllm else tiny.adapters_gguf,
+    )
+
+
+@pytest.fixture(scope="module")
+def replica(ray_runtime: object, tiny: TinyModel) -> Iterator[Any]:
+    actor = ray.remote(Llm).options(num_cpus=0, max_concurrency=32).remote(spec_of(tiny, "vllm").model_dump(mode="json"))
+    ray.get(actor.check_health.remote(), timeout=280)
+    yield actor
+    ray.kill(actor)
+
+
+def chat(
+    text: str, *, adapter: str | None = None, answer: ResponseFormat | None = None, tools: tuple = (), **sampling
+) -> GenerationRequest:
+    sampling = {"temperature": 0.0, "max_tokens": 24} | sampling
+    return GenerationRequest(
+        model="tiny",
+        messages=(Message("user", text),),
+        adapter=adapter,
+        sampling=Sampling(**sampling),
+        tools=tools,
+        response_format=answer or ResponseFormat(),
+    )
+
+
+async def streamed(replica: Any, request: GenerationRequest) -> list[GenerationDelta]:
+    refs = replica.stream.options(num_returns="streaming").remote(request)
+    return [delta async for ref in refs for delta in await ref]
+
+
+async def idle(replica: Any) -> None:
+    async with asyncio.timeout(20):
+        while (await replica.stats.remote()).running:  # noqa: ASYNC110 - polled across processes
+            await asyncio.sleep(0.05)
+
+
+async def test_a_streamed_answer_is_the_whole_answer_in_pieces(replica: Any):
+    deltas = await streamed(replica, chat("hello"))
+    whole = await replica.generate.remote(chat("hello"))
+    assert "".join(delta.text for delta in deltas) == whole.text == "Hello! How can I help you today?"
+    assert len(deltas) > 5
+    assert deltas[-1].finish_reason == whole.finish_reason == "stop"
+    assert deltas[-1].usage == whole.usage or whole.usage.cached_tokens
+
+
+async def test_both_engines_say_the_same(replica: Any, tiny: TinyModel):
+    other = llama_cpp.load(spec_of(tiny, "llama_cpp"))
+    for request in (
+        chat("hello"),
+        chat("count to five"),
+        chat("something else"),
+        chat("hello", adapter="formal"),
+        chat("hello", adapter="terse"),
+    ):
+        ours, theirs = await replica.generate.remote(request), await other.generate(request)
+        assert (ours.text, ours.finish_reason) == (theirs.text, theirs.finish_reason)
+        assert ours.usage.prompt_tokens == theirs.usage.prompt_tokens
+        assert ours.usage.completion_tokens == theirs.usage.completion_tokens
+    other.close()
+
+
+async def test_a_completion_without_a_limit_goes_on_to_the_end_of_the_context(replica: Any):
+    request = GenerationRequest(model="tiny", prompt=(40, 41, 42), sampling=Sampling(temperature=0.0, logit_bias=END))
+    answer = await replica.generate.remote(request)
+    assert answer.usage.total_tokens == CONTEXT
+    assert answer.finish_reason == "length"
+
+
+async def test_an_answer_held_to_a_schema_satisfies_it(replica: Any):
+    requests = [chat("x", answer=ResponseFormat("json_schema", SCHEMA), temperature=1.0, seed=seed, max_tokens=60) for seed in range(6)]
+    for answer in await asyncio.gather(*(replica.generate.remote(request) for request in requests)):
+        parsed = json.loads(answer.text)
+        assert parsed["colour"] in {"red", "blue"}
+        assert parsed["count"] in range(10)
+
+
+async def test_a_schema_that_is_none_is_the_callers_mistake(replica: Any):
+    with pytest.raises(Unprocessable, match="nonsense"):
+        await replica.generate.remote(chat("x", answer=ResponseFormat("json_schema", {"type": "nonsense"})))
+
+
+async def test_a_tool_call_comes_apart_from_the_text(replica: Any):
+    answer = await replica.generate.remote(chat("weather in Oslo?", tools=(WEATHER,), max_tokens=60))
+    assert answer.finish_reason == "tool_calls"
+    assert [(call.name, json.loads(call.arguments)) for call in answer.tool_calls] == [("weather", {"city": "Oslo"})]
+    assert not answer.text.strip()
+
+
+async def test_log_probabilities_come_with_as_many_alternatives_as_asked(replica: Any):
+    spoken = await replica.generate.remote(chat("hello", max_tokens=3, top_logprobs=2))
+    bare = await replica.generate.remote(chat("hello", max_tokens=3, top_logprobs=0))
+    written = await replica.generate.remote(
+        GenerationRequest(model="tiny", prompt="hello", sampling=Sampling(temperature=0.0, max_tokens=3, top_logprobs=2, logit_bias=END))
+    )
+    assert [len(logprob.top) for logprob in spoken.logprobs] == [2, 2, 2]
+    assert [len(logprob.top) for logprob in bare.logprobs] == [0, 0, 0]
+    assert [len(logprob.top) for logprob in written.logprobs] == [2, 2, 2]
+
+
+async def test_a_prompt_over_the_context_is_refused_with_both_counts(replica: Any):
+    with pytest.raises(ContextLengthExceeded, match=rf"has \d{{4}} tokens and 'tiny' takes {CONTEXT}"):
+        await replica.generate.remote(chat("hello " * 700))
+    with pytest.raises(ContextLengthExceeded, match="has 600 tokens"):
+        await replica.generate.remote(GenerationRequest(model="tiny", prompt=(40,) * 600))
+
+
+@pytest.mark.parametrize("wanted", [100_000, 450])
+async def test_max_tokens_beyond_the_context_are_cut_to_what_is_left(replica: Any, wanted: int):
+    answer = await replica.generate.remote(chat("h " * 100, max_tokens=wanted, logit_bias=END))
+    assert answer.usage.total_tokens == CONTEXT
+
+
+async def test_adapters_and_the_base_answer_together_as_they_do_alone(replica: Any):
+    names = (None, "formal", "terse")
+    alone = {name: (await replica.generate.remote(chat("hello", adapter=name))).text for name in names}
+    assert len(set(alone.values())) == 3
+    order = [names[i % 3] for i in range(12)]
+    together = await asyncio.gather(*(replica.generate.remote(chat("hello", adapter=name)) for name in order))
+    assert [answer.text for answer in together] == [alone[name] for name in order]
+
+
+async def test_an_unknown_adapter_is_not_found_and_the_engine_lives(replica: Any):
+    with pytest.raises(NotFound, match="did you mean 'formal'"):
+        await replica.generate.remote(chat("hello", adapter="fromal"))
+    await replica.check_health.remote()
+
+
+async def test_what_cannot_be_read_is_the_callers_mistake(replica: Any):
+    with pytest.raises(Unprocessable):
+        await replica.generate.remote(GenerationRequest(model="tiny", prompt=(40, 999_999)))
+    with pytest.raises(Unprocessable):
+        await replica.generate.remote(chat("hello", logit_bias={999_999: 1.0}))
+    with pytest.raises(Unprocessable):
+        await replica.generate.remote(chat("hello", temperature=-1.0))
+    await replica.check_health.remote()
+
+
+async def test_a_caller_that_leaves_frees_its_slot(replica: Any):
+    endless = chat("go on", max_tokens=None, logit_bias=END)
+    refs = [replica.stream.options(num_returns="streaming").remote(endless) for _ in range(4)]
+    for generator in refs:
+        await anext(generator)
+    for generator in refs:
+        ray.cancel(generator)
+    await idle(replica)
+    assert (await replica.generate.remote(chat("hello"))).text == "Hello! How can I help you today?"
+
+
+async def test_a_replica_measures_itself(replica: Any):
+    stats = await replica.stats.remote()
+    assert stats.slots == 4
+    assert stats.load_s > 0
+    assert stats.memory_bytes > 500 * 2**20
+
+
+@pytest.mark.timeout(120)
+async def test_a_killed_replica_leaves_no_process(ray_runtime: object, tiny: TinyModel, replica: Any):
+    pid = await replica.__ray_call__.remote(lambda _: os.getpid())
+    children = psutil.Process(pid).children(recursive=True)
+    assert len(children) >= 2
+    os.kill(pid, signal.SIGKILL)
+    _, alive = psutil.wait_procs(children, timeout=10)
+    assert not alive
