@@ -107,7 +107,6 @@ class PlannedModel:
             max_image_pixels=settings.limits.image_pixels,
             max_audio_seconds=settings.limits.audio_seconds,
             capabilities=self.spec.capabilities,
-            pace_tokens_per_s=self.served.pace_tokens_per_s,
             adapters={name: str(file.expanduser().absolute()) for name, file in self.served.adapters.items()},
             pace_tokens_per_s=self.served.pace_tokens_per_s,
             state_dir=str(home.state),
