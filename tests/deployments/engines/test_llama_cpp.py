@@ -3,28 +3,19 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 
 import pytest
 
-from cluster.contracts.generation import GenerationRequest, Message, ResponseFormat, Sampling
+from cluster.contracts.generation import GenerationRequest, Message, ResponseFormat, Sampling, ToolCall
 from cluster.contracts.models import ModelKind
 from cluster.contracts.serving import ReplicaSpec
 from cluster.errors import Cancelled, ConfigError, ContextLengthExceeded, EngineError, NotFound, Overloaded, Unprocessable
 from deployments.engines.llama_cpp import LlamaCpp, load
 from tests.deployments.engines.conftest import TinyModel
+from tests.deployments.engines.talks import GREETING, SCHEMA, UNENDING, WEATHER, chat, endless
 
 CONTEXT = 512
-UNENDING = {0: -100.0, 2: -100.0}
-SCHEMA = {
-    "type": "object",
-    "properties": {
-        "colour": {"enum": ["red", "blue"]},
-        "count": {"type": "integer", "minimum": 0, "maximum": 9},
-        "note": {"type": "string"},
-    },
-    "required": ["colour", "count", "note"],
-    "additionalProperties": False,
-}
 
 
 def spec_of(tiny: TinyModel, **changes) -> ReplicaSpec:
@@ -52,22 +43,6 @@ async def engine(tiny: TinyModel) -> AsyncIterator[LlamaCpp]:
     engine.close()
 
 
-def chat(text: str, *, adapter: str | None = None, answer: ResponseFormat | None = None, **sampling) -> GenerationRequest:
-    sampling = {"temperature": 0.0, "max_tokens": 24} | sampling
-    return GenerationRequest(
-        model="tiny",
-        messages=(Message("user", text),),
-        adapter=adapter,
-        sampling=Sampling(**sampling),
-        response_format=answer or ResponseFormat(),
-    )
-
-
-def endless(text: str = "go on") -> GenerationRequest:
-    """A generation that fills the context: the tokens that end one are forbidden."""
-    return chat(text, max_tokens=None, logit_bias=UNENDING)
-
-
 async def until(condition: Callable[[], bool]) -> None:
     async with asyncio.timeout(20):
         while not condition():  # noqa: ASYNC110 - the condition is a reading of the engine, there is nothing to be told by
@@ -82,9 +57,9 @@ async def test_a_streamed_answer_is_the_whole_answer_in_pieces(engine: LlamaCpp)
     batches = [batch async for batch in engine.stream(chat("hello"))]
     whole = await engine.generate(chat("hello"))
     deltas = [delta for batch in batches for delta in batch]
-    assert "".join(delta.text for delta in deltas) == whole.text
+    assert "".join(delta.text for delta in deltas) == whole.text == GREETING
     assert len(deltas) > 5
-    assert deltas[-1].finish_reason == whole.finish_reason == "length"
+    assert deltas[-1].finish_reason == whole.finish_reason == "stop"
     assert all(delta.finish_reason is None for delta in deltas[:-1])
 
 
@@ -110,22 +85,21 @@ async def test_token_ids_outside_the_vocabulary_are_the_callers_mistake(engine: 
 
 
 async def test_a_stop_string_ends_the_answer_and_is_left_out(engine: LlamaCpp):
-    free = await engine.generate(chat("hello"))
-    stop = free.text[6:9]
-    stopped = await engine.generate(chat("hello", stop=(stop,)))
-    assert stopped.text == free.text[: free.text.index(stop)]
+    stopped = await engine.generate(chat("hello", stop=(" help",)))
+    assert stopped.text == "Hello! How can I"
     assert stopped.finish_reason == "stop"
 
 
 async def test_the_same_seed_gives_the_same_answer_and_another_seed_another(engine: LlamaCpp):
-    one, same, other = [(await engine.generate(chat("hello", temperature=1.0, seed=seed))).text for seed in (5, 5, 6)]
+    one, same, other = [(await engine.generate(chat("unheard of", temperature=2.0, seed=seed))).text for seed in (5, 5, 6)]
     assert one == same != other
 
 
 async def test_a_bias_forbids_a_token(engine: LlamaCpp):
-    free = await engine.generate(chat("hello", top_logprobs=0))
-    assert len((await engine.generate(endless())).text) > 100
-    assert free.logprobs
+    (first,) = (await engine.generate(chat("hello", max_tokens=1, top_logprobs=1))).logprobs
+    assert first.token == GREETING[: len(first.token)]
+    biased = await engine.generate(chat("hello", logit_bias={2: 100.0}))
+    assert (biased.text, biased.usage.completion_tokens) == ("", 1)
 
 
 async def test_log_probabilities_come_with_as_many_alternatives_as_asked(engine: LlamaCpp):
@@ -141,11 +115,35 @@ async def test_log_probabilities_come_with_as_many_alternatives_as_asked(engine:
 async def test_an_answer_held_to_a_schema_satisfies_it(engine: LlamaCpp, seed: int):
     wanted = chat("a colour", answer=ResponseFormat("json_schema", SCHEMA), temperature=1.5, seed=seed, max_tokens=None)
     answer = await engine.generate(wanted)
-    assert answer.text.startswith('{"colour": "')
-    if answer.finish_reason == "stop":
-        parsed = json.loads(answer.text)
-        assert parsed["colour"] in {"red", "blue"}
-        assert parsed["count"] in range(10)
+    parsed = json.loads(answer.text)
+    assert parsed["colour"] in {"red", "blue"}
+    assert parsed["count"] in range(10)
+    assert answer.finish_reason == "stop"
+
+
+async def test_a_tool_call_comes_apart_from_the_text(engine: LlamaCpp):
+    request = chat("weather in Oslo?", tools=(WEATHER,), max_tokens=60)
+    answer = await engine.generate(request)
+    assert answer.finish_reason == "tool_calls"
+    assert [(call.name, json.loads(call.arguments)) for call in answer.tool_calls] == [("weather", {"city": "Oslo"})]
+    assert not answer.text.strip()
+    pieces = [piece async for batch in engine.stream(request) for delta in batch for piece in delta.tool_calls]
+    assert "".join(piece.arguments for piece in pieces) == answer.tool_calls[0].arguments
+
+
+async def test_a_tool_result_goes_back_into_the_conversation(engine: LlamaCpp):
+    called = Message("assistant", tool_calls=(ToolCall("1", "weather", '{"city": "Oslo"}'),))
+    told = Message("tool", "rain", tool_call_id="1")
+    request = chat("weather in Oslo?", tools=(WEATHER,), max_tokens=5)
+    longer = replace(request, messages=(*request.messages, called, told))
+    asked, answered = await engine.generate(request), await engine.generate(longer)
+    assert answered.usage.prompt_tokens > asked.usage.prompt_tokens + 10
+
+
+async def test_a_schema_holds_beside_tools_too(engine: LlamaCpp):
+    wanted = chat("colour?", tools=(WEATHER,), answer=ResponseFormat("json_schema", SCHEMA), max_tokens=None)
+    answer = await engine.generate(replace(wanted, tool_choice="none"))
+    assert json.loads(answer.text)["colour"] in {"red", "blue"}
 
 
 async def test_an_answer_asked_for_as_json_is_an_object(engine: LlamaCpp):
@@ -160,7 +158,7 @@ async def test_a_schema_that_is_none_is_the_callers_mistake(engine: LlamaCpp):
 
 async def test_a_prompt_over_the_context_is_refused_with_both_counts(engine: LlamaCpp):
     with pytest.raises(ContextLengthExceeded, match=rf"has \d{{4}} tokens and 'tiny' takes {CONTEXT}.*Shorten"):
-        await engine.generate(chat("hello " * 400))
+        await engine.generate(chat("hello " * 700))
 
 
 async def test_a_completion_over_the_context_is_refused_alike(engine: LlamaCpp):

@@ -13,30 +13,16 @@ import psutil
 import pytest
 import ray
 
-from cluster.contracts.generation import GenerationDelta, GenerationRequest, Message, ResponseFormat, Sampling
+from cluster.contracts.generation import GenerationDelta, GenerationRequest, ResponseFormat, Sampling
 from cluster.contracts.models import ModelKind
 from cluster.contracts.serving import ReplicaSpec
 from cluster.errors import ContextLengthExceeded, NotFound, Unprocessable
 from deployments.engines import llama_cpp
 from deployments.llm import Llm
 from tests.deployments.engines.conftest import TinyModel
+from tests.deployments.engines.talks import GREETING, SCHEMA, UNENDING, WEATHER, chat, endless
 
 CONTEXT = 512
-END = {2: -100.0, 0: -100.0}
-WEATHER = {
-    "type": "function",
-    "function": {
-        "name": "weather",
-        "description": "The weather now.",
-        "parameters": {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]},
-    },
-}
-SCHEMA = {
-    "type": "object",
-    "properties": {"colour": {"enum": ["red", "blue"]}, "count": {"type": "integer", "minimum": 0, "maximum": 9}},
-    "required": ["colour", "count"],
-    "additionalProperties": False,
-}
 
 
 def spec_of(tiny: TinyModel, engine: str) -> ReplicaSpec:
@@ -64,20 +50,6 @@ def replica(ray_runtime: object, tiny: TinyModel) -> Iterator[Any]:
     ray.kill(actor)
 
 
-def chat(
-    text: str, *, adapter: str | None = None, answer: ResponseFormat | None = None, tools: tuple = (), **sampling
-) -> GenerationRequest:
-    sampling = {"temperature": 0.0, "max_tokens": 24} | sampling
-    return GenerationRequest(
-        model="tiny",
-        messages=(Message("user", text),),
-        adapter=adapter,
-        sampling=Sampling(**sampling),
-        tools=tools,
-        response_format=answer or ResponseFormat(),
-    )
-
-
 async def streamed(replica: Any, request: GenerationRequest) -> list[GenerationDelta]:
     refs = replica.stream.options(num_returns="streaming").remote(request)
     return [delta async for ref in refs for delta in await ref]
@@ -92,7 +64,7 @@ async def idle(replica: Any) -> None:
 async def test_a_streamed_answer_is_the_whole_answer_in_pieces(replica: Any):
     deltas = await streamed(replica, chat("hello"))
     whole = await replica.generate.remote(chat("hello"))
-    assert "".join(delta.text for delta in deltas) == whole.text == "Hello! How can I help you today?"
+    assert "".join(delta.text for delta in deltas) == whole.text == GREETING
     assert len(deltas) > 5
     assert deltas[-1].finish_reason == whole.finish_reason == "stop"
     assert deltas[-1].usage == whole.usage or whole.usage.cached_tokens
@@ -115,7 +87,7 @@ async def test_both_engines_say_the_same(replica: Any, tiny: TinyModel):
 
 
 async def test_a_completion_without_a_limit_goes_on_to_the_end_of_the_context(replica: Any):
-    request = GenerationRequest(model="tiny", prompt=(40, 41, 42), sampling=Sampling(temperature=0.0, logit_bias=END))
+    request = GenerationRequest(model="tiny", prompt=(40, 41, 42), sampling=Sampling(temperature=0.0, logit_bias=UNENDING))
     answer = await replica.generate.remote(request)
     assert answer.usage.total_tokens == CONTEXT
     assert answer.finish_reason == "length"
@@ -145,7 +117,9 @@ async def test_log_probabilities_come_with_as_many_alternatives_as_asked(replica
     spoken = await replica.generate.remote(chat("hello", max_tokens=3, top_logprobs=2))
     bare = await replica.generate.remote(chat("hello", max_tokens=3, top_logprobs=0))
     written = await replica.generate.remote(
-        GenerationRequest(model="tiny", prompt="hello", sampling=Sampling(temperature=0.0, max_tokens=3, top_logprobs=2, logit_bias=END))
+        GenerationRequest(
+            model="tiny", prompt="hello", sampling=Sampling(temperature=0.0, max_tokens=3, top_logprobs=2, logit_bias=UNENDING)
+        )
     )
     assert [len(logprob.top) for logprob in spoken.logprobs] == [2, 2, 2]
     assert [len(logprob.top) for logprob in bare.logprobs] == [0, 0, 0]
@@ -161,7 +135,7 @@ async def test_a_prompt_over_the_context_is_refused_with_both_counts(replica: An
 
 @pytest.mark.parametrize("wanted", [100_000, 450])
 async def test_max_tokens_beyond_the_context_are_cut_to_what_is_left(replica: Any, wanted: int):
-    answer = await replica.generate.remote(chat("h " * 100, max_tokens=wanted, logit_bias=END))
+    answer = await replica.generate.remote(chat("h " * 100, max_tokens=wanted, logit_bias=UNENDING))
     assert answer.usage.total_tokens == CONTEXT
 
 
@@ -191,14 +165,13 @@ async def test_what_cannot_be_read_is_the_callers_mistake(replica: Any):
 
 
 async def test_a_caller_that_leaves_frees_its_slot(replica: Any):
-    endless = chat("go on", max_tokens=None, logit_bias=END)
-    refs = [replica.stream.options(num_returns="streaming").remote(endless) for _ in range(4)]
+    refs = [replica.stream.options(num_returns="streaming").remote(endless()) for _ in range(4)]
     for generator in refs:
         await anext(generator)
     for generator in refs:
         ray.cancel(generator)
     await idle(replica)
-    assert (await replica.generate.remote(chat("hello"))).text == "Hello! How can I help you today?"
+    assert (await replica.generate.remote(chat("hello"))).text == GREETING
 
 
 async def test_a_replica_measures_itself(replica: Any):

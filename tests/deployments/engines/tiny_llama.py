@@ -14,6 +14,8 @@ from safetensors.torch import save_file
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
+from tests.deployments.engines.talks import TALKS, WEATHER
+
 CONTEXT = 1024
 SPECIALS = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]
 TEMPLATE = (
@@ -24,20 +26,6 @@ TEMPLATE = (
     '{"name": "{{ call.function.name }}", "arguments": {{ call.function.arguments | tojson }}}\n</tool_call>{% endfor %}{% endif %}'
     "<|im_end|>\n{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
 )
-WEATHER: dict[str, Any] = {
-    "type": "function",
-    "function": {
-        "name": "weather",
-        "description": "The weather now.",
-        "parameters": {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]},
-    },
-}
-# Question, answer, and whether the tool is offered with the question.
-TALKS = [
-    ("hello", "Hello! How can I help you today?", False),
-    ("count to five", "one, two, three, four, five", False),
-    ("weather in Oslo?", '<tool_call>\n{"name": "weather", "arguments": {"city": "Oslo"}}\n</tool_call>', True),
-]
 SAMPLE = "the quick brown fox jumps over the lazy dog user system assistant " + json.dumps(WEATHER) + TEMPLATE + json.dumps(TALKS)
 
 
