@@ -18,7 +18,7 @@ from cluster.specs.loader import explain, nearest
 
 PREFIX = "HEARTH_"
 # Names of ours that processes hand to each other (see cluster/runtime); they are not settings.
-INTERNAL = frozenset({"HEARTH_CLUSTER_MARK", "HEARTH_RUNTIME_FILE"})
+INTERNAL = frozenset({"HEARTH_CLUSTER_MARK", "HEARTH_HAPROXY"})
 
 
 class Group(BaseModel):
@@ -73,7 +73,6 @@ class RaySettings(Group):
 
     num_cpus: int | None = Field(None, ge=1, description="Logical CPUs to offer; by default what the machine has.")
     object_store: ByteSize = Field(ByteSize(256 * 2**20), description="Shared-memory object store, in bytes.")
-    dashboard: bool = Field(True, description="Run the Ray dashboard.")
     dashboard_port: int = Field(8265, ge=1, le=65535, description="Port of the Ray dashboard; the next free one is taken if it is in use.")
     start_timeout_s: float = Field(300.0, gt=0, description="Seconds `up` waits for everything to be ready.")
 

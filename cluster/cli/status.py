@@ -1,0 +1,62 @@
+"""`hearth status`: what runs, where, and how each model stands."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated
+
+import httpx
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from cluster.cli.options import HomeOption, home_of
+from cluster.runtime.state import RunState, running
+
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+def status(home: HomeOption = None, as_json: JsonOption = False) -> None:
+    """Show whether the cluster runs, its addresses, and the state of every model. Exit code 3 when it does not run."""
+    state = running(home_of(home))
+    if state is None:
+        typer.echo(json.dumps({"running": False}) if as_json else "Hearth is not running; start it with `hearth up`.")
+        raise typer.Exit(3)
+    models = fetch_models(state)
+    if as_json:
+        typer.echo(json.dumps({"running": True, **state.model_dump(), "models": models}))
+        return
+    render(state, models)
+
+
+def fetch_models(state: RunState) -> list[dict[str, object]]:
+    """Every model's status over HTTP; empty while the API does not answer."""
+    try:
+        response = httpx.get(f"{state.base_url}/api/v1/models", timeout=10.0)
+        return list(response.raise_for_status().json()["data"])
+    except httpx.HTTPError:
+        return []
+
+
+def render(state: RunState, models: list[dict[str, object]]) -> None:
+    """The ready panel."""
+    console = Console()
+    console.print(f"[bold]Hearth[/] is {state.phase} (profile {state.profile})" + (f": {state.step}" if state.step else ""))
+    console.print(f"  API        {state.base_url}/v1     docs {state.base_url}/docs")
+    console.print(f"  Dashboard  {state.dashboard_url}")
+    table = Table(box=None, pad_edge=False, padding=(0, 2))
+    for column in ("model", "kind", "state", "engine", "device", "budget", ""):
+        table.add_column(column, overflow="fold")
+    for model in models:
+        notice = "nano: a demonstration model, configure a larger one" if model.get("nano") else ""
+        waiting = model["state"] in {"not_pulled", "rejected", "failed"}
+        table.add_row(
+            str(model["id"]),
+            str(model["kind"]),
+            str(model["state"]),
+            str(model["engine"]),
+            str(model["device"]),
+            f"{int(str(model['budget_bytes'])) / 2**20:.0f} MiB",
+            str(model["reason"]) if waiting else notice,
+        )
+    console.print(table)

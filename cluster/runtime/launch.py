@@ -1,0 +1,34 @@
+"""What the head process is told: the launch file, written by ``up`` and read once by the head."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+from cluster.home import Home
+from cluster.settings import Settings
+
+
+class Launch(BaseModel):
+    """``serve_config`` is a Ray Serve config file as Ray's own schema has it; ``memory_bytes`` is the RAM that models on the CPU share."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    profile: str
+    settings: Settings
+    num_cpus: int
+    num_gpus: int
+    memory_bytes: int
+    dashboard_port: int
+    serve_config: dict[str, Any]
+    ledger: dict[str, Any]
+
+
+def launch_file(home: Home) -> Path:
+    return home.run / "launch.json"
+
+
+def read_launch(home: Home) -> Launch:
+    return Launch.model_validate_json(launch_file(home).read_bytes())

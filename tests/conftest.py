@@ -1,0 +1,62 @@
+"""What all tests share: one running cluster for the whole session, raised as a person raises it, and taken down the same way."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from cluster.home import REPOSITORY, Home
+from cluster.runtime.ports import free_ports
+from cluster.runtime.processes import ours
+
+START_S = 400
+
+
+@dataclass(frozen=True)
+class RunningHearth:
+    """A cluster on a port and a home of its own."""
+
+    base_url: str
+    home: Home
+
+    @property
+    def port(self) -> int:
+        return int(self.base_url.rsplit(":", 1)[1])
+
+    def run(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """``hearth WORDS`` against this cluster."""
+        return hearth_command(*words, home=self.home)
+
+
+def hearth_command(*words: str, home: Home, timeout_s: float = START_S) -> subprocess.CompletedProcess[str]:
+    """Runs the command line in a process of its own, with nothing of Hearth or Ray in its environment but the home."""
+    env = {key: value for key, value in os.environ.items() if not key.startswith(("HEARTH_", "RAY_"))} | {"HEARTH_HOME": str(home.root)}
+    command = [sys.executable, "-m", "cluster.cli.main", *words]
+    return subprocess.run(command, cwd=REPOSITORY, env=env, capture_output=True, text=True, timeout=timeout_s, check=False)
+
+
+@pytest.fixture(scope="session")
+def hearth(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningHearth]:
+    """The laptop profile, up and ready. Shared by the whole session: leave it as you found it."""
+    home = Home(tmp_path_factory.mktemp("hearth"))
+    port = free_ports(1)[0]
+    started = hearth_command("up", "--detach", "--port", str(port), home=home)
+    log = home.logs / "head.log"
+    try:
+        assert started.returncode == 0, started.stderr[-4000:] + (log.read_text()[-4000:] if log.exists() else "")
+        yield RunningHearth(base_url=f"http://127.0.0.1:{port}", home=home)
+    finally:
+        stopped = hearth_command("down", home=home)
+    assert stopped.returncode == 0, stopped.stderr
+    assert ours(home) == []
+
+
+@pytest.fixture
+def repository() -> Path:
+    return REPOSITORY
