@@ -19,7 +19,7 @@ from ray.serve.handle import DeploymentHandle, DeploymentResponse, DeploymentRes
 from cluster.contracts.residency import ModelUse
 from cluster.contracts.serving import MODELS_APP
 from cluster.errors import DeadlineExceeded, EngineError, Unavailable
-from cluster.serving.errors import SERVE_ERRORS, ReplicaLostError, translate
+from cluster.serving.errors import ReplicaLostError, translate
 from cluster.serving.overview import Overview
 from cluster.settings import Settings
 
@@ -85,7 +85,7 @@ class Calls:
         async with self._sent(handle, model, request) as response:
             try:
                 return await response
-            except SERVE_ERRORS as error:
+            except Exception as error:
                 raise translate(error, model) from error
 
     async def _items(self, handle: DeploymentHandle[Any], model: str, request: object) -> AsyncGenerator[Any, None]:
@@ -99,7 +99,7 @@ class Calls:
                     return
                 except TimeoutError:
                     raise DeadlineExceeded(f"Model '{model}' sent nothing for {idle_s:.0f} s; the stream was ended.") from None
-                except SERVE_ERRORS as error:
+                except Exception as error:
                     raise translate(error, model) from error
                 yield item
 
@@ -123,7 +123,7 @@ class Calls:
         try:
             await self._wait_for_slot(entering, model)
             selection = entering.result()
-        except SERVE_ERRORS as error:
+        except Exception as error:
             raise translate(error, model) from error
         finally:
             entering.cancel()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import grpc  # type: ignore[import-untyped]
-from ray.exceptions import ObjectLostError, RayActorError, RayError, RayTaskError, TaskCancelledError, WorkerCrashedError
+from ray.exceptions import ObjectLostError, RayActorError, RayTaskError, TaskCancelledError, WorkerCrashedError
 from ray.serve.exceptions import BackPressureError, DeploymentUnavailableError, ReplicaUnavailableError, RequestCancelledError
 
 from cluster.errors import Cancelled, EngineError, HearthError, Overloaded
@@ -18,14 +18,13 @@ class ReplicaLostError(EngineError):
     """The replica died or left while it worked. A call that may be repeated is repeated; a stream that has begun ends with this."""
 
 
-# What :func:`translate` takes. Anything else is a fault of ours and stays as it is.
-SERVE_ERRORS = (RayError, grpc.RpcError, BackPressureError, DeploymentUnavailableError, ReplicaUnavailableError, RequestCancelledError)
-
-
 def translate(error: Exception, model: str) -> HearthError:
-    """The error of the tree that says what happened to a call of ``model``."""
+    """The error of the tree that says what happened to a call of ``model``. What a replica raised arrives bare over gRPC, and wrapped in
+    a RayTaskError otherwise."""
+    if isinstance(error, HearthError):
+        return error
     if isinstance(error, RayTaskError):
-        return _from_replica(error, model)
+        return translate(error.cause, model)
     if isinstance(error, BackPressureError):
         return Overloaded(f"Too many requests wait for model '{model}'; retry in 1 s.")
     if isinstance(error, DeploymentUnavailableError):
@@ -34,16 +33,7 @@ def translate(error: Exception, model: str) -> HearthError:
         return Cancelled(f"The request to model '{model}' was stopped.")
     if isinstance(error, LOST) or (isinstance(error, grpc.RpcError) and _code(error) in LOST_CODES):
         return ReplicaLostError(f"Model '{model}' stopped in the middle of the work; send the request again.")
-    return EngineError(f"Model '{model}' could not be reached ({type(error).__name__}: {error}); `hearth logs` has more.")
-
-
-def _from_replica(error: RayTaskError, model: str) -> HearthError:
-    cause = error.cause
-    if isinstance(cause, HearthError):
-        return cause
-    if isinstance(cause, LOST):
-        return ReplicaLostError(f"Model '{model}' stopped in the middle of the work; send the request again.")
-    return EngineError(f"Model '{model}' failed ({type(cause).__name__}: {cause}); `hearth logs` has the traceback.")
+    return EngineError(f"Model '{model}' failed ({type(error).__name__}: {error}); `hearth logs` has the traceback.")
 
 
 def _code(error: grpc.RpcError) -> grpc.StatusCode | None:

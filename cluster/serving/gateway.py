@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 from typing import Any, TypeVar
@@ -53,7 +53,7 @@ class ServeGateway:
         addressed = self._addressed(request)
         return await self._ask(addressed.model, "generate", addressed, Generation)
 
-    async def stream(self, request: GenerationRequest) -> AsyncIterator[Sequence[GenerationDelta]]:
+    async def stream(self, request: GenerationRequest) -> AsyncGenerator[Sequence[GenerationDelta], None]:
         addressed = self._addressed(request)
         async with aclosing(self._calls.stream(addressed.model, "stream", addressed)) as items:
             async for deltas in items:

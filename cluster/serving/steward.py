@@ -140,7 +140,7 @@ class _Mail:
         try:
             news: News = ray.get(reference)
         except RayError as error:
-            _log.warning("the ledger did not take a report", error=str(error).splitlines()[0])
+            _log.warning("the ledger did not take a report", error=str(error).splitlines()[-1])
             self._ledger, self._kept = None, [report, *self._kept]
             return None
         return news

@@ -13,6 +13,7 @@ import psutil
 import ray
 from ray import serve
 from ray.exceptions import GetTimeoutError, RayActorError
+from ray.serve._private.common import ReplicaState
 from ray.serve.schema import ApplicationStatusOverview, DeploymentStatusOverview
 
 from cluster.contracts.serving import MODELS_APP
@@ -21,7 +22,7 @@ from cluster.contracts.serving import MODELS_APP
 SERVE_NAMESPACE = "serve"
 ANSWER_S = 5.0
 # States of a replica that still may come to answer.
-HOPEFUL = frozenset({"STARTING", "UPDATING", "RECOVERING", "RUNNING", "PENDING_MIGRATION"})
+HOPEFUL = frozenset(ReplicaState) - {ReplicaState.STOPPING}
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +83,8 @@ def _failed(app: ApplicationStatusOverview) -> dict[str, str]:
 
 
 def _gave_up(status: DeploymentStatusOverview) -> bool:
-    hopeful = any(count for state, count in status.replica_states.items() if state.value in HOPEFUL)
+    # Typed as ReplicaState in Ray's schema, plain text in fact.
+    hopeful = any(count for state, count in status.replica_states.items() if ReplicaState(state) in HOPEFUL)
     return status.status.value in {"DEPLOY_FAILED", "UNHEALTHY"} and not hopeful
 
 

@@ -46,7 +46,7 @@ def serve_runtime() -> Iterator[Path]:
     )
     serve.start(proxy_location=ProxyLocation.Disabled)
     yield folder / "state"
-    serve.shutdown()
+    serve.shutdown()  # type: ignore[no-untyped-call]
     ray.shutdown()
     os.environ.clear()
     os.environ.update(before)

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 import time
 from collections.abc import AsyncIterator, Callable
+from contextlib import aclosing
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from ray.serve.context import _get_global_client
 
+from cluster import ledger
 from cluster.contracts.generation import GenerationRequest, Sampling
 from cluster.contracts.models import ModelKind, ModelState, ModelStatus
 from cluster.contracts.serving import ReplicaSpec, ResidentModel
+from cluster.errors import EngineError, ModelNotFound, Unavailable, Unprocessable
 from cluster.hardware import CPU, Device
 from cluster.serving.config import as_schema, models_app
 from cluster.serving.gateway import ServeGateway
@@ -83,12 +89,12 @@ def deployed(serve_runtime: Path) -> Settings:
     )
     app = models_app([spec(m) for m in SHARES], [resident(m) for m in SHARES], settings, DEVICES)
     app["import_path"] = "cluster.fakes.models_app:build"
-    client = _get_global_client()
+    client: Any = _get_global_client()
     client.deploy_apps(as_schema({"applications": [app]}), _blocking=True)
     return settings
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 async def gateway(deployed: Settings) -> AsyncIterator[ServeGateway]:
     gateway = ServeGateway([status(model) for model in SHARES], deployed)
     yield gateway
@@ -118,3 +124,144 @@ async def test_four_models_that_cannot_coexist_answer_concurrent_traffic_without
     )
     snapshot = await gateway.residency()
     assert snapshot.swaps_total >= 2
+
+
+async def test_an_evicted_model_leaves_no_process(gateway: ServeGateway) -> None:
+    pid = int(await say(gateway, "north", "pid"))
+    assert psutil.pid_exists(pid)
+    await asyncio.gather(*(say(gateway, model, "hello") for model in ("south", "east", "west")))
+    await until(lambda: not psutil.pid_exists(pid))
+
+
+async def test_the_pinned_model_is_never_evicted(gateway: ServeGateway) -> None:
+    before = await say(gateway, "pole", "pid")
+    await asyncio.gather(*(say(gateway, model, "hello") for model in ("west", "north", "south", "east", "pole")))
+    assert await say(gateway, "pole", "pid") == before
+    decisions = (await gateway.residency()).decisions
+    assert not [decision for decision in decisions if decision.model == "pole" and decision.action == "evict"]
+
+
+async def test_requests_that_a_killed_replica_was_working_on_are_done_by_the_next(gateway: ServeGateway) -> None:
+    pid = int(await say(gateway, "pole", "pid"))
+    calls = [asyncio.create_task(say(gateway, "pole", f"word {number}", 50)) for number in range(8)]
+    await until_ongoing(gateway, "pole")
+    os.kill(pid, signal.SIGKILL)
+    answers = await asyncio.gather(*calls)
+    assert len(answers) == 8
+    assert int(await say(gateway, "pole", "pid")) != pid
+
+
+async def test_a_stream_whose_replica_is_killed_ends_with_an_engine_error(gateway: ServeGateway) -> None:
+    pid = int(await say(gateway, "pole", "pid"))
+    request = GenerationRequest(model="pole", prompt="word", sampling=Sampling(max_tokens=2000))
+    seen = 0
+
+    async def kill_after_three() -> None:
+        nonlocal seen
+        async for _ in gateway.stream(request):
+            seen += 1
+            if seen == 3:
+                os.kill(pid, signal.SIGKILL)
+
+    with pytest.raises(EngineError, match="send the request again"):
+        await kill_after_three()
+    assert seen >= 3
+
+
+async def test_closing_a_stream_stops_the_work(gateway: ServeGateway) -> None:
+    request = GenerationRequest(model="pole", prompt="word", sampling=Sampling(max_tokens=5000))
+    async with aclosing(gateway.stream(request)) as stream:
+        assert (await anext(stream))[0].text == "word "
+    await until_idle(gateway, "pole")
+
+
+async def test_cancelling_a_call_stops_the_work(gateway: ServeGateway) -> None:
+    call = asyncio.create_task(say(gateway, "pole", "word", 5000))
+    await until_ongoing(gateway, "pole")
+    call.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await call
+    await until_idle(gateway, "pole")
+
+
+async def test_errors_of_a_replica_keep_their_kind_and_message(gateway: ServeGateway) -> None:
+    with pytest.raises(Unprocessable, match=r"^This prompt is refused; send another\.$"):
+        await say(gateway, "pole", "refuse")
+    with pytest.raises(EngineError, match="RuntimeError: fail"):
+        await say(gateway, "pole", "fail")
+    with pytest.raises(Unprocessable):
+        async for _ in gateway.stream(GenerationRequest(model="pole", prompt="refuse")):
+            pass
+
+
+async def test_a_model_that_does_not_load_is_reported_as_failed_and_refuses_at_once(gateway: ServeGateway) -> None:
+    with pytest.raises(EngineError, match="broken"):
+        await say(gateway, "broken", "hello")
+    resolved = await gateway.resolve("broken", ModelKind.LLM)
+    assert resolved.state is ModelState.FAILED
+    assert "repair it" in resolved.reason
+
+
+async def test_unknown_models_adapters_and_kinds_name_the_nearest(gateway: ServeGateway) -> None:
+    with pytest.raises(ModelNotFound, match="did you mean 'north'"):
+        await gateway.resolve("nort", ModelKind.LLM)
+    with pytest.raises(ModelNotFound, match="did you mean 'north:fine'"):
+        await gateway.resolve("north:fin", ModelKind.LLM)
+    with pytest.raises(ModelNotFound, match="no model of kind ocr"):
+        await gateway.resolve("north", ModelKind.OCR)
+    assert (await gateway.resolve("north:fine", ModelKind.LLM)).id == "north"
+
+
+async def test_a_lease_makes_idle_models_leave_and_those_that_wait_are_told_when_to_come_back(deployed: Settings) -> None:
+    impatient = deployed.model_copy(update={"residency": deployed.residency.model_copy(update={"max_wait_s": 2.0})})
+    gateway = ServeGateway([status(model) for model in SHARES], impatient)
+    book: Any = ledger.find()
+    leases = [f"job-{number}" for number in range(2)]
+    for lease in leases:
+        await book.request_lease.remote(lease, "a training job", 0.8, 0, 60.0)
+    try:
+        for lease in leases:
+            await until_granted(book, lease)
+        with pytest.raises(Unavailable, match=r"retry in \d+ s"):
+            await say(gateway, "west", "hello")
+        assert await say(gateway, "pole", "hello") == "hello"
+    finally:
+        for lease in leases:
+            await book.release_lease.remote(lease)
+        await gateway.close()
+
+
+async def test_a_killed_ledger_comes_back_with_its_leases_and_counts(gateway: ServeGateway) -> None:
+    book: Any = ledger.find()
+    lease = await book.request_lease.remote("kept", "a training job", 0.01, 0, 60.0)
+    before = await gateway.residency()
+    pid = await book.__ray_call__.remote(lambda _: os.getpid())
+    os.kill(pid, signal.SIGKILL)
+    await until(lambda: not psutil.pid_exists(pid))
+    assert (await book.renew_lease.remote("kept", 60.0)).holder == lease.holder
+    assert await say(gateway, "pole", "hello") == "hello"
+    after = await gateway.residency()
+    assert after.swaps_total >= before.swaps_total > 0
+    await book.release_lease.remote("kept")
+
+
+async def until_ongoing(gateway: ServeGateway, model: str) -> None:
+    await until_use(gateway, model, lambda use: use.ongoing > 0)
+
+
+async def until_idle(gateway: ServeGateway, model: str) -> None:
+    await until_use(gateway, model, lambda use: use.ongoing == 0)
+
+
+async def until_use(gateway: ServeGateway, model: str, condition: Callable[[Any], bool]) -> None:
+    deadline = time.monotonic() + 20
+    while not condition(next(use for use in (await gateway.residency()).models if use.model == model)):
+        assert time.monotonic() < deadline, "did not come true in time"
+        await asyncio.sleep(0.1)
+
+
+async def until_granted(book: Any, lease: str) -> None:
+    deadline = time.monotonic() + 20
+    while not (await book.renew_lease.remote(lease, 60.0)).granted:
+        assert time.monotonic() < deadline, "was not granted in time"
+        await asyncio.sleep(0.1)
