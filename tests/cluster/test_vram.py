@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -37,7 +38,7 @@ def estimated(spec: ModelSpec, device: Device, context: int = 0, parallel: int =
     return estimate(spec, chosen(spec, device), context, parallel, facts)
 
 
-def write_gguf(path, tensors=3, kv_heads=2, tokens=100):
+def write_gguf(path: Path, tensors: int = 3, kv_heads: int | list[int] = 2, tokens: int = 100) -> Path:
     writer = GGUFWriter(path, "llama")
     writer.add_block_count(4)
     writer.add_embedding_length(256)
