@@ -10,6 +10,7 @@ import json
 import resource
 import sys
 from collections.abc import AsyncIterator
+from contextlib import aclosing
 from dataclasses import dataclass
 
 from cluster.bench.connection import Connection
@@ -35,11 +36,16 @@ class ChatClient:
         """The events of one answer. Raises ConnectionError, also for an event that reports an error or a stream without its end."""
         connection = self._idle.pop() if self._idle else Connection(self._host, self._port)
         rest = b""
-        async for piece in connection.post(self._path, self._body(number)):
-            *events, rest = (rest + piece).split(b"\n\n")
-            for event in events:
-                if (chunk := read_event(event)) is not None:
-                    yield chunk
+        try:
+            async with aclosing(connection.post(self._path, self._body(number))) as pieces:  # type: ignore[type-var]
+                async for piece in pieces:
+                    *events, rest = (rest + piece).split(b"\n\n")
+                    for event in events:
+                        if (chunk := read_event(event)) is not None:
+                            yield chunk
+        except ConnectionError:
+            await connection.close()  # in the middle of an answer it is of no further use
+            raise
         self._idle.append(connection)
 
     async def close(self) -> None:
