@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from cluster.serving.gateway import ServeGateway
 from fastapi import FastAPI
 from ray import serve
 from ray.serve import Application, Deployment
@@ -14,6 +13,7 @@ from cluster.contracts.serving import API_DEPLOYMENT
 from cluster.home import Home
 from cluster.logs import configure_logging
 from cluster.serving.args import ApiArgs
+from cluster.serving.gateway import ServeGateway
 
 
 # The application is made in the replica (``__serve_build_asgi_app__``), because neither a gateway nor an open log can be sent there.
@@ -49,7 +49,7 @@ def application(args: ApiArgs) -> Application:
         num_replicas=http.replicas,
         # A little above our own limit, so that it is ours that answers, in the error shape.
         max_ongoing_requests=http.max_connections + 64,
-        ray_actor_options={"num_cpus": 0.1, "runtime_env": {"env_vars": environment}},
+        ray_actor_options={"num_cpus": 0, "runtime_env": {"env_vars": environment}},
         # Our own line per request carries more, and Serve's would be a second one.
         logging_config={"enable_access_log": False},
     )(Api)

@@ -52,5 +52,5 @@ async def readyz(request: Request, parts: WithParts) -> Response:
 )
 async def metrics(request: Request, parts: WithParts) -> Response:
     """Requests, latency, tokens and streams; per model queue, budget, measured memory, loads and evictions; per device budget and use."""
-    snapshot = await attend(request, parts.gateway.residency())
+    snapshot = await attend(request, Health(parts.gateway).snapshot())
     return Response(parts.metrics.exposition(ResidencyCollector(snapshot)), media_type=CONTENT_TYPE_LATEST)

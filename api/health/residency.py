@@ -27,10 +27,15 @@ _COUNTERS: tuple[tuple[str, str, Value], ...] = (
 
 
 class ResidencyCollector(Collector):
-    def __init__(self, snapshot: ResidencySnapshot) -> None:
+    """``snapshot`` None: the ledger did not answer; that is a metric too."""
+
+    def __init__(self, snapshot: ResidencySnapshot | None) -> None:
         self._snapshot = snapshot
 
     def collect(self) -> Iterable[Metric]:
+        yield GaugeMetricFamily("hearth_residency_up", "1 while the residency ledger answers.", value=float(self._snapshot is not None))
+        if self._snapshot is None:
+            return
         models = self._snapshot.models
         for name, help_text, value in _GAUGES:
             yield _of_models(GaugeMetricFamily(f"hearth_model_{name}", help_text, labels=("model", "device")), models, value)

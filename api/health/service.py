@@ -9,6 +9,8 @@ import structlog
 
 from api.health.schemas import Dependency, Readiness
 from cluster.contracts.models import ModelState
+from cluster.contracts.residency import ResidencySnapshot
+from cluster.errors import HearthError
 from cluster.gateway import ModelGateway
 
 log = structlog.get_logger(__name__)
@@ -27,6 +29,15 @@ class Health:
         dependencies = [dependency for several in found for dependency in several]
         ready = all(dependency.ready for dependency in dependencies)
         return Readiness(status="ready" if ready else "not_ready", dependencies=dependencies)
+
+    async def snapshot(self) -> ResidencySnapshot | None:
+        """Who is on the cards; None where nobody says it in time, because whoever watches must see the rest all the same."""
+        try:
+            async with asyncio.timeout(_PROBE_S):
+                return await self._gateway.residency()
+        except (HearthError, TimeoutError) as error:
+            log.warning("residency ledger does not answer", error=str(error))
+            return None
 
     async def _models(self) -> list[Dependency]:
         """The pinned models: the others come when they are asked for."""

@@ -10,6 +10,7 @@ import httpx
 from fastapi import FastAPI
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from pydantic import BaseModel
 
 from api.app import demo
 from api.chat.schemas import ChatBody
@@ -30,7 +31,7 @@ messages = st.lists(
 )
 
 
-def bodies(shape, start):
+def bodies(shape: type[BaseModel], start: dict[str, object]) -> st.SearchStrategy[dict[str, object]]:
     """A body that is right, with some of its fields replaced by anything, and sometimes one that does not exist."""
     names = st.sampled_from([*shape.model_fields, "surprise"])
     return st.dictionaries(names, json_values | messages, max_size=4).map(lambda changes: start | changes)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import openai
 import pytest
@@ -11,7 +12,7 @@ from pydantic import BaseModel
 from cluster.errors import EngineError
 from cluster.fakes.gateway import FakeGateway
 
-HELLO = [{"role": "user", "content": "hello there"}]
+HELLO: Any = [{"role": "user", "content": "hello there"}]
 WEATHER = {
     "type": "function",
     "function": {
@@ -123,6 +124,7 @@ async def test_an_error_in_a_stream_is_raised_by_the_client(served):
     gateway = FakeGateway(failures={"fake-llm": EngineError("The engine stopped; send it again.")}, breaks_after={"fake-llm": 1})
     async with served(gateway) as http, openai.AsyncOpenAI(base_url=f"{http.base_url}/v1", api_key="unused", max_retries=0) as client:
         stream = await client.chat.completions.create(model="fake-llm", messages=HELLO, stream=True)
+        assert isinstance(stream, openai.AsyncStream)
         with pytest.raises(openai.APIError, match="The engine stopped"):
             async for _ in stream:
                 pass

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 
@@ -20,7 +21,7 @@ def events(text: str) -> list[str]:
     return [line.removeprefix("data: ") for line in text.split("\n\n") if line]
 
 
-def chunks(text: str) -> list[dict]:
+def chunks(text: str) -> list[dict[str, Any]]:
     assert events(text)[-1] == "[DONE]"
     return [json.loads(event) for event in events(text)[:-1]]
 
@@ -166,8 +167,8 @@ async def test_response_formats_are_passed_on(client):
     body = HELLO | {"response_format": {"type": "json_object"}}
     assert json.loads((await client.post(URL, json=body)).json()["choices"][0]["message"]["content"]) == {"echo": "hello there"}
     schema = {"type": "object", "properties": {"age": {"type": "integer"}}}
-    body = HELLO | {"response_format": {"type": "json_schema", "json_schema": {"name": "person", "schema": schema}}}
-    assert json.loads((await client.post(URL, json=body)).json()["choices"][0]["message"]["content"]) == {"age": 0}
+    held = HELLO | {"response_format": {"type": "json_schema", "json_schema": {"name": "person", "schema": schema}}}
+    assert json.loads((await client.post(URL, json=held)).json()["choices"][0]["message"]["content"]) == {"age": 0}
 
 
 async def test_a_nano_model_says_so(client):

@@ -81,3 +81,10 @@ async def test_labels_do_not_grow_with_what_callers_invent(client):
     assert "nowhere" not in text
     assert "VERB" not in text
     assert "no-1" not in text
+
+
+async def test_metrics_are_there_even_when_the_policy_does_not_answer(in_process):
+    async with in_process(FakeGateway(failures={"residency": Unavailable("Not there; retry in 3 s.")})) as client:
+        found = samples((await client.get("/metrics")).text)
+    assert found["hearth_residency_up", frozenset()] == 0
+    assert ("hearth_model_resident", frozenset({("model", "fake-llm"), ("device", "cpu")})) not in found

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import structlog
 from ray.exceptions import RayTaskError
@@ -19,6 +21,10 @@ from cluster.errors import (
 from cluster.fakes.gateway import FakeGateway
 
 BODY = {"model": "fake-llm", "messages": [{"role": "user", "content": "x"}]}
+
+
+def _wrapped_by_ray(error: Exception) -> Any:
+    return RayTaskError("generate", "traceback", error)  # type: ignore[no-untyped-call]
 
 
 @pytest.mark.parametrize(
@@ -59,7 +65,7 @@ async def test_an_unexpected_error_says_nothing_of_the_inside_and_is_logged_with
 
 
 async def test_an_error_wrapped_by_ray_keeps_its_status(in_process, error):
-    wrapped = RayTaskError("generate", "traceback", TooLarge("Too long; shorten it.")).as_instanceof_cause()
+    wrapped = _wrapped_by_ray(TooLarge("Too long; shorten it.")).as_instanceof_cause()
     async with in_process(FakeGateway(failures={"fake-llm": wrapped})) as client:
         response = await client.post("/v1/chat/completions", json=BODY)
     assert response.status_code == 413
@@ -68,7 +74,7 @@ async def test_an_error_wrapped_by_ray_keeps_its_status(in_process, error):
 
 def test_the_error_inside_an_unusual_wrapper_is_found():
     inner = Unprocessable("a")
-    assert ours(RayTaskError("f", "traceback", inner)) is inner
+    assert ours(_wrapped_by_ray(inner)) is inner
     assert ours(ValueError("a")) is None
     assert ours(HearthError("a")) is not None
 

@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import pytest
 
 from api.app import demo
 
 
-def operations() -> list[tuple[str, str, dict]]:
+def operations() -> list[tuple[str, str, dict[str, Any]]]:
     return [(path, method, operation) for path, methods in demo().openapi()["paths"].items() for method, operation in methods.items()]
 
 
