@@ -26,6 +26,18 @@ class Replica:
     work: list[int] = field(default_factory=list)
 
 
+@dataclass
+class Job:
+    """A training job: asks for ``share``, starts a process once it is granted, works ``work`` ticks, gives the share back."""
+
+    id: str
+    share: int
+    asked: float
+    work: int
+    granted_on: str | None = None
+    device: str | None = None
+
+
 class Simulation:
     """One tick is a tenth of a second. ``served`` and ``arrived`` count requests; ``waits`` holds how long each waited, in ticks."""
 
@@ -41,7 +53,7 @@ class Simulation:
         self.gone: set[str] = set()
         self.waits: list[int] = []
         self.arrived = self.served = self.ticks = self.names = 0
-        self.leases: tuple[LeaseNow, ...] = ()
+        self.jobs: list[Job] = []
 
     @property
     def now(self) -> float:
@@ -51,11 +63,15 @@ class Simulation:
         self.arrived += 1
         self.queue[model].append((self.ticks, work))
 
+    def lease(self, share: float, work: int) -> None:
+        self.names += 1
+        self.jobs.append(Job(f"job-{self.names}", gpu_share(share), self.now, work))
+
     def running(self, model: str) -> list[Replica]:
         return [replica for replica in self.replicas if replica.model == model and replica.running and not replica.leaving]
 
     def free(self, device: str) -> int:
-        return self.devices[device].capacity - sum(replica.share for replica in self.replicas if replica.device == device)
+        return self.devices[device].capacity - sum(one.share for one in self._holders(self.jobs) if one.device == device)
 
     def crash(self, model: str) -> None:
         """A replica dies: its requests are asked again, its share is free, and Serve will start another."""
@@ -70,12 +86,20 @@ class Simulation:
         self._serve_requests()
         seen = [Seen(name, self.targets[name], tuple(r.name for r in self.running(name)), self.requests(name)) for name in self.models]
         known = {r.name: r.device for r in self.replicas if r.running and r.device and self.random.random() < 0.5}
-        outcome = self.keeper.tick(self.now, seen, News(devices=known, gone=frozenset(self.gone), leases=self.leases))
+        outcome = self.keeper.tick(self.now, seen, News(devices=known, gone=frozenset(self.gone), leases=self._leases()))
         self._apply(outcome)
         return outcome
 
     def requests(self, model: str) -> float:
         return len(self.queue[model]) + sum(len(replica.work) for replica in self.running(model))
+
+    def _holders(self, jobs: list[Job]) -> list[Replica | Job]:
+        return [*self.replicas, *jobs]
+
+    def _leases(self) -> tuple[LeaseNow, ...]:
+        return tuple(
+            LeaseNow(job.id, "trainer", job.share, job.asked, job.device or job.granted_on, job.device is not None) for job in self.jobs
+        )
 
     def _ray(self) -> None:
         for replica in list(self.replicas):
@@ -84,10 +108,14 @@ class Simulation:
                 if replica.gone_in <= 0:
                     self.replicas.remove(replica)
                     self.gone.add(replica.name)
-        waiting = [replica for replica in self.replicas if replica.device is None]
-        for replica in waiting:
-            fitting = [id_ for id_ in self.devices if self.free(id_) >= replica.share]
-            replica.device = min(fitting, key=self.free, default=None)
+        started = [job for job in self.jobs if job.granted_on is not None and self.random.random() < 0.1]
+        for waiting in self._holders(started):
+            if waiting.device is None:
+                fitting = [id_ for id_ in self.devices if self.free(id_) >= waiting.share]
+                waiting.device = min(fitting, key=self.free, default=None)
+        for job in self.jobs:
+            job.work -= job.device is not None
+        self.jobs = [job for job in self.jobs if job.work > 0]
         for replica in self.replicas:
             if replica.device is not None and not replica.running:
                 replica.ready_in -= 1
@@ -106,6 +134,8 @@ class Simulation:
             self.served += before - len(replica.work)
 
     def _apply(self, outcome: Outcome) -> None:
+        for job in self.jobs:
+            job.granted_on = outcome.granted.get(job.id, job.granted_on)
         for model, wanted in outcome.targets.items():
             if not self.running(model) and self.queue[model]:
                 self.targets[model] = max(1, self.targets[model])  # Serve's cold start: overrules a policy that says 0

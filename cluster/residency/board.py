@@ -26,6 +26,7 @@ class Board:
         self.placed: dict[str, tuple[str, ...]] = {}
         self.seated: list[Occupant] = []
         self._closed: set[str] = set()
+        self._promises: list[tuple[int, str]] = []
         self._seat(tuple(occupants))
 
     def ids(self, pool: Pool) -> list[str]:
@@ -45,7 +46,14 @@ class Board:
     def start_now(self, pool: Pool, share: int) -> str | None:
         """The device Ray would choose now, or None if it has no room or choosing it would break a promise."""
         chosen = self.would_start(pool, share)
-        return chosen if chosen is not None and chosen not in self._closed and self.later[chosen] >= share else None
+        if chosen is None or chosen in self._closed:
+            return None
+        return chosen if self.later[chosen] >= share or self._make_way(chosen, share) else None
+
+    def room_now(self, pool: Pool, share: int) -> str | None:
+        """The tightest device with free room that nobody else was promised; Ray may choose another."""
+        fitting = [id_ for id_ in self.ids(pool) if min(self.now[id_], self.later[id_]) >= share]
+        return min(fitting, key=lambda id_: self.later[id_], default=None)
 
     def room_later(self, pool: Pool, share: int) -> str | None:
         """The tightest device that will hold ``share`` without anyone else leaving."""
@@ -59,8 +67,11 @@ class Board:
         self.seated.append(Occupant(owner, pool, share, Phase.STARTING, device))
 
     def promise(self, share: int, device: str) -> None:
-        """``share`` of ``device`` is spoken for, once it is free."""
+        """``share`` is spoken for once it is free: on ``device``, or where it fits when something else has taken that."""
+        if self.later[device] < share:
+            device = self.room_later(self.devices[device].pool, share) or device
         self.later[device] -= share
+        self._promises.append((share, device))
 
     def leave(self, owner: str) -> None:
         """All replicas of ``owner`` were told to stop: their shares will be free later, not now."""
@@ -76,6 +87,23 @@ class Board:
             if occupant.device == device and occupant.phase is not Phase.LEAVING:
                 held[occupant.owner] += occupant.share
         return dict(held)
+
+    def _make_way(self, device: str, share: int) -> bool:
+        """Moves promises from ``device`` to others, so that ``share`` fits beside those that stay: Ray starts things where it will, and
+        what was promised gets the room that this leaves."""
+        later, promises = dict(self.later), list(self._promises)
+        for number, (promised, where) in enumerate(self._promises):
+            others = [id_ for id_ in self.ids(self.devices[device].pool) if id_ != device and later[id_] >= promised]
+            if where != device or not others or later[device] >= share:
+                continue
+            tightest = min(others, key=lambda id_: later[id_])
+            later[device] += promised
+            later[tightest] -= promised
+            promises[number] = (promised, tightest)
+        if later[device] < share:
+            return False
+        self.later, self._promises = later, promises
+        return True
 
     def _seat(self, occupants: tuple[Occupant, ...]) -> None:
         for occupant in occupants:

@@ -59,7 +59,7 @@ class _Round:
                 self._evict(model.model, f"nobody used it for {self._rules.idle_unload_s:.0f} s")
 
     def _admit(self, claim: Claim) -> None:
-        device = None if claim.started else self._board.start_now(claim.pool, claim.share)
+        device = self._room_now(claim)
         if device is not None:
             self._give(claim, device)
             return
@@ -78,6 +78,13 @@ class _Round:
             self._start(claim.name, f"starts on {device} as soon as its share there is free")
         else:
             self._verdicts.append(Verdict("hold", claim.name, f"waits for its share of {device} to become free"))
+
+    def _room_now(self, claim: Claim) -> str | None:
+        if claim.started:
+            return None
+        # What a lease is for starts later, wherever Ray then puts it; a model starts now, where Ray puts it now.
+        find = self._board.room_now if claim.polite else self._board.start_now
+        return find(claim.pool, claim.share)
 
     def _may_queue(self, claim: Claim) -> bool:
         # Where Ray has room somewhere now, it would start there at once instead of waiting for the device that was promised.
