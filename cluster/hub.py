@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import NoReturn
 
 import httpx2
-import structlog
 import tenacity
 from huggingface_hub import HfApi, get_token, hf_hub_url
 from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, OfflineModeIsEnabled, RepositoryNotFoundError, RevisionNotFoundError
@@ -25,8 +24,6 @@ from cluster.errors import Conflict, HearthError, NotFound, Unavailable, Unproce
 from cluster.specs.catalog import HubSource
 from cluster.specs.loader import nearest
 from cluster.weights import is_inside
-
-log = structlog.get_logger(__name__)
 
 # (file, bytes here, bytes in all); called often, must return at once.
 Progress = Callable[[str, int, int], None]
@@ -59,12 +56,13 @@ class Listing:
 @dataclass(frozen=True, slots=True)
 class Hub:
     """``endpoint`` None: the public hub, or what HF_ENDPOINT says. ``attempts``: failures in a row, without a new byte, before giving up;
-    the wait between two grows from ``wait_s`` to 16 times that, in seconds."""
+    the wait between two grows from ``wait_s`` to 16 times that, in seconds, and ``notify`` is told."""
 
     endpoint: str | None = None
     attempts: int = 5
     wait_s: float = 0.5
     timeout_s: float = 20.0
+    notify: Callable[[str], None] = lambda _: None
 
     @property
     def address(self) -> str:
@@ -130,7 +128,7 @@ class Hub:
             retry=tenacity.retry_if_exception(_passes_by_itself),
             stop=stop,
             wait=tenacity.wait_exponential(self.wait_s, min=self.wait_s, max=16 * self.wait_s),
-            before_sleep=lambda state: log.info("hub request failed, retrying", attempt=state.attempt_number, error=_outcome(state)),
+            before_sleep=lambda state: self.notify(f"the hub did not answer, trying again ({_outcome(state)})"),
             reraise=True,
         )
 

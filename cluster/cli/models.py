@@ -122,7 +122,7 @@ def _bring(
 
 def _hub() -> Hub:
     # huggingface_hub reads HF_ENDPOINT once, when it is imported; a command line means the environment it was started with.
-    return Hub(endpoint=os.environ.get("HF_ENDPOINT"))
+    return Hub(endpoint=os.environ.get("HF_ENDPOINT"), notify=lambda said: typer.echo(f"hearth: {said}", err=True))
 
 
 def _engine_name(engine: str | None) -> EngineName | None:

@@ -99,10 +99,12 @@ def test_a_server_without_ranges_sends_the_file_again(home, local_hub):
     assert (pull(model, model.variants[0], home, hub=client(local_hub)) / "weights.gguf").read_bytes() == WEIGHTS
 
 
-def test_errors_that_pass_are_waited_out(home, local_hub):
+def test_errors_that_pass_are_waited_out_and_told(home, local_hub):
     local_hub.failures += [503, 429]
-    model = model_of()
-    assert pull(model, model.variants[0], home, hub=client(local_hub)).is_dir()
+    model, told = model_of(), []
+    hub = Hub(endpoint=local_hub.endpoint, wait_s=0.01, notify=told.append)
+    assert pull(model, model.variants[0], home, hub=hub).is_dir()
+    assert ["trying again" in line for line in told] == [True, True]
 
 
 def test_other_bytes_than_the_hub_states_are_thrown_away(home, local_hub):
