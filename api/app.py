@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from fastapi import APIRouter, FastAPI
 from starlette.middleware.cors import CORSMiddleware
@@ -95,11 +96,11 @@ def _install_middleware(app: FastAPI, http: HttpSettings, metrics: Metrics, *, e
     app.add_middleware(ExchangeMiddleware, timeout_s=http.request_timeout_s, echoed=echoed)
 
 
-def build(args: ApiArgs) -> Application:
-    """What Ray Serve starts: ``import_path: api.app:build`` with ``args`` in the Serve config file."""
+def build(args: ApiArgs | Mapping[str, Any]) -> Application:
+    """What Ray Serve starts: ``import_path: api.app:build`` with ``args`` in the Serve config file, which it hands over as JSON."""
     from api.replica import application  # Ray is loaded where it serves, not where the API is only tried or tested
 
-    return application(args)
+    return application(ApiArgs.model_validate(args))
 
 
 def demo() -> FastAPI:

@@ -33,7 +33,7 @@ ANSWER = {
 STREAM = 'data: {"id":"chatcmpl-0b9e","object":"chat.completion.chunk","choices":[{"index":0,"delta":{"content":"3"}}]}\n\ndata: [DONE]\n\n'
 
 
-def chat(parts: WithParts, exchange: WithExchange) -> Chat:
+async def chat(parts: WithParts, exchange: WithExchange) -> Chat:
     return Chat(Generations(parts.gateway, parts.settings, parts.metrics, exchange), exchange.request_id)
 
 

@@ -32,7 +32,7 @@ ANSWER = {
 STREAM = 'data: {"id":"cmpl-0b9e","object":"text_completion","choices":[{"index":0,"text":" there"}]}\n\ndata: [DONE]\n\n'
 
 
-def completions(parts: WithParts, exchange: WithExchange) -> Completions:
+async def completions(parts: WithParts, exchange: WithExchange) -> Completions:
     return Completions(Generations(parts.gateway, parts.settings, parts.metrics, exchange), exchange.request_id)
 
 

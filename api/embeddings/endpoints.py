@@ -27,7 +27,7 @@ ANSWER = {
 }
 
 
-def embeddings(parts: WithParts, exchange: WithExchange) -> TextEmbeddings:
+async def embeddings(parts: WithParts, exchange: WithExchange) -> TextEmbeddings:
     return TextEmbeddings(parts, exchange)
 
 

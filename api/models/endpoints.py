@@ -36,7 +36,7 @@ DETAIL = {
 }
 
 
-def models(parts: WithParts) -> Models:
+async def models(parts: WithParts) -> Models:
     return Models(parts.gateway)
 
 

@@ -54,7 +54,7 @@ DATA = {
 HEALTH = {"healthy": True, "models": [DETAIL], "concurrent_tasks": 2, "formats": list(FORMATS)}
 
 
-def transcriptions(parts: WithParts, exchange: WithExchange) -> Transcriptions:
+async def transcriptions(parts: WithParts, exchange: WithExchange) -> Transcriptions:
     return Transcriptions(parts, exchange)
 
 

@@ -46,7 +46,7 @@ EXTRACT_DATA = {
 HEALTH = {"healthy": True, "models": [DETAIL], "concurrent_tasks": 2, "formats": list(FORMATS)}
 
 
-def vision(parts: WithParts, exchange: WithExchange) -> Vision:
+async def vision(parts: WithParts, exchange: WithExchange) -> Vision:
     return Vision(parts, exchange)
 
 
