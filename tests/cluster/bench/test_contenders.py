@@ -13,18 +13,17 @@ from cluster.bench.streams import Job
 from cluster.contracts.models import ModelKind
 from cluster.contracts.serving import ReplicaSpec
 from cluster.errors import EngineError
+from tests.deployments.fixtures.tiny_model import TinyModel
+from tests.deployments.fixtures.tiny_model import tiny as tiny
 
 
-@pytest.fixture(scope="module")
-def spec(tmp_path_factory: pytest.TempPathFactory) -> ReplicaSpec:
-    from tests.deployments.engines import tiny_llama
-
-    _, gguf = tiny_llama.build(tmp_path_factory.mktemp("tiny"))
+@pytest.fixture(scope="session")
+def spec(tiny: TinyModel) -> ReplicaSpec:
     return ReplicaSpec(
         model="tiny",
         kind=ModelKind.LLM,
         engine="llama_cpp",
-        path=str(gguf),
+        path=str(tiny.gguf),
         dtype="float32",
         device="cpu",
         budget_bytes=0,
