@@ -59,6 +59,12 @@ class Measurement(BaseModel):
         return None if self.peak_bytes is None else int(self.peak_bytes * MARGIN) + MARGIN_BYTES
 
 
+def record_replica(spec: ReplicaSpec, peak_bytes: int | None, load_s: float | None = None) -> None:
+    """What a replica reports of itself: after its load, and whenever it has seen a higher peak. Nothing is kept without a state folder."""
+    if spec.state_dir:
+        Measurements(Path(spec.state_dir)).record(MeasurementKey.of(spec), spec.budget_bytes, peak_bytes, load_s)
+
+
 class _Book(BaseModel):
     model_config = ConfigDict(extra="forbid")
 

@@ -116,7 +116,7 @@ class _Candidate:
                 refusals.append(choice.reason)
             else:
                 if choice.engine in CPU_ONLY and any(other.is_gpu for other in devices):
-                    choice = replace(choice, reason=f"{choice.reason}; on the CPU, because {choice.engine} has no form for GPUs")
+                    choice = replace(choice, reason=f"{choice.reason}; {choice.engine} has no form for GPUs")
                 needs[device.id] = _need(served, spec, context, choice, device, home, book)
         return cls(served, spec, context, needs, tuple(dict.fromkeys(refusals)))
 

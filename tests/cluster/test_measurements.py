@@ -8,7 +8,7 @@ import pytest
 from cluster.contracts.models import ModelKind
 from cluster.contracts.serving import ReplicaSpec
 from cluster.errors import ConfigError
-from cluster.measurements import FILE, MARGIN_BYTES, MeasurementKey, Measurements
+from cluster.measurements import FILE, MARGIN_BYTES, MeasurementKey, Measurements, record_replica
 
 KEY = MeasurementKey("qwen3-8b", "Q6_K", 16384, 2, "llama_cpp", "Tesla P40")
 
@@ -49,7 +49,7 @@ def test_another_context_or_card_is_another_measurement(tmp_path):
     assert book.get(MeasurementKey("qwen3-8b", "Q6_K", 16384, 2, "llama_cpp", "Tesla P100")) is None
 
 
-def test_a_replica_finds_its_own_key(tmp_path):
+def test_what_a_replica_records_is_found_under_its_key(tmp_path):
     spec = ReplicaSpec(
         model="qwen3-8b",
         kind=ModelKind.LLM,
@@ -63,8 +63,29 @@ def test_a_replica_finds_its_own_key(tmp_path):
         device_bytes=2000,
         context_tokens=16384,
         parallel=2,
+        state_dir=str(tmp_path),
     )
     assert MeasurementKey.of(spec) == KEY
+    record_replica(spec, peak_bytes=900, load_s=3.0)
+    known = Measurements(tmp_path).get(KEY)
+    assert known is not None
+    assert (known.predicted_bytes, known.peak_bytes, known.load_s) == (1000, 900, 3.0)
+
+
+def test_a_replica_without_a_state_folder_records_nothing(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    spec = ReplicaSpec(
+        model="any",
+        kind=ModelKind.OCR,
+        engine="rapidocr",
+        path="/models/any",
+        dtype="float32",
+        device="cpu",
+        budget_bytes=1,
+        device_bytes=2,
+    )
+    record_replica(spec, peak_bytes=900)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_many_processes_record_at_once_and_nothing_is_lost(tmp_path):
