@@ -85,7 +85,8 @@ def resolve_plan(
     says too little. Pinned models that do not fit are in ``plan.shortfalls``; see :meth:`ResolvedPlan.check`.
     """
     book = measurements or Measurements(home.state)
-    candidates = [_Candidate.of(served, spec, devices, home, book) for served, spec in need_known(profile, catalog)]
+    note = "; NVML found no GPU on this machine" if profile.devices == "auto" and not any(d.is_gpu for d in devices) else ""
+    candidates = [_Candidate.of(served, spec, devices, home, book, note) for served, spec in need_known(profile, catalog)]
     in_plan = [candidate for candidate in candidates if candidate.needs and (candidate.here or not only_here)]
     made = plan(devices, [candidate.demand() for candidate in in_plan])
     made = _with_refusals(made, candidates)
@@ -106,7 +107,7 @@ class _Candidate:
     refusals: tuple[str, ...]
 
     @classmethod
-    def of(cls, served: ServedModel, spec: ModelSpec, devices: Sequence[Device], home: Home, book: Measurements) -> _Candidate:
+    def of(cls, served: ServedModel, spec: ModelSpec, devices: Sequence[Device], home: Home, book: Measurements, note: str) -> _Candidate:
         context = _context(served, spec)
         needs: dict[str, Need] = {}
         refusals: list[str] = []
@@ -115,8 +116,9 @@ class _Candidate:
             if isinstance(choice, Refusal):
                 refusals.append(choice.reason)
             else:
-                if choice.engine in CPU_ONLY and any(other.is_gpu for other in devices):
-                    choice = replace(choice, reason=f"{choice.reason}; {choice.engine} has no form for GPUs")
+                if choice.engine in CPU_ONLY:
+                    note = f"; {choice.engine} has no form for GPUs" if any(other.is_gpu for other in devices) else ""
+                choice = replace(choice, reason=choice.reason + note)
                 needs[device.id] = _need(served, spec, context, choice, device, home, book)
         return cls(served, spec, context, needs, tuple(dict.fromkeys(refusals)))
 

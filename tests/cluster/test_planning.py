@@ -265,3 +265,9 @@ def test_a_machine_without_gpus_and_a_profile_for_gpus_says_what_lacks(catalog, 
     plan = resolved(catalog, home, (*reader.devices(), cpu_device(8 * GIB)), {"model": "big", "pinned": True})
     with pytest.raises(ConfigError, match=r"'big' needs .* cpu .* it lacks"):
         plan.check()
+
+
+def test_a_model_that_lands_on_the_cpu_for_want_of_a_gpu_says_so(catalog, home):
+    plan = resolved(catalog, home, (CPU,), {"model": "here"})
+    assert plan.profile.devices == "auto"
+    assert "NVML found no GPU on this machine" in by_id(plan)["here"].reason
