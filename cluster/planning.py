@@ -116,9 +116,9 @@ class _Candidate:
             if isinstance(choice, Refusal):
                 refusals.append(choice.reason)
             else:
-                if choice.engine in CPU_ONLY:
-                    note = f"; {choice.engine} has no form for GPUs" if any(other.is_gpu for other in devices) else ""
-                choice = replace(choice, reason=choice.reason + note)
+                on_purpose = choice.engine in CPU_ONLY and any(other.is_gpu for other in devices)
+                why = f"; {choice.engine} has no form for GPUs" if on_purpose else note
+                choice = replace(choice, reason=choice.reason + why)
                 needs[device.id] = _need(served, spec, context, choice, device, home, book)
         return cls(served, spec, context, needs, tuple(dict.fromkeys(refusals)))
 
