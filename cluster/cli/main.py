@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import signal
 import sys
+from types import FrameType
+from typing import NoReturn
 
 import typer
 from rich.console import Console
@@ -40,6 +43,7 @@ app.command()(lint)
 
 def main() -> None:
     """Runs the command line. Our own errors become one line (or one JSON object, with --json) and exit code 1."""
+    signal.signal(signal.SIGTERM, _interrupt)
     try:
         app()
     except HearthError as error:
@@ -49,6 +53,11 @@ def main() -> None:
         else:
             Console(stderr=True).print(f"[bold red]hearth:[/] {error.message}", highlight=False, soft_wrap=True)
         sys.exit(1)
+
+
+def _interrupt(_signal: int, _frame: FrameType | None) -> NoReturn:
+    """SIGTERM is answered as Ctrl-C is, so that a command that is ended cleans up after itself."""
+    raise KeyboardInterrupt
 
 
 if __name__ == "__main__":

@@ -12,7 +12,9 @@ from cluster.home import PROFILES, Home
 from cluster.settings import Settings, load_settings
 from cluster.specs.profile import ProfileSpec, load_profile
 
-HomeOption = Annotated[Path | None, typer.Option("--home", help="Folder of all state (default: HEARTH_HOME, else ~/.hearth).", show_default=False)]
+HomeOption = Annotated[
+    Path | None, typer.Option("--home", help="Folder of all state (default: HEARTH_HOME, else ~/.hearth).", show_default=False)
+]
 ProfileOption = Annotated[str | None, typer.Option("--profile", help="A profile of configs/profiles, or a YAML file.", show_default=False)]
 
 

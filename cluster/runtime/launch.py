@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from cluster.home import Home
+from cluster.serving.args import LedgerArgs
 from cluster.settings import Settings
 
 
@@ -23,7 +24,7 @@ class Launch(BaseModel):
     memory_bytes: int
     dashboard_port: int
     serve_config: dict[str, Any]
-    ledger: dict[str, Any]
+    ledger: LedgerArgs
 
 
 def launch_file(home: Home) -> Path:

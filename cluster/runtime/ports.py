@@ -20,7 +20,7 @@ def is_free(port: int, host: str = "127.0.0.1") -> bool:
 
 
 def free_ports(count: int, host: str = "127.0.0.1") -> list[int]:
-    """``count`` different ports that are free now. Another program may take one before it is used; the user of a port must still handle that."""
+    """``count`` different ports that are free now. Another program may take one before it is used; whoever uses it must handle that."""
     with ExitStack() as stack:
         sockets = [stack.enter_context(closing(socket.socket())) for _ in range(count)]
         for probe in sockets:
@@ -37,7 +37,10 @@ def first_free(port: int, host: str = "127.0.0.1", tries: int = 50) -> int:
 
 
 def holder(port: int) -> str | None:
-    """Who listens on ``port``: "name (pid 123, command line)", or None when nobody is seen (another user's process shows without its name)."""
+    """Who listens on ``port``: "name (pid 123: command line)", or None when nobody is seen.
+
+    Another user's process shows without its name.
+    """
     for connection in psutil.net_connections(kind="tcp"):
         if connection.status == psutil.CONN_LISTEN and connection.laddr and connection.laddr.port == port:
             return _describe(connection.pid)

@@ -43,7 +43,10 @@ def end(processes: Sequence[psutil.Process], grace_s: float = 8.0) -> int:
 
 
 def sweep(home: Home, grace_s: float = 8.0) -> int:
-    """Ends every process of ``home``'s cluster and removes its shared memory, sockets and scratch folder. Returns how many processes there were."""
+    """Ends every process of ``home``'s cluster and removes its shared memory, sockets and scratch folder.
+
+    Returns how many processes there were.
+    """
     ended = 0
     deadline = time.monotonic() + 3 * grace_s
     while (remaining := ours(home)) and time.monotonic() < deadline:

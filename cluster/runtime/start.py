@@ -1,7 +1,7 @@
 """From a profile to a running cluster: plan, prepare weights, write the launch file, start the head process, follow it until it is ready.
 
-Every step can be repeated: a cluster that runs is left alone, leftovers of one that died are ended first, and a start that is interrupted leaves
-nothing running.
+Every step can be repeated: a cluster that runs is left alone, leftovers of one that died are ended first, and a start that is
+interrupted leaves nothing running.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from cluster.errors import Conflict, Unavailable
 from cluster.home import REPOSITORY, Home
 from cluster.runtime.environment import cluster_environment
 from cluster.runtime.launch import Launch, launch_file
-from cluster.runtime.ports import first_free, holder, is_free
+from cluster.runtime.ports import holder, is_free
 from cluster.runtime.processes import sweep
 from cluster.runtime.state import RunState, read_state, run_file, running, write_atomically
 from cluster.settings import Settings
@@ -34,7 +34,7 @@ def lock(home: Home) -> FileLock:
 
 
 def start(home: Home, settings: Settings, make_launch: Callable[[], Launch], report: Report) -> RunState:
-    """The running cluster of ``home``, started unless it runs already. ``make_launch`` is called (plans, prepares) once the port is known to be ours.
+    """The running cluster of ``home``, started unless it runs already. ``make_launch`` (plans, prepares) is called once the port is ours.
 
     Raises Conflict when the port is taken (naming by whom), or another start or stop is under way; Unavailable with the reason when it does
     not come up. Whatever goes wrong, and on Ctrl-C, nothing is left running.
@@ -69,10 +69,6 @@ def _claim_port(settings: Settings) -> None:
     if not is_free(port, settings.http.host.replace("localhost", "127.0.0.1")):
         who = holder(port) or "another process"
         raise Conflict(f"Port {port} is taken by {who}; end it, or choose another with --port.")
-
-
-def dashboard_port(settings: Settings) -> int:
-    return first_free(settings.ray.dashboard_port)
 
 
 def _spawn_and_follow(home: Home, settings: Settings, report: Report) -> RunState:
