@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from ray import serve
@@ -22,25 +23,36 @@ TOKEN_S = 0.02
 
 
 class EchoModel:
-    """Says the prompt, a word a token, ``max_tokens`` times at the most; answers ``pid`` with its process id, fails on ``fail``, refuses
-    ``refuse``. A spec with path ``broken`` does not load."""
+    """Says the prompt, a word a token, ``max_tokens`` times at the most; answers ``pid`` with its process id and ``running`` with
+    the number of other answers it is working on, fails on ``fail``, refuses ``refuse``. A spec with path ``broken`` does not load."""
 
     def __init__(self, spec: Mapping[str, Any]) -> None:
         self._spec = ReplicaSpec.model_validate(spec)
+        self._running = 0
         if self._spec.path == "broken":
             raise EngineError(f"{self._spec.model} is broken; repair it.")
 
     async def generate(self, request: GenerationRequest) -> Generation:
         words = self._words(request)
-        await asyncio.sleep(TOKEN_S * len(words))
+        with self._counted():
+            await asyncio.sleep(TOKEN_S * len(words))
         return Generation(" ".join(words), "stop", Usage(len(words), len(words)))
 
     async def stream(self, request: GenerationRequest) -> AsyncIterator[Sequence[GenerationDelta]]:
         words = self._words(request)
-        for word in words:
-            await asyncio.sleep(TOKEN_S)
-            yield [GenerationDelta(text=f"{word} ")]
+        with self._counted():
+            for word in words:
+                await asyncio.sleep(TOKEN_S)
+                yield [GenerationDelta(text=f"{word} ")]
         yield [GenerationDelta(finish_reason="stop", usage=Usage(len(words), len(words)))]
+
+    @contextmanager
+    def _counted(self) -> Iterator[None]:
+        self._running += 1
+        try:
+            yield
+        finally:
+            self._running -= 1
 
     def _words(self, request: GenerationRequest) -> list[str]:
         prompt = str(request.prompt)
@@ -48,7 +60,8 @@ class EchoModel:
             raise RuntimeError(prompt)
         if prompt == "refuse":
             raise Unprocessable("This prompt is refused; send another.")
-        spoken = [str(os.getpid())] if prompt == "pid" else prompt.split()
+        facts = {"pid": os.getpid(), "running": self._running}
+        spoken = [str(facts[prompt])] if prompt in facts else prompt.split()
         return (spoken * (request.sampling.max_tokens or 1))[: request.sampling.max_tokens or None]
 
 

@@ -143,8 +143,8 @@ async def test_the_pinned_model_is_never_evicted(gateway: ServeGateway) -> None:
 
 async def test_requests_that_a_killed_replica_was_working_on_are_done_by_the_next(gateway: ServeGateway) -> None:
     pid = int(await say(gateway, "pole", "pid"))
-    calls = [asyncio.create_task(say(gateway, "pole", f"word {number}", 50)) for number in range(8)]
-    await until_ongoing(gateway, "pole")
+    calls = [asyncio.create_task(say(gateway, "pole", f"word {number}", 200)) for number in range(8)]
+    await until_running(gateway, 8)
     os.kill(pid, signal.SIGKILL)
     answers = await asyncio.gather(*calls)
     assert len(answers) == 8
@@ -172,16 +172,17 @@ async def test_closing_a_stream_stops_the_work(gateway: ServeGateway) -> None:
     request = GenerationRequest(model="pole", prompt="word", sampling=Sampling(max_tokens=5000))
     async with aclosing(gateway.stream(request)) as stream:
         assert (await anext(stream))[0].text == "word "
-    await until_idle(gateway, "pole")
+        await until_running(gateway, 1)
+    await until_running(gateway, 0)
 
 
 async def test_cancelling_a_call_stops_the_work(gateway: ServeGateway) -> None:
     call = asyncio.create_task(say(gateway, "pole", "word", 5000))
-    await until_ongoing(gateway, "pole")
+    await until_running(gateway, 1)
     call.cancel()
     with pytest.raises(asyncio.CancelledError):
         await call
-    await until_idle(gateway, "pole")
+    await until_running(gateway, 0)
 
 
 async def test_errors_of_a_replica_keep_their_kind_and_message(gateway: ServeGateway) -> None:
@@ -245,19 +246,12 @@ async def test_a_killed_ledger_comes_back_with_its_leases_and_counts(gateway: Se
     await book.release_lease.remote("kept")
 
 
-async def until_ongoing(gateway: ServeGateway, model: str) -> None:
-    await until_use(gateway, model, lambda use: use.ongoing > 0)
-
-
-async def until_idle(gateway: ServeGateway, model: str) -> None:
-    await until_use(gateway, model, lambda use: use.ongoing == 0)
-
-
-async def until_use(gateway: ServeGateway, model: str, condition: Callable[[Any], bool]) -> None:
+async def until_running(gateway: ServeGateway, count: int) -> None:
+    """Until the pinned model's replica itself says that it is working on ``count`` other answers."""
     deadline = time.monotonic() + 20
-    while not condition(next(use for use in (await gateway.residency()).models if use.model == model)):
+    while int(await say(gateway, "pole", "running")) != count:
         assert time.monotonic() < deadline, "did not come true in time"
-        await asyncio.sleep(0.1)
+        await asyncio.sleep(0.05)
 
 
 async def until_granted(book: Any, lease: str) -> None:
