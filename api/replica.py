@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
+import structlog
 from fastapi import FastAPI
 from ray import serve
 from ray.serve import Application, Deployment
 
 from api.app import create_app
+from api.web.metrics import begin_sharing
 from cluster.contracts.serving import API_DEPLOYMENT
 from cluster.home import Home
 from cluster.logs import configure_logging
 from cluster.serving.args import ApiArgs
 from cluster.serving.gateway import ServeGateway
+
+log = structlog.get_logger(__name__)
+
+# prometheus_client's name; it counts in files of this folder when the variable stands before it is imported.
+SHARING = "PROMETHEUS_MULTIPROC_DIR"
 
 
 # The application is made in the replica (``__serve_build_asgi_app__``), because neither a gateway nor an open log can be sent there.
@@ -25,7 +33,11 @@ class Api:
         self._gateway = ServeGateway(args.models, args.settings)
 
     def __serve_build_asgi_app__(self) -> FastAPI:
-        return create_app(self._gateway, self._args.settings, metrics_dir=metrics_dir(self._args), request_id_echoed=True)
+        shared = metrics_dir(self._args)
+        if shared is not None and os.environ.get(SHARING) != str(shared):
+            log.warning("each replica of the API shows its own counts only", missing=SHARING)
+            shared = None
+        return create_app(self._gateway, self._args.settings, metrics_dir=shared, request_id_echoed=True)
 
     async def __del__(self) -> None:
         await self._gateway.close()
@@ -42,8 +54,8 @@ def application(args: ApiArgs) -> Application:
     shared = metrics_dir(args)
     environment: dict[str, str] = {}
     if shared is not None:
-        shared.mkdir(parents=True, exist_ok=True)
-        environment["PROMETHEUS_MULTIPROC_DIR"] = str(shared)
+        begin_sharing(shared)
+        environment[SHARING] = str(shared)
     deployment: Deployment = serve.deployment(
         name=API_DEPLOYMENT,
         num_replicas=http.replicas,

@@ -59,7 +59,7 @@ class Metrics:
         """Everything in Prometheus's text format, with what the collectors in ``more`` add."""
         shown = self._registry
         if self._shared is not None:
-            self._forget_the_dead(self._shared)
+            _forget_streams_of_the_dead(self._shared)
             shown = CollectorRegistry()
             MultiProcessCollector(shown, str(self._shared))  # type: ignore[no-untyped-call]
         extra = CollectorRegistry()
@@ -67,12 +67,25 @@ class Metrics:
             extra.register(collector)
         return generate_latest(shown) + generate_latest(extra)
 
-    def _forget_the_dead(self, folder: Path) -> None:
-        """Drop the gauges of replicas that were killed, which had no time to take them back."""
-        pids = {int(path.stem.rpartition("_")[2]) for path in folder.glob("gauge_live*_*.db")}
-        for pid in pids:
-            if not psutil.pid_exists(pid):
-                mark_process_dead(pid, str(folder))  # type: ignore[no-untyped-call]
+
+def begin_sharing(folder: Path) -> None:
+    """Make ``folder`` ready for a new set of processes: what dead ones left (of an earlier run) is removed."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for path in folder.glob("*_*.db"):
+        if not psutil.pid_exists(_pid(path)):
+            path.unlink(missing_ok=True)
+
+
+def _forget_streams_of_the_dead(folder: Path) -> None:
+    """A replica that was killed had no time to take its open streams back. What it counted stays counted."""
+    for pid in {_pid(path) for path in folder.glob("gauge_live*_*.db")}:
+        if not psutil.pid_exists(pid):
+            mark_process_dead(pid, str(folder))  # type: ignore[no-untyped-call]
+
+
+def _pid(path: Path) -> int:
+    """prometheus_client names its files ``<kind>_<pid>.db``."""
+    return int(path.stem.rpartition("_")[2])
 
 
 class StreamMeter:

@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from api.web.metrics import Metrics
+from api.web.metrics import Metrics, begin_sharing
 
 COUNT = """
 import sys
@@ -32,6 +32,14 @@ def test_replicas_count_together_and_the_dead_hold_no_streams(tmp_path):
     text = replica(tmp_path)
     assert 'hearth_http_requests_total{method="GET",path="/healthz",status="200"} 2.0' in text
     assert 'hearth_streams_open{model="m"} 1.0' in text
+
+
+def test_a_new_run_does_not_count_what_an_earlier_one_left(tmp_path):
+    folder = tmp_path / "metrics"
+    begin_sharing(folder)
+    replica(folder)
+    begin_sharing(folder)
+    assert 'status="200"} 1.0' in replica(folder)
 
 
 def test_applications_in_one_process_count_apart():

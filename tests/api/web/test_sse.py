@@ -83,3 +83,15 @@ async def test_many_streams_run_side_by_side(served):
             answers = await asyncio.gather(*(client.post(URL, json=body) for _ in range(200)))
     assert all(answer.text.endswith("data: [DONE]\n\n") for answer in answers)
     assert gateway.closed == 200
+
+
+@pytest.mark.parametrize("change", [{}, {"stream": False}, {"n": 3}, {"n": 3, "stream": False}])
+async def test_a_server_that_cancels_the_request_stops_the_generation(in_process, eventually, change):
+    gateway = FakeGateway(pace_s=0.005)
+    async with in_process(gateway) as client:
+        asked = asyncio.ensure_future(client.post(URL, json=LONG | change))
+        await eventually(lambda: gateway.opened == change.get("n", 1))
+        asked.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asked
+    assert gateway.closed == gateway.opened
