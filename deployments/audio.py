@@ -48,9 +48,11 @@ class Transcription:
     def stats(self) -> ReplicaStats:
         return self._replica.stats(self._tasks.slots, self._tasks.running, self._tasks.queued)
 
-    def close(self) -> None:
-        self._tasks.close()
-        self._engine.close()
+    def __del__(self) -> None:
+        # Called by Serve when the replica stops; nothing to close: the load failed.
+        if hasattr(self, "_tasks"):
+            self._tasks.close()
+            self._engine.close()
 
     def _transcribe(self, stop: threading.Event, request: TranscriptionRequest) -> Transcript:
         decoded = sound.decode(request.audio, self._replica.spec.max_audio_seconds)

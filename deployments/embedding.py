@@ -21,7 +21,7 @@ INLINE_CHARS = 4096
 
 
 class Embedding:
-    """One replica. Construct it inside a running event loop."""
+    """One replica."""
 
     def __init__(self, spec: ReplicaSpec | Mapping[str, Any]) -> None:
         self._replica = Replica(spec)
@@ -52,9 +52,11 @@ class Embedding:
         """``running`` and ``queued`` count texts; one batch runs at a time."""
         return self._replica.stats(1, self._batcher.running, self._batcher.queued)
 
-    def close(self) -> None:
-        self._batcher.close()
-        self._engine.close()
+    def __del__(self) -> None:
+        # Called by Serve when the replica stops; nothing to close: the load failed.
+        if hasattr(self, "_batcher"):
+            self._batcher.close()
+            self._engine.close()
 
     def _check(self, request: EmbeddingRequest) -> None:
         if not request.inputs:

@@ -47,9 +47,11 @@ class Clip:
     def stats(self) -> ReplicaStats:
         return self._replica.stats(self._tasks.slots, self._tasks.running, self._tasks.queued)
 
-    def close(self) -> None:
-        self._tasks.close()
-        self._engine.close()
+    def __del__(self) -> None:
+        # Called by Serve when the replica stops; nothing to close: the load failed.
+        if hasattr(self, "_tasks"):
+            self._tasks.close()
+            self._engine.close()
 
     def _embed(self, stop: threading.Event, request: ImageEmbeddingRequest) -> Embeddings:
         blocks, tokens = [], 0
@@ -90,9 +92,11 @@ class Ocr:
     def stats(self) -> ReplicaStats:
         return self._replica.stats(self._tasks.slots, self._tasks.running, self._tasks.queued)
 
-    def close(self) -> None:
-        self._tasks.close()
-        self._engine.close()
+    def __del__(self) -> None:
+        # Called by Serve when the replica stops; nothing to close: the load failed.
+        if hasattr(self, "_tasks"):
+            self._tasks.close()
+            self._engine.close()
 
     def _extract(self, stop: threading.Event, request: TextExtractionRequest) -> ExtractedText:
         picture = images.decode(request.image, self._replica.spec.max_image_pixels)
