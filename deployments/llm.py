@@ -42,7 +42,11 @@ class Llm:
         now = self._engine.occupancy()
         return self._replica.stats(now.slots, now.running, now.queued)
 
+    def close(self) -> None:
+        """Ends running generations and frees everything."""
+        self._engine.close()
+
     def __del__(self) -> None:
-        # Called by Serve when the replica stops; absent engine: the load failed.
+        # Called by Serve when the replica stops; nothing to close: the load failed.
         if hasattr(self, "_engine"):
-            self._engine.close()
+            self.close()

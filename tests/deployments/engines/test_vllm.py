@@ -19,8 +19,8 @@ from cluster.contracts.serving import ReplicaSpec
 from cluster.errors import ContextLengthExceeded, NotFound, Unprocessable
 from deployments.engines import llama_cpp
 from deployments.llm import Llm
-from tests.deployments.engines.conftest import TinyModel
-from tests.deployments.engines.talks import GREETING, SCHEMA, UNENDING, WEATHER, chat, endless
+from tests.deployments.fixtures.talks import GREETING, SCHEMA, UNENDING, WEATHER, chat, endless
+from tests.deployments.fixtures.tiny_model import TinyModel
 
 CONTEXT = 512
 
