@@ -29,7 +29,12 @@ async def event_stream(request: Request, pieces: AsyncGenerator[bytes, None], id
     ``pieces`` are whole events, each written at once, at least one. It is closed as soon as the caller leaves, nothing comes for ``idle_s``
     seconds, or the request's deadline passes; what goes wrong on the way becomes an error event, which ends the stream.
     """
-    head = await attend(request, anext(pieces))
+    try:
+        head = await attend(request, anext(pieces))
+    except BaseException:
+        # Also where the caller left in the moment between the first piece and here, when nothing else would close it.
+        await pieces.aclose()
+        raise
     return EventStream(head, pieces, idle_s)
 
 
@@ -48,10 +53,11 @@ class EventStream(Response):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         exchange = exchange_of(scope)
-        try:
-            await while_connected(receive, self._write(send, exchange))
-        except Cancelled:
-            exchange.left = True
+        async with aclosing(self._pieces):
+            try:
+                await while_connected(receive, self._write(send, exchange))
+            except Cancelled:
+                exchange.left = True
 
     async def _write(self, send: Send, exchange: Exchange) -> None:
         async with aclosing(self._pieces):
