@@ -35,6 +35,7 @@ class Folder(BaseModel):
     """What the other servers are told: a sentence-transformers folder."""
 
     path: str
+    model: str = MODEL
 
 
 class Naive(Listening):

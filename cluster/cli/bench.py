@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,7 +22,7 @@ from cluster.cli.options import ProfileOption, profile_and_settings
 from cluster.hardware import NvmlReader
 from cluster.home import REPOSITORY
 
-bench_app = typer.Typer(help="Measure Hearth, side by side with what it is compared with.", no_args_is_help=True)
+bench_app = typer.Typer(no_args_is_help=True)
 
 OutOption = Annotated[Path, typer.Option("--out", help="Folder for the report, the JSON and the plots.", show_default="bench-results")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -31,6 +32,13 @@ PeerOption = Annotated[
     Path | None, typer.Option("--peer-python", help="Interpreter of an environment with infinity-emb.", show_default=False)
 ]
 RESULTS = REPOSITORY / "bench-results"
+
+
+@bench_app.callback()
+def begin() -> None:
+    """Measure Hearth, side by side with what it is compared with."""
+    # Told to end, a bench ends what it started, as it does on Ctrl-C.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 @bench_app.command()

@@ -1,6 +1,6 @@
 """infinity-emb, the peer, in the environment that runs this file: ``PYTHON deployments/bench/infinity.py PORT``.
 
-It needs an environment of its own (its pins do not live beside Ray's), so it imports nothing of Hearth. Reads ``{"path": FOLDER}`` from
+It needs an environment of its own (its pins do not live beside Ray's), so it imports nothing of Hearth. Reads ``{"path": FOLDER, "model": NAME}`` from
 stdin and prints "ready"; the end of stdin ends it.
 """
 
@@ -16,10 +16,11 @@ from pathlib import Path
 
 
 def main() -> None:
-    folder, port = json.loads(sys.stdin.readline())["path"], sys.argv[1]
+    spec, port = json.loads(sys.stdin.readline()), sys.argv[1]
     program = Path(sys.executable).with_name("infinity_emb")
-    options = ["--engine", "torch", "--device", "cpu", "--host", "127.0.0.1", "--port", port, "--served-model-name", "peer"]
-    with subprocess.Popen([program, "v2", "--model-id", folder, "--no-bettertransformer", *options], stdout=sys.stderr) as server:
+    options = ["--engine", "torch", "--device", "cpu", "--host", "127.0.0.1", "--port", port]
+    model = ["--model-id", spec["path"], "--served-model-name", spec["model"], "--no-bettertransformer"]
+    with subprocess.Popen([program, "v2", *model, *options], stdout=sys.stderr) as server:
         while not _answers(port) and server.poll() is None:
             time.sleep(0.2)
         if server.poll() is None:
