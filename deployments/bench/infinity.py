@@ -1,7 +1,8 @@
 """infinity-emb, the peer, in the environment that runs this file: ``PYTHON deployments/bench/infinity.py PORT``.
 
-It needs an environment of its own (its pins do not live beside Ray's), so it imports nothing of Hearth. Reads ``{"path": FOLDER, "model": NAME}`` from
-stdin and prints "ready"; the end of stdin ends it.
+It needs an environment of its own (its pins do not live beside Ray's), so it imports nothing of Hearth. Reads from stdin a line
+``{"path": FOLDER, "model": NAME}``
+and prints "ready"; the end of stdin ends it.
 """
 
 from __future__ import annotations
