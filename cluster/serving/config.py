@@ -19,7 +19,7 @@ MODELS_BUILD = "deployments.app:build"
 API_BUILD = "api.app:build"
 POLICY = "cluster.serving.policy:ResidencyPolicy"
 # How often a leaving replica looks whether its last request is done, in seconds.
-DRAIN_LOOK_S = 0.2
+DRAIN_LOOK_S = 0.1
 # Requests are counted over this many ticks: a model counts as busy for so long after its last request.
 COUNTED_TICKS = 2
 

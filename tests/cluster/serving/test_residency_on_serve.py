@@ -6,14 +6,12 @@ import asyncio
 import os
 import signal
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import aclosing
-from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
-from ray.serve.context import _get_global_client
 
 from cluster import ledger
 from cluster.contracts.generation import GenerationRequest, Sampling
@@ -21,7 +19,7 @@ from cluster.contracts.models import ModelKind, ModelState, ModelStatus
 from cluster.contracts.serving import ReplicaSpec, ResidentModel
 from cluster.errors import EngineError, ModelNotFound, Unavailable, Unprocessable
 from cluster.hardware import CPU, Device
-from cluster.serving.config import as_schema, models_app
+from cluster.serving.config import models_app
 from cluster.serving.gateway import ServeGateway
 from cluster.settings import HttpSettings, ResidencySettings, Settings
 
@@ -81,17 +79,17 @@ def status(model: str) -> ModelStatus:
 
 
 @pytest.fixture(scope="module")
-def deployed(serve_runtime: Path) -> Settings:
+def deployed(serve_runtime: Callable[..., None], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
     settings = Settings(
-        home=serve_runtime.parent,
+        home=tmp_path_factory.mktemp("home"),
         residency=ResidencySettings(min_stay_s=1.0, max_wait_s=40.0, idle_unload_s=600.0),
         http=HttpSettings(request_timeout_s=60.0),
     )
     app = models_app([spec(m) for m in SHARES], [resident(m) for m in SHARES], settings, DEVICES)
     app["import_path"] = "cluster.fakes.models_app:build"
-    client: Any = _get_global_client()
-    client.deploy_apps(as_schema({"applications": [app]}), _blocking=True)
-    return settings
+    serve_runtime(app)
+    yield settings
+    serve_runtime()
 
 
 @pytest.fixture(scope="module")
@@ -143,7 +141,7 @@ async def test_the_pinned_model_is_never_evicted(gateway: ServeGateway) -> None:
 
 async def test_requests_that_a_killed_replica_was_working_on_are_done_by_the_next(gateway: ServeGateway) -> None:
     pid = int(await say(gateway, "pole", "pid"))
-    calls = [asyncio.create_task(say(gateway, "pole", f"word {number}", 200)) for number in range(8)]
+    calls = [asyncio.create_task(say(gateway, "pole", f"word {number}", 100)) for number in range(8)]
     await until_running(gateway, 8)
     os.kill(pid, signal.SIGKILL)
     answers = await asyncio.gather(*calls)
