@@ -44,13 +44,23 @@ def start(spec: ReplicaSpec, params: xllamacpp.CommonParams) -> xllamacpp.Server
     with tempfile.TemporaryDirectory(prefix="hearth-llama-") as folder:
         params.hostnames = [str(Path(folder) / "llama.sock")]
         try:
-            return xllamacpp.Server(params)
+            server = xllamacpp.Server(params)
+            _try(server)
         except (RuntimeError, ValueError) as error:
             raise EngineError(
                 f"llama.cpp cannot load {params.model.path} for '{spec.model}': {error} The file may be cut short, of an architecture this "
                 "build does not know, or too big for the memory that is free; the replica's log has its last words. Pull the model again, "
                 "or choose a smaller quantisation."
             ) from None
+    return server
+
+
+def _try(server: xllamacpp.Server) -> None:
+    """One token, which proves that the model can answer and that the server's loop runs. The loop starts a moment after the constructor
+    returns, and a server let go before that waits for it for ever, holding the interpreter lock."""
+    answer = server.handle_completions({"prompt": [0], "max_tokens": 1, "cache_prompt": False})
+    if "error" in answer:
+        raise RuntimeError(str(answer["error"]["message"]))
 
 
 def _within_budget(params: xllamacpp.CommonParams, spec: ReplicaSpec) -> None:

@@ -43,7 +43,7 @@ async def test_it_answers_and_streams(llm: Llm):
 
 async def test_it_measures_itself(llm: Llm):
     stats = llm.stats()
-    assert (stats.slots, stats.running, stats.queued) == (3, 0, 0)
+    assert stats.slots == 3
     assert stats.load_s > 0
     assert 2**20 < stats.memory_bytes < psutil.virtual_memory().total
 
