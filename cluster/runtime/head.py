@@ -79,7 +79,7 @@ class Head:
             address="local",
             namespace=ledger.NAMESPACE,
             num_cpus=launch.num_cpus,
-            num_gpus=launch.num_gpus,
+            num_gpus=len(launch.gpus),
             object_store_memory=int(launch.settings.ray.object_store),
             _memory=launch.memory_bytes,
             include_dashboard=True,

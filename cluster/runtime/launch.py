@@ -20,7 +20,8 @@ class Launch(BaseModel):
     profile: str
     settings: Settings
     num_cpus: int
-    num_gpus: int
+    # NVML identifiers of the GPUs, in the order in which the plan counts them.
+    gpus: tuple[str, ...]
     memory_bytes: int
     dashboard_port: int
     serve_config: dict[str, Any]

@@ -48,8 +48,9 @@ def start(home: Home, settings: Settings, make_launch: Callable[[], Launch], rep
             sweep(home)
             home.create()
             _claim_port(settings)
-            write_atomically(launch_file(home), make_launch().model_dump_json(indent=1))
-            return _spawn_and_follow(home, settings, report)
+            launch = make_launch()
+            write_atomically(launch_file(home), launch.model_dump_json(indent=1))
+            return _spawn_and_follow(home, launch, report)
     except Timeout:
         raise Conflict(f"Another `hearth up` or `hearth down` is at work on {home.root}; wait for it to finish.") from None
 
@@ -71,14 +72,14 @@ def _claim_port(settings: Settings) -> None:
         raise Conflict(f"Port {port} is taken by {who}; end it, or choose another with --port.")
 
 
-def _spawn_and_follow(home: Home, settings: Settings, report: Report) -> RunState:
+def _spawn_and_follow(home: Home, launch: Launch, report: Report) -> RunState:
     run_file(home).unlink(missing_ok=True)
     report("starting the head process")
     with (home.logs / "head.log").open("ab") as log:
         head = subprocess.Popen(
             [sys.executable, "-m", "cluster.runtime.head", "--home", str(home.root)],
             cwd=REPOSITORY,
-            env=cluster_environment(home, settings),
+            env=cluster_environment(home, launch.settings, launch.gpus),
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,

@@ -9,7 +9,7 @@ from typing import Any
 from ray.serve.schema import ServeDeploySchema
 
 from cluster.contracts.models import ModelStatus
-from cluster.contracts.serving import API_APP, API_DEPLOYMENT, MODELS_APP, ReplicaSpec, ResidentModel
+from cluster.contracts.serving import API_APP, MODELS_APP, ReplicaSpec, ResidentModel
 from cluster.hardware import Device
 from cluster.home import Home
 from cluster.serving.args import ApiArgs, GpuArgs, LedgerArgs, ModelsArgs, PolicyArgs
@@ -20,6 +20,8 @@ API_BUILD = "api.app:build"
 POLICY = "cluster.serving.policy:ResidencyPolicy"
 # How often a leaving replica looks whether its last request is done, in seconds.
 DRAIN_LOOK_S = 0.1
+# How often Serve looks whether a replica lives; a dead one is replaced no sooner, in seconds.
+HEALTH_LOOK_S = 2.0
 # Requests are counted over this many ticks: a model counts as busy for so long after its last request.
 COUNTED_TICKS = 2
 
@@ -101,6 +103,7 @@ def _model_deployment(spec: ReplicaSpec, resident: ResidentModel, settings: Sett
         # A request that has begun may run its full time, whoever else wants the card.
         "graceful_shutdown_timeout_s": settings.http.request_timeout_s,
         "graceful_shutdown_wait_loop_s": DRAIN_LOOK_S,
+        "health_check_period_s": HEALTH_LOOK_S,
         "autoscaling_config": {
             "min_replicas": resident.replicas if resident.pinned else 0,
             "max_replicas": resident.replicas,
@@ -129,14 +132,6 @@ def _api_app(statuses: Sequence[ModelStatus], settings: Settings) -> ServeConfig
         "route_prefix": "/",
         "import_path": API_BUILD,
         "args": ApiArgs(settings=settings, models=tuple(statuses)).model_dump(mode="json"),
-        "deployments": [
-            {
-                "name": API_DEPLOYMENT,
-                "num_replicas": settings.http.replicas,
-                "max_ongoing_requests": settings.http.max_connections,
-                "ray_actor_options": {"num_cpus": 0},
-            }
-        ],
     }
 
 
