@@ -25,9 +25,9 @@ from cluster.contracts.residency import ResidencySnapshot
 class ModelGateway(Protocol):
     """Calls by model id. Every call may wait for its model to become resident.
 
-    Raises ModelNotFound (unknown id, or a model of another kind; names the nearest), Unavailable (503 with "retry in N s" in the message: not
-    resident within ``residency.max_wait_s``, or not pulled), Overloaded (queue full), DeadlineExceeded, Unprocessable / UnsupportedMedia / TooLarge
-    (from the engine, for content it cannot take), EngineError. Cancelling the awaiting task, or closing the stream, stops the work in the engine.
+    Raises ModelNotFound (unknown id, or a model of another kind; names the nearest), Unavailable ("retry in N s": not resident within
+    ``residency.max_wait_s``, or not pulled), Overloaded (queue full), DeadlineExceeded, EngineError, and from the engine, for content it
+    cannot take, Unprocessable, UnsupportedMedia or TooLarge. Cancelling the awaiting task, or closing the stream, stops the engine's work.
     """
 
     async def models(self) -> Sequence[ModelStatus]:

@@ -43,7 +43,7 @@ class Home:
 
     @property
     def mark(self) -> str:
-        """Short name of this home; every process we start carries it in its environment, so that orphans are found and only ours are ended."""
+        """Short name of this home. Every process we start carries it in its environment, so that orphans are found, and only ours ended."""
         return hashlib.sha256(str(self.root).encode()).hexdigest()[:12]
 
     @property

@@ -1,7 +1,7 @@
 """Settings: one typed tree, filled in the order defaults -> profile YAML -> environment (``HEARTH_*``) -> flag.
 
-``HEARTH_HTTP__PORT=9000`` sets ``http.port``. An unknown name is refused, and the message names the nearest valid one. Importing this module
-reads nothing; :func:`load_settings` is called once, in ``main``, and the result is passed down.
+``HEARTH_HTTP__PORT=9000`` sets ``http.port``. An unknown name is refused, and the message names the nearest valid one. Importing this
+module reads nothing; :func:`load_settings` is called once, in ``main``, and the result is passed down.
 """
 
 from __future__ import annotations
@@ -28,19 +28,27 @@ class Group(BaseModel):
 class HttpSettings(Group):
     """The one port everything answers on."""
 
-    host: Literal["127.0.0.1", "localhost", "::1"] = Field("127.0.0.1", description="Address to bind; loopback only, because there are no accounts yet.")
+    host: Literal["127.0.0.1", "localhost", "::1"] = Field(
+        "127.0.0.1", description="Address to bind; loopback only, because there are no accounts yet."
+    )
     port: int = Field(8003, ge=1, le=65535, description="TCP port of the HTTP API.")
     replicas: int = Field(1, ge=1, le=64, description="Copies of the HTTP front; one saturates about one core.")
     max_connections: int = Field(4096, ge=16, description="Open connections at once, streams included.")
     max_body: ByteSize = Field(ByteSize(256 * 2**20), description="Largest request body, in bytes.")
-    request_timeout_s: float = Field(600.0, gt=0, description="Seconds from a request's arrival to the end of its answer, waiting for a model included.")
-    stream_idle_timeout_s: float = Field(180.0, gt=0, description="Seconds a stream may go without a token before it ends with an error event.")
+    request_timeout_s: float = Field(
+        600.0, gt=0, description="Seconds from a request's arrival to the end of its answer, waiting for a model included."
+    )
+    stream_idle_timeout_s: float = Field(
+        180.0, gt=0, description="Seconds a stream may go without a token before it ends with an error event."
+    )
     allowed_hosts: tuple[str, ...] = Field(
         ("localhost", "127.0.0.1", "[::1]"),
         min_length=1,
         description="Host names (without port) a request may be addressed to; '*' allows all. Guards against DNS rebinding.",
     )
-    cors_origins: tuple[str, ...] = Field((), description="Web origins, such as 'http://localhost:3000', whose pages may call this API from a browser.")
+    cors_origins: tuple[str, ...] = Field(
+        (), description="Web origins, such as 'http://localhost:3000', whose pages may call this API from a browser."
+    )
 
 
 class LimitSettings(Group):
@@ -50,7 +58,9 @@ class LimitSettings(Group):
     audio_tasks: int = Field(2, ge=1, description="Sound files worked on at once, per model replica; more wait.")
     queued_requests: int = Field(2048, ge=1, description="Requests that may wait for one model; more get 429.")
     image_bytes: ByteSize = Field(ByteSize(20 * 2**20), description="Largest encoded image, in bytes.")
-    image_pixels: int = Field(50_000_000, ge=1, description="Largest decoded image, width x height in pixels (guards against decompression bombs).")
+    image_pixels: int = Field(
+        50_000_000, ge=1, description="Largest decoded image, width x height in pixels (guards against decompression bombs)."
+    )
     images_per_request: int = Field(10, ge=1, description="Images in one request.")
     audio_bytes: ByteSize = Field(ByteSize(200 * 2**20), description="Largest encoded sound file, in bytes.")
     audio_seconds: float = Field(4 * 3600.0, gt=0, description="Longest sound, in seconds.")
@@ -63,8 +73,12 @@ class ResidencySettings(Group):
     """How models that do not all fit take turns."""
 
     min_stay_s: float = Field(5.0, ge=0, description="Seconds a model that has loaded stays, whoever else waits (against thrash).")
-    max_wait_s: float = Field(120.0, gt=0, description="Seconds a request waits for its model to become resident before it gets 503 with Retry-After.")
-    idle_unload_s: float = Field(900.0, gt=0, description="Seconds without a request after which an on-demand model leaves the card, wanted or not.")
+    max_wait_s: float = Field(
+        120.0, gt=0, description="Seconds a request waits for its model to become resident before it gets 503 with Retry-After."
+    )
+    idle_unload_s: float = Field(
+        900.0, gt=0, description="Seconds without a request after which an on-demand model leaves the card, wanted or not."
+    )
     tick_s: float = Field(0.2, gt=0, description="Seconds between two looks at the queues.")
 
 
@@ -100,7 +114,9 @@ Tree = dict[str, Any]
 T = TypeVar("T")
 
 
-def load_settings(profile: Mapping[str, Any] | None = None, env: Mapping[str, str] | None = None, flags: Mapping[str, Any] | None = None) -> Settings:
+def load_settings(
+    profile: Mapping[str, Any] | None = None, env: Mapping[str, str] | None = None, flags: Mapping[str, Any] | None = None
+) -> Settings:
     """Settings from the layers given (``env`` None: this process's environment). Dotted keys in ``flags`` name nested settings.
 
     Raises ConfigError naming the layer, the key and the nearest valid key.

@@ -1,8 +1,8 @@
 """The head process: it owns the cluster's Ray node and Serve, and with it they live and die.
 
 ``python -m cluster.runtime.head --home DIR`` reads the launch file that ``hearth up`` wrote, starts Ray (bound to loopback), the ledger and
-the two Serve applications, reports its progress in the run file, and then watches the node until it is told to stop (SIGTERM, SIGINT). Ray's
-own processes are tied to this one by the kernel (PR_SET_PDEATHSIG), so a kill -9 of it leaves no cluster without an owner.
+the two Serve applications, reports its progress in the run file, and then watches the node until it is told to stop (SIGTERM, SIGINT).
+Ray's own processes are tied to this one by the kernel (PR_SET_PDEATHSIG), so a kill -9 of it leaves no cluster without an owner.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""The model catalog: one YAML file per model in ``configs/catalog``. A new model is one file; a new engine is one more file in ``deployments/engines``."""
+"""The model catalog: one YAML file per model in ``configs/catalog``.
+
+A new model is one file; a new engine is one more file in ``deployments/engines``.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,9 @@ from cluster.specs.loader import Spec, load_spec, nearest
 
 MODEL_ID = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?")
 
-EngineName = Literal["llama_cpp", "vllm", "onnx_embedding", "sentence_transformers", "open_clip", "rapidocr", "faster_whisper", "cross_encoder"]
+EngineName = Literal[
+    "llama_cpp", "vllm", "onnx_embedding", "sentence_transformers", "open_clip", "rapidocr", "faster_whisper", "cross_encoder"
+]
 Dtype = Literal["float32", "float16", "bfloat16", "int8", "int8_float32", "int8_float16"]
 
 
@@ -47,7 +52,9 @@ class HubSource(Spec):
     repo: str = Field(pattern=r"^[\w.-]+/[\w.-]+$")
     revision: str = "main"
     files: tuple[str, ...] = Field((), description="Files to fetch; empty: the whole repository.")
-    sha256: dict[str, str] = Field(default_factory=dict, description="Expected SHA-256 of a file, in hex; without one, what the hub states is checked.")
+    sha256: dict[str, str] = Field(
+        default_factory=dict, description="Expected SHA-256 of a file, in hex; without one, what the hub states is checked."
+    )
 
 
 Source = Annotated[BundledSource | PackageSource | PathSource | HubSource, Field(discriminator="kind")]
@@ -60,7 +67,9 @@ class Variant(Spec):
     source: Source
     file: str | None = None
     quantization: str | None = Field(None, description="For example Q4_K_M, Q8_0, int8.")
-    weights: ByteSize | None = Field(None, description="Bytes of the weights, for planning before they are pulled; the files decide once they are here.")
+    weights: ByteSize | None = Field(
+        None, description="Bytes of the weights, for planning before they are pulled; the files decide once they are here."
+    )
 
 
 class Architecture(Spec):
@@ -82,7 +91,9 @@ class ModelSpec(Spec):
     description: str
     license: str = Field(description="SPDX identifier, or the licence's name.")
     owned_by: str = "hearth"
-    nano: bool = Field(False, description="A small demonstration model of ours: works offline, answers simply; a larger one should be configured.")
+    nano: bool = Field(
+        False, description="A small demonstration model of ours: works offline, answers simply; a larger one should be configured."
+    )
     capabilities: tuple[str, ...] = ()
     context_tokens: int | None = Field(None, ge=1, description="Longest prompt plus answer the model was trained for, in tokens.")
     dimensions: int | None = Field(None, ge=1, description="Length of an embedding vector.")

@@ -15,7 +15,7 @@ class ShapeSpec(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    vocab: int = Field(default=2048, description="Rows of the embedding, special tokens included.")
+    vocab: int = Field(default=1792, description="Rows of the embedding, special tokens included.")
     width: int = Field(default=256, description="Channels of the residual stream.")
     layers: int = Field(default=4, description="Decoder blocks.")
     heads: int = Field(default=4, description="Query heads; width / heads is the head size.")
@@ -144,7 +144,11 @@ class NanoLlama(nn.Module):
         for name, weight in self.named_parameters():
             if weight.ndim < 2:
                 continue
-            std = 0.02 if "embed" in name else weight.shape[1] ** -0.5 * (shrink if name.endswith(("o_proj.weight", "down_proj.weight")) else 1.0)
+            std = (
+                0.02
+                if "embed" in name
+                else weight.shape[1] ** -0.5 * (shrink if name.endswith(("o_proj.weight", "down_proj.weight")) else 1.0)
+            )
             nn.init.normal_(weight, std=std, generator=generator)
 
     def forward(self, tokens: Tensor) -> Tensor:

@@ -1,0 +1,107 @@
+"""Held-out examinations: fresh passages of unseen names and values, answered greedily, marked by exact match."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from random import Random
+
+import torch
+from tokenizers import Tokenizer
+
+from training.nano.corpus import ABSTENTION, Message, ask
+from training.nano.corpus.passages import Level, PassageWriter
+from training.nano.corpus.splits import Split
+from training.nano.network import NanoLlama
+from training.nano.tokens import END, render
+
+EXAM_LEVEL = Level(facts=(2, 6), fillers=(0, 2), unanswerable=0.3, pronouns=0.1, questions=(1, 1))
+LONGEST_ANSWER = 24  # tokens
+
+Answerer = Callable[[Sequence[str]], list[str]]
+
+
+@dataclass(frozen=True)
+class Item:
+    """One examination question: the user message to send and the answer expected."""
+
+    prompt: str
+    answer: str
+
+    @property
+    def answerable(self) -> bool:
+        return self.answer != ABSTENTION
+
+
+@dataclass(frozen=True)
+class Score:
+    """Shares between 0 and 1; `items` is how many questions were asked."""
+
+    items: int
+    exact: float
+    abstention: float
+    false_abstention: float
+
+
+def draw_items(seed: int, count: int, phrasing: Split = "train") -> list[Item]:
+    """Questions on held-out names and values; `phrasing` "held_out" also uses sentence patterns never shown in training."""
+    writer = PassageWriter(Random(f"exam-{seed}-{phrasing}"), "held_out", phrasing)
+    items = []
+    for _ in range(count):
+        passage, questions = writer.passage(EXAM_LEVEL, 1)
+        items.append(Item(ask(passage, questions[0].text), questions[0].answer))
+    return items
+
+
+def mark(items: Sequence[Item], answers: Sequence[str]) -> Score:
+    """Exact match on the answerable items, right abstentions on the others; surrounding blanks do not count."""
+    pairs = [(item, answer.strip()) for item, answer in zip(items, answers, strict=True)]
+    possible = [(item, answer) for item, answer in pairs if item.answerable]
+    impossible = [(item, answer) for item, answer in pairs if not item.answerable]
+    return Score(
+        items=len(items),
+        exact=share(item.answer == answer for item, answer in possible),
+        abstention=share(item.answer == answer for item, answer in impossible),
+        false_abstention=share(answer == ABSTENTION for _, answer in possible),
+    )
+
+
+def share(outcomes: "Sequence[bool] | object") -> float:
+    values = list(outcomes)  # type: ignore[call-overload]
+    return sum(values) / max(1, len(values))
+
+
+def answer_with(model: NanoLlama, tokenizer: Tokenizer) -> Answerer:
+    """An answerer that runs the training network itself, greedily, sixteen prompts of similar length at a time."""
+
+    def answer(prompts: Sequence[str]) -> list[str]:
+        ids = [tokenizer.encode(render([Message("user", prompt)], ask_for_answer=True)).ids for prompt in prompts]
+        order = sorted(range(len(ids)), key=lambda i: len(ids[i]))
+        answers = [""] * len(ids)
+        for start in range(0, len(order), 16):
+            chosen = order[start : start + 16]
+            for i, produced in zip(chosen, _greedy(model, [ids[i] for i in chosen], tokenizer.token_to_id(END)), strict=True):
+                answers[i] = tokenizer.decode(produced)
+        return answers
+
+    return answer
+
+
+@torch.no_grad()
+def _greedy(model: NanoLlama, prompts: list[list[int]], end: int) -> list[list[int]]:
+    """The most likely continuation of each prompt up to `end`; without a cache, since prompts and answers are short."""
+    device = model.model.embed_tokens.weight.device
+    rows = [list(prompt) for prompt in prompts]
+    open_rows = list(range(len(rows)))
+    for _ in range(LONGEST_ANSWER):
+        width = max(len(rows[i]) for i in open_rows)
+        tokens = torch.full((len(open_rows), width), end, dtype=torch.int64)
+        for place, i in enumerate(open_rows):
+            tokens[place, : len(rows[i])] = torch.tensor(rows[i])
+        last = torch.tensor([len(rows[i]) - 1 for i in open_rows])
+        states = model.model(tokens.to(device))[torch.arange(len(open_rows)), last]
+        chosen = (states @ model.model.embed_tokens.weight.mT).argmax(-1).tolist()
+        for i, token in zip(open_rows, chosen, strict=True):
+            rows[i].append(token)
+        open_rows = [i for i in open_rows if rows[i][-1] != end]
+        if not open_rows:
+            break
+    return [[t for t in row[len(prompt) :] if t != end] for row, prompt in zip(rows, prompts, strict=True)]

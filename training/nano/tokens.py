@@ -1,0 +1,93 @@
+"""The model's byte-level BPE: trained on our own corpus, saved as a Hugging Face tokenizer.
+
+A name must have the same tokens wherever it stands, or it could not be copied: after a space in the passage,
+at the very start of the answer. So no merge joins a space to a word, except for the most frequent small words
+that are never an answer; those get one token with their space to keep texts short.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+
+from training.nano.corpus import Conversation, Message
+from training.nano.corpus.vocabulary import ADJECTIVES, COLOURS, JOBS, NOUNS, STATES
+
+PAD, END = "<|pad|>", "<|end|>"
+ROLES = ("system", "user", "assistant", "tool")
+RESERVED = tuple(f"<|reserved_{n}|>" for n in range(10))  # so that later skills can have markers without a new vocabulary
+SPECIALS = (PAD, END, *(f"<|{role}|>" for role in ROLES), *RESERVED)
+CHAT_TEMPLATE = (
+    "{%- for message in messages -%}{{- '<|' + message['role'] + '|>' + message['content'] + '<|end|>' -}}{%- endfor -%}"
+    "{%- if add_generation_prompt -%}{{- '<|assistant|>' -}}{%- endif -%}"
+)
+SPACE = "Ġ"  # how byte-level BPE writes a space
+GRAMMAR_WORDS = frozenset("a an the in on out up for under to of off".split())
+ANSWER_WORDS = frozenset(word for text in (*STATES, *COLOURS, *JOBS, *NOUNS, *ADJECTIVES) for word in text.split()) - GRAMMAR_WORDS
+
+
+def render(messages: Iterable[Message], ask_for_answer: bool = False) -> str:
+    """The chat template in Python: the exact text the template file produces."""
+    text = "".join(f"<|{m.role}|>{m.text}{END}" for m in messages)
+    return text + "<|assistant|>" if ask_for_answer else text
+
+
+def train_tokenizer(conversations: Iterable[Conversation], vocab: int) -> Tokenizer:
+    """A tokenizer of exactly `vocab` entries, at most a seventh of them small words with their space."""
+    texts = [m.text for c in conversations for m in c.messages]
+    joined = vocab // 7
+    pieces = Tokenizer(models.BPE())
+    pieces.pre_tokenizer = pre_tokenizers.Sequence(
+        [pre_tokenizers.Split(" ", "isolated"), pre_tokenizers.ByteLevel(add_prefix_space=False)]
+    )
+    trainer = trainers.BpeTrainer(
+        vocab_size=vocab - joined,
+        special_tokens=list(SPECIALS),
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+        max_token_length=8,
+    )
+    pieces.train_from_iterator(texts, trainer)
+    return _with_joined_words(pieces, texts, joined, vocab)
+
+
+def _with_joined_words(pieces: Tokenizer, texts: list[str], joined: int, vocab: int) -> Tokenizer:
+    model = json.loads(pieces.to_str())["model"]
+    entries: dict[str, int] = model["vocab"]
+    merges = [(left, right) for left, right in model["merges"]]
+    counts = Counter(word for text in texts for word in text.split(" ")[1:] if word.isascii() and word.isalpha() and word.islower())
+    often = len(texts) // 1000  # an invented word never comes up this often, so only real words are joined to their space
+    words = [
+        w for w, count in counts.most_common() if count > often and w in entries and w not in ANSWER_WORDS and (w == "a" or len(w) > 1)
+    ]
+    for word in words[:joined]:
+        merges.append((SPACE, word))
+        entries[SPACE + word] = len(entries)
+    for spare in range(vocab - len(entries)):
+        entries[f"<|spare_{spare}|>"] = len(entries)
+    tokenizer = Tokenizer(models.BPE(vocab=entries, merges=merges))
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    tokenizer.add_special_tokens(list(SPECIALS))
+    return tokenizer
+
+
+def save_tokenizer(tokenizer: Tokenizer, folder: Path, context: int) -> None:
+    """Write what `AutoTokenizer.from_pretrained` reads: tokenizer.json, its config and the chat template."""
+    folder.mkdir(parents=True, exist_ok=True)
+    tokenizer.save(str(folder / "tokenizer.json"))
+    config = {
+        "tokenizer_class": "PreTrainedTokenizerFast",
+        "model_max_length": context,
+        "eos_token": END,
+        "pad_token": PAD,
+        "clean_up_tokenization_spaces": False,
+        "chat_template": CHAT_TEMPLATE,
+    }
+    (folder / "tokenizer_config.json").write_text(json.dumps(config, indent=2) + "\n")
+    (folder / "chat_template.jinja").write_text(CHAT_TEMPLATE)
+
+
+__all__ = ["CHAT_TEMPLATE", "END", "PAD", "SPECIALS", "render", "save_tokenizer", "train_tokenizer"]
