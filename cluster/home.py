@@ -23,6 +23,11 @@ class Home:
         return self.root / "models"
 
     @property
+    def catalog(self) -> Path:
+        """The owner's own catalog entries, beside those of ``configs/catalog``."""
+        return self.root / "catalog"
+
+    @property
     def run(self) -> Path:
         """What the running cluster is: ports, pids, the Serve config."""
         return self.root / "run"

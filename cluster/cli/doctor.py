@@ -15,7 +15,7 @@ from cluster.cli.options import HomeOption, ProfileOption, profile_and_settings
 from cluster.doctor.examine import examine
 from cluster.doctor.finding import Finding, Level
 from cluster.hardware import NvmlReader
-from cluster.home import CATALOG
+from cluster.home import CATALOG, Home
 from cluster.hub import Hub
 from cluster.specs.catalog import Catalog
 
@@ -27,7 +27,9 @@ _MARKS = {Level.OK: "[green]ok     [/]", Level.WARNING: "[yellow]warning[/]", Le
 def doctor(profile: ProfileOption = None, home: HomeOption = None, as_json: JsonOption = False) -> None:
     """Check what this machine can run, and say what to do about what it cannot. Exit code 1 when there is a problem."""
     spec, settings = profile_and_settings(profile, {"home": home})
-    findings = examine(spec, settings, Catalog.load(CATALOG), NvmlReader(), Hub(endpoint=os.environ.get("HF_ENDPOINT")))
+    findings = examine(
+        spec, settings, Catalog.load(CATALOG, Home(settings.home).catalog), NvmlReader(), Hub(endpoint=os.environ.get("HF_ENDPOINT"))
+    )
     shown = list(findings) if as_json else _show(findings, spec.name)
     problems = sum(finding.level is Level.PROBLEM for finding in shown)
     if as_json:

@@ -46,7 +46,8 @@ YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 @models_app.command("list")
 def list_models(home: HomeOption = None, as_json: JsonOption = False) -> None:
     """Show every model of the catalog: kind, size, licence, whether its weights are here, and which profiles use it."""
-    entries = inventory(Catalog.load(CATALOG), all_profiles(PROFILES), home_of(home))
+    where = home_of(home)
+    entries = inventory(Catalog.load(CATALOG, where.catalog), all_profiles(PROFILES), where)
     if as_json:
         typer.echo(json.dumps({"models": [dataclasses.asdict(entry) for entry in entries]}))
         return
@@ -78,7 +79,8 @@ def pull_models(
         raise BadInput("--link goes with --from PATH.")
     spec, settings = profile_and_settings(profile, {"home": home})
     where = Home(settings.home)
-    wanted = _wanted(models, spec, _engine_name(engine), quantization)
+    catalog = Catalog.load(CATALOG, where.catalog)
+    wanted = _wanted(catalog, models, spec, _engine_name(engine), quantization)
     with _bars(quiet=as_json) as show:
         report = [_bring(model, variant, where, source, link=link, offline=settings.offline, show=show) for model, variant in wanted]
     if as_json:
@@ -91,8 +93,8 @@ def pull_models(
 @models_app.command("remove")
 def remove_model(model: ModelArgument, yes: YesOption = False, home: HomeOption = None, as_json: JsonOption = False) -> None:
     """Delete the pulled weights of a model. Weights that a package, the repository or a path of yours carries are never touched."""
-    spec = Catalog.load(CATALOG).get(model)
     where = home_of(home)
+    spec = Catalog.load(CATALOG, where.catalog).get(model)
     _refuse_in_service(spec, where)
     if not (where.models / spec.id).is_dir():
         kinds = {variant.source.kind for variant in spec.variants}
@@ -134,9 +136,8 @@ def _engine_name(engine: str | None) -> EngineName | None:
 
 
 def _wanted(
-    ids: list[str] | None, profile: ProfileSpec, engine: EngineName | None, quantization: str | None
+    catalog: Catalog, ids: list[str] | None, profile: ProfileSpec, engine: EngineName | None, quantization: str | None
 ) -> list[tuple[ModelSpec, Variant]]:
-    catalog = Catalog.load(CATALOG)
     devices = profile_devices(profile, NvmlReader())
     models = [catalog.get(one) for one in ids] if ids else [model for _, model in need_known(profile, catalog)]
     return [(model, choose_variant(model, devices, served_in(profile, model.id), engine, quantization)) for model in models]

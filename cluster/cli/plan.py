@@ -50,7 +50,8 @@ def _of_file(path: Path) -> PlanReport:
 def _of_profile(name: str | None, home: Path | None) -> PlanReport:
     spec, settings = profile_and_settings(name, {"home": home})
     devices = profile_devices(spec, NvmlReader())
-    return report_profile(resolve_plan(spec, Catalog.load(CATALOG), devices, Home(settings.home)))
+    where = Home(settings.home)
+    return report_profile(resolve_plan(spec, Catalog.load(CATALOG, where.catalog), devices, where))
 
 
 def _show(report: PlanReport) -> None:

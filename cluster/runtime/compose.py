@@ -50,7 +50,7 @@ def plan_for_this_machine(profile: ProfileSpec, home: Home) -> ResolvedPlan:
             f"Profile '{profile.name}' needs {declared} GPU(s) and NVML sees {found}; `hearth plan --profile {profile.name}` shows the "
             "plan without them, and `hearth doctor` what this machine can run."
         )
-    return resolve_plan(profile, Catalog.load(CATALOG), devices, home, only_here=True).check()
+    return resolve_plan(profile, Catalog.load(CATALOG, home.catalog), devices, home, only_here=True).check()
 
 
 def prepare(plan: ResolvedPlan, home: Home, report: Callable[[str], None]) -> None:

@@ -115,10 +115,13 @@ class Catalog:
         self._models = dict(sorted(models.items()))
 
     @classmethod
-    def load(cls, folder: Path) -> Catalog:
-        """Every ``*.yaml`` of ``folder``. Raises ConfigError where a file is wrong or its name is not its model's id."""
+    def load(cls, *folders: Path) -> Catalog:
+        """Every ``*.yaml`` of ``folders``; of two with one id the later folder's counts, so that an owner can change an entry of ours.
+
+        Raises ConfigError where a file is wrong or its name is not its model's id.
+        """
         models: dict[str, ModelSpec] = {}
-        for path in sorted(folder.glob("*.yaml")):
+        for path in (path for folder in folders for path in sorted(folder.glob("*.yaml"))):
             spec = load_spec(path, ModelSpec)
             if path.stem != spec.id:
                 raise ConfigError(f"{path}: the id is '{spec.id}'; name the file {spec.id}.yaml.")
