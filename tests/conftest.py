@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -16,6 +17,37 @@ from cluster.runtime.ports import free_ports
 from cluster.runtime.processes import ours
 
 START_S = 400
+DATA = Path(__file__).parent / "data"
+# What the shared cluster serves: the laptop's models, and tiny trained ones in place of the CLIP and the Whisper that a person pulls.
+PROFILE = {
+    "name": "tests",
+    "description": "The laptop profile with tiny models of ours.",
+    "devices": "cpu",
+    "models": [
+        {"model": "hearth-nano", "pinned": True, "context_tokens": 512, "parallel": 4},
+        {"model": "all-minilm-l6-v2", "pinned": True},
+        {"model": "pp-ocrv6", "pinned": True},
+        {"model": "tiny-clip"},
+        {"model": "tiny-whisper"},
+    ],
+}
+OWN = {"license": "Apache-2.0", "nano": True}
+CATALOG = (
+    {
+        "id": "tiny-clip",
+        "kind": "clip",
+        "description": "Coloured shapes.",
+        "variants": [{"engine": "open_clip", "source": {"kind": "path", "path": str(DATA / "tiny-clip")}}],
+        **OWN,
+    },
+    {
+        "id": "tiny-whisper",
+        "kind": "transcription",
+        "description": "Two spoken tones.",
+        "variants": [{"engine": "faster_whisper", "quantization": "int8", "source": {"kind": "path", "path": str(DATA / "tiny-whisper")}}],
+        **OWN,
+    },
+)
 
 
 @dataclass(frozen=True)
@@ -43,10 +75,15 @@ def hearth_command(*words: str, home: Home, timeout_s: float = START_S) -> subpr
 
 @pytest.fixture(scope="session")
 def hearth(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningHearth]:
-    """The laptop profile, up and ready. Shared by the whole session: leave it as you found it."""
+    """A cluster with one model of every kind, up and ready. Shared by the whole session: leave it as you found it."""
     home = Home(tmp_path_factory.mktemp("hearth"))
+    profile = home.root / "tests.yaml"
+    profile.write_text(json.dumps(PROFILE))  # JSON is YAML
+    home.catalog.mkdir()
+    for entry in CATALOG:
+        (home.catalog / f"{entry['id']}.yaml").write_text(json.dumps(entry))
     port = free_ports(1)[0]
-    started = hearth_command("up", "--detach", "--port", str(port), home=home)
+    started = hearth_command("up", "--detach", "--profile", str(profile), "--port", str(port), home=home)
     log = home.logs / "head.log"
     try:
         assert started.returncode == 0, started.stderr[-4000:] + (log.read_text()[-4000:] if log.exists() else "")
@@ -55,8 +92,3 @@ def hearth(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningHearth]:
         stopped = hearth_command("down", home=home)
     assert stopped.returncode == 0, stopped.stderr
     assert ours(home) == []
-
-
-@pytest.fixture
-def repository() -> Path:
-    return REPOSITORY
