@@ -39,6 +39,16 @@ class Replica:
         return ReplicaStats(slots, running, queued, self.memory_bytes(), self.load_s)
 
     def memory_bytes(self) -> int:
-        """Of this process on its card, or resident in RAM (also where the driver does not say)."""
-        used = self._reader.used_by(self._card, frozenset({os.getpid()})) if self._card is not None else None
-        return int(psutil.Process().memory_info().rss) if used is None else used
+        """Of this process and its children (vLLM's engine) on its card, or in RAM (also where the driver does not say)."""
+        process = psutil.Process()
+        family = [process, *process.children(recursive=True)]
+        used = self._reader.used_by(self._card, frozenset(member.pid for member in family)) if self._card is not None else None
+        return sum(_resident(member) for member in family) if used is None else used
+
+
+def _resident(process: psutil.Process) -> int:
+    """Bytes of RAM, pages shared with other processes divided among them; 0 for a process that has just ended."""
+    try:
+        return int(process.memory_full_info().pss)
+    except psutil.NoSuchProcess:
+        return 0
