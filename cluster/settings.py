@@ -107,7 +107,6 @@ class Settings(Group):
     residency: ResidencySettings = ResidencySettings()
     ray: RaySettings = RaySettings()
     log: LogSettings = LogSettings()
-    features: dict[str, bool] = Field(default_factory=dict, description="Feature flags by name.")
 
 
 Tree = dict[str, Any]

@@ -1,0 +1,115 @@
+"""The pages that list things, made from the things themselves.
+
+``python -m cluster.documents`` rewrites them; a test fails when they are stale.
+"""
+
+from __future__ import annotations
+
+import typing
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import typer
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from cluster import errors
+from cluster.errors import HearthError
+from cluster.home import REPOSITORY
+from cluster.settings import PREFIX, Settings
+from cluster.specs.catalog import Architecture, ModelSpec, Variant
+from cluster.specs.profile import DeviceSpec, ProfileSpec, ServedModel
+
+SPECS = (ProfileSpec, ServedModel, DeviceSpec, ModelSpec, Variant, Architecture)
+
+
+def pages() -> dict[Path, str]:
+    """Text of every generated page, by its path."""
+    return {
+        REPOSITORY / "configs" / "README.md": _configs(),
+        REPOSITORY / "cluster" / "cli" / "README.md": _commands(),
+        REPOSITORY / "api" / "ERRORS.md": _errors(),
+    }
+
+
+def _configs() -> str:
+    head = (
+        "# configs: YAML only\n\n`profiles/` say which models a machine serves, on which devices; `catalog/` says what each model is. "
+        "An unknown key is refused, and the nearest valid one named.\n\n## Settings\n\nDefaults, then the profile's `settings`, then the "
+        "environment, then flags of the command line.\n\n| environment | default | |\n| --- | --- | --- |\n"
+    )
+    rows = "".join(f"| `{name}` | `{default}` | {text} |\n" for name, default, text in _settings(Settings, PREFIX))
+    return head + rows + "".join(_spec(shape) for shape in SPECS)
+
+
+def _settings(group: type[BaseModel], prefix: str) -> Iterator[tuple[str, str, str]]:
+    for name, field in group.model_fields.items():
+        inner = field.annotation
+        if isinstance(inner, type) and issubclass(inner, BaseModel):
+            yield from _settings(inner, f"{prefix}{name.upper()}__")
+        else:
+            yield f"{prefix}{name.upper()}", _default(field), field.description or ""
+
+
+def _spec(shape: type[BaseModel]) -> str:
+    rows = "".join(f"| `{name}` | {_wanted(field)} | {field.description or ''} |\n" for name, field in shape.model_fields.items())
+    first = (shape.__doc__ or "").strip().split("\n")[0]
+    return f"\n## {shape.__name__}\n\n{first}\n\n| key | | |\n| --- | --- | --- |\n{rows}"
+
+
+def _wanted(field: FieldInfo) -> str:
+    return "required" if field.is_required() else f"`{_default(field)}`"
+
+
+def _default(field: FieldInfo) -> str:
+    value = field.get_default(call_default_factory=True, validated_data={})
+    return str(list(value)) if isinstance(value, tuple) else str(value)
+
+
+def _commands() -> str:
+    from cluster.cli.main import app  # the command line imports much, and only this page needs it
+
+    root = typing.cast("click.Group", typer.main.get_command(app))
+    rows = "".join(f"| `hearth {name}` | {text} |\n" for name, text in _walk(root, ""))
+    return (
+        "# The command line\n\nOne file per command or group. A command turns words into calls and results into text, and decides nothing; "
+        "`--json` stands wherever a program would read the result, and `--help` everywhere.\n\n| command | |\n| --- | --- |\n" + rows
+    )
+
+
+def _walk(group: click.Group, prefix: str) -> Iterator[tuple[str, str]]:
+    for name, command in sorted(group.commands.items()):
+        if hasattr(command, "commands"):
+            yield from _walk(command, f"{prefix}{name} ")
+        else:
+            yield prefix + name, (command.help or "").strip().split("\n")[0]
+
+
+def _errors() -> str:
+    head = (
+        '# Errors\n\nEvery answer that is not a success has one shape: `{"error": {"message", "type", "param", "code"}}`, and an '
+        "`X-Request-Id`. 429 and 503 carry `Retry-After`.\n\n| status | code | type | |\n| --- | --- | --- | --- |\n"
+    )
+    return head + "".join(f"| {one.status} | `{one.code}` | `{one.type}` | {_about(one)} |\n" for one in _tree(HearthError))
+
+
+def _tree(error: type[HearthError]) -> Iterator[type[HearthError]]:
+    if not error.__name__.startswith("_"):
+        yield error
+    for below in error.__subclasses__():
+        yield from _tree(below)
+
+
+def _about(error: type[HearthError]) -> str:
+    """The class's own first line, else what the tree in the module's docstring says of it."""
+    own = error.__dict__.get("__doc__")
+    if own:
+        return str(own).strip().split("\n")[0]
+    lines = [line for line in (errors.__doc__ or "").splitlines() if f" {error.__name__} (" in line]
+    return lines[0].split(")", 1)[1].strip() if lines else ""
+
+
+if __name__ == "__main__":
+    for path, text in pages().items():
+        path.write_text(text, encoding="utf-8")
