@@ -13,6 +13,8 @@ from rich.table import Table
 from cluster.cli.options import HomeOption, home_of
 from cluster.runtime.state import RunState, running
 
+OUT_OF_SERVICE = frozenset({"not_pulled", "rejected", "failed"})
+
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
@@ -44,19 +46,19 @@ def render(state: RunState, models: list[dict[str, object]]) -> None:
     console.print(f"[bold]Hearth[/] is {state.phase} (profile {state.profile})" + (f": {state.step}" if state.step else ""))
     console.print(f"  API        {state.base_url}/v1     docs {state.base_url}/docs")
     console.print(f"  Dashboard  {state.dashboard_url}")
-    table = Table(box=None, pad_edge=False, padding=(0, 2))
-    for column in ("model", "kind", "state", "engine", "device", "budget", ""):
-        table.add_column(column, overflow="fold")
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for column in ("model", "kind", "state", "engine", "device", "budget"):
+        table.add_column(column, no_wrap=True)
     for model in models:
-        notice = "nano: a demonstration model, configure a larger one" if model.get("nano") else ""
-        waiting = model["state"] in {"not_pulled", "rejected", "failed"}
-        table.add_row(
-            str(model["id"]),
-            str(model["kind"]),
-            str(model["state"]),
-            str(model["engine"]),
-            str(model["device"]),
-            f"{int(str(model['budget_bytes'])) / 2**20:.0f} MiB",
-            str(model["reason"]) if waiting else notice,
-        )
+        budget = f"{int(str(model['budget_bytes'])) / 2**20:.0f} MiB"
+        table.add_row(*(str(model[key]) for key in ("id", "kind", "state", "engine", "device")), budget)
     console.print(table)
+    for note in filter(None, map(_note, models)):
+        console.print(note, highlight=False, soft_wrap=True)
+
+
+def _note(model: dict[str, object]) -> str:
+    """What a person should know of a model beside its row."""
+    if model["state"] in OUT_OF_SERVICE:
+        return f"{model['id']}: {model['reason']}"
+    return f"{model['id']} is a small demonstration model; configure a larger one for real work." if model.get("nano") else ""
