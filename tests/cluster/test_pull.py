@@ -101,7 +101,8 @@ def test_a_server_without_ranges_sends_the_file_again(home, local_hub):
 
 def test_errors_that_pass_are_waited_out_and_told(home, local_hub):
     local_hub.failures += [503, 429]
-    model, told = model_of(), []
+    model = model_of()
+    told: list[str] = []
     hub = Hub(endpoint=local_hub.endpoint, wait_s=0.01, notify=told.append)
     assert pull(model, model.variants[0], home, hub=hub).is_dir()
     assert ["trying again" in line for line in told] == [True, True]
