@@ -160,9 +160,9 @@ def test_imports_are_tried_in_a_process_of_their_own(tmp_path, monkeypatch):
 def test_an_import_that_hangs_is_given_up(tmp_path, monkeypatch):
     (tmp_path / "hangs.py").write_text("import sys; sys.stdin.read() if sys.stdin.isatty() else __import__('threading').Event().wait()")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    tried = try_imports(["json", "hangs"], timeout_s=3.0)
+    tried = try_imports(["json", "hangs"], timeout_s=8.0)
     assert tried["json"].error is None
-    assert "not imported after 3 s" in str(tried["hangs"].error)
+    assert "not imported after 8 s" in str(tried["hangs"].error)
 
 
 def test_a_missing_extra_is_a_problem_only_where_the_profile_needs_it(tmp_path):
