@@ -23,6 +23,7 @@ CHAT_TEMPLATE = (
     "{%- for message in messages -%}{{- '<|' + message['role'] + '|>' + message['content'] + '<|end|>' -}}{%- endfor -%}"
     "{%- if add_generation_prompt -%}{{- '<|assistant|>' -}}{%- endif -%}"
 )
+SPARE = "<|spare_"  # rows of the embedding that no text uses
 SPACE = "Ġ"  # how byte-level BPE writes a space
 GRAMMAR_WORDS = frozenset("a an the in on out up for under to of off".split())
 ANSWER_WORDS = frozenset(word for text in (*STATES, *COLOURS, *JOBS, *NOUNS, *ADJECTIVES) for word in text.split()) - GRAMMAR_WORDS
@@ -66,7 +67,7 @@ def _with_joined_words(pieces: Tokenizer, texts: list[str], joined: int, vocab: 
         merges.append((SPACE, word))
         entries[SPACE + word] = len(entries)
     for spare in range(vocab - len(entries)):
-        entries[f"<|spare_{spare}|>"] = len(entries)
+        entries[f"{SPARE}{spare}|>"] = len(entries)
     tokenizer = Tokenizer(models.BPE(vocab=entries, merges=merges))
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
@@ -90,4 +91,4 @@ def save_tokenizer(tokenizer: Tokenizer, folder: Path, context: int) -> None:
     (folder / "chat_template.jinja").write_text(CHAT_TEMPLATE)
 
 
-__all__ = ["CHAT_TEMPLATE", "END", "PAD", "SPECIALS", "render", "save_tokenizer", "train_tokenizer"]
+__all__ = ["CHAT_TEMPLATE", "END", "PAD", "SPARE", "SPECIALS", "render", "save_tokenizer", "train_tokenizer"]

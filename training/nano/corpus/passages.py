@@ -42,9 +42,13 @@ class Level:
     unanswerable: float
     pronouns: float
     questions: tuple[int, int]
+    # Every fact of another kind, so that what is asked alone tells where the answer stands.
+    distinct: bool = False
 
 
+SHORT = Level(facts=(1, 4), fillers=(0, 1), unanswerable=0.25, pronouns=0.0, questions=(1, 4), distinct=True)
 LEVELS = (
+    SHORT,
     Level(facts=(1, 2), fillers=(0, 0), unanswerable=0.2, pronouns=0.0, questions=(1, 3)),
     Level(facts=(2, 5), fillers=(0, 1), unanswerable=0.3, pronouns=0.1, questions=(1, 4)),
     Level(facts=(3, 9), fillers=(0, 3), unanswerable=0.3, pronouns=0.2, questions=(1, 5)),
@@ -106,11 +110,12 @@ class PassageWriter:
 
     def passage(self, level: Level, asked: int) -> tuple[str, list[Question]]:
         """A passage and `asked` questions about it, each question once."""
-        facts = self._facts(self.rng.randint(*level.facts))
+        count = self.rng.randint(*level.facts)
+        facts = self._distinct_facts(count) if level.distinct else self._facts(count)
         questions: dict[str, Question] = {}
         while len(questions) < asked:
             answerable = self.rng.random() >= level.unanswerable
-            question = self._answerable(facts) if answerable else self._unanswerable(facts)
+            question = self._answerable(facts) if answerable else self._unanswerable(facts, 0.1 if level.distinct else 0.45)
             if question.text in questions:
                 asked -= 1  # a very short passage has few questions to offer
             questions[question.text] = question
@@ -147,6 +152,21 @@ class PassageWriter:
             ]
             facts += [self._fact(relation, subject) for subject, relation in wanted]
         return facts[:count]
+
+    def _distinct_facts(self, count: int) -> list[Fact]:
+        """`count` facts of different kinds, some about one subject."""
+        facts: list[Fact] = []
+        subjects: dict[str, str] = {}
+        while len(facts) < count:
+            topic = self.rng.choice(SUBJECT_KINDS)
+            kind = self.rng.choice(GENERIC_SUBJECTS) if topic == "generic" else topic
+            relation = self._relations(topic, kind)[0]
+            if relation in (fact.relation for fact in facts):
+                continue
+            subject = subjects[kind] if kind in subjects and self.rng.random() < 0.5 else self._subject(kind)
+            subjects[kind] = subject
+            facts.append(self._fact(relation, subject))
+        return facts
 
     def _relations(self, topic: str, kind: str) -> list[Relation]:
         if topic != "generic":
@@ -199,11 +219,11 @@ class PassageWriter:
     def _answerable(self, facts: list[Fact]) -> Question:
         return self._ask(self.rng.choice(facts))
 
-    def _unanswerable(self, facts: list[Fact]) -> Question:
-        """A stated relation of someone not mentioned, or a relation not stated of someone who is."""
+    def _unanswerable(self, facts: list[Fact], stranger: float) -> Question:
+        """A stated relation of someone not mentioned (with probability ``stranger``), or a relation not stated of someone who is."""
         fact = self.rng.choice(facts)
         relation, subject = fact.relation, fact.subject
-        if self.rng.random() < 0.45:
+        if self.rng.random() < stranger:
             subject = self._related(subject, relation.subject)
         else:
             relation = self._unstated(fact, facts)

@@ -10,9 +10,8 @@ from training.nano.corpus.recall import Recaller
 from training.nano.corpus.splits import Split
 from training.nano.corpus.words import Maker
 
-# For each part of the curriculum: weights of repeat, look-up, manners, drill and the three levels of passages. Without the drill, the model
-# learns to copy something of the right kind long before it learns to whom it belongs.
-MIXES = ((20, 20, 1, 40, 17, 2, 0), (5, 8, 2, 45, 20, 15, 5), (2, 3, 3, 20, 12, 35, 25))
+# For each part of the curriculum: weights of repeat, look-up, manners, drill, short passages and the three harder levels.
+MIXES = ((20, 20, 1, 30, 20, 7, 2, 0), (5, 8, 2, 30, 30, 10, 10, 5), (3, 4, 4, 12, 60, 8, 9, 0))
 MIX_ENDS = (0.12, 0.45, 1.0)
 
 
