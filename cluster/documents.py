@@ -81,7 +81,7 @@ def _commands() -> str:
 def _walk(group: click.Group, prefix: str) -> Iterator[tuple[str, str]]:
     for name, command in sorted(group.commands.items()):
         if hasattr(command, "commands"):
-            yield from _walk(command, f"{prefix}{name} ")
+            yield from _walk(typing.cast("click.Group", command), f"{prefix}{name} ")
         else:
             yield prefix + name, (command.help or "").strip().split("\n")[0]
 

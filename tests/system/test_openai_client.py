@@ -8,6 +8,7 @@ import wave
 import numpy as np
 import openai
 import pytest
+from openai.types.chat import ChatCompletionMessageParam
 
 from tests.conftest import RunningHearth
 from tests.deployments.fixtures.speech import RATE, say
@@ -35,7 +36,7 @@ def spoken(words: list[str]) -> io.BytesIO:
     return file
 
 
-def question(text: str) -> list[dict[str, str]]:
+def question(text: str) -> list[ChatCompletionMessageParam]:
     return [{"role": "user", "content": ask(PASSAGE, text)}]
 
 
@@ -75,7 +76,11 @@ def test_a_stream_is_the_same_answer_in_pieces_with_usage_at_the_end(client: ope
 
 
 def test_a_response_format_is_kept_to(client: openai.OpenAI):
-    schema = {"type": "object", "properties": {"town": {"type": "string", "enum": ["Velmhaven", "Sudale"]}}, "required": ["town"]}
+    schema: dict[str, object] = {
+        "type": "object",
+        "properties": {"town": {"type": "string", "enum": ["Velmhaven", "Sudale"]}},
+        "required": ["town"],
+    }
     answer = client.chat.completions.create(
         model="hearth-nano",
         messages=question("Where does Okan live?"),
@@ -108,14 +113,13 @@ def test_embeddings_place_like_beside_like_as_numbers_and_as_base64(client: open
 def test_speech_becomes_text_in_every_format(client: openai.OpenAI):
     words = ["red", "blue", "red"]
 
-    def transcribed(response_format: str) -> object:
-        return client.audio.transcriptions.create(model="tiny-whisper", file=spoken(words), language="en", response_format=response_format)
-
-    assert transcribed("json").text.strip() == "red blue red"
-    assert str(transcribed("text")).strip() == "red blue red"
-    assert transcribed("verbose_json").segments
-    assert "-->" in str(transcribed("srt"))
-    assert str(transcribed("vtt")).startswith("WEBVTT")
+    create = client.audio.transcriptions.create
+    assert create(model="tiny-whisper", file=spoken(words), language="en").text.strip() == "red blue red"
+    plain = create(model="tiny-whisper", file=spoken(words), language="en", response_format="text")
+    assert str(plain).strip() == "red blue red"
+    assert create(model="tiny-whisper", file=spoken(words), language="en", response_format="verbose_json").segments
+    assert "-->" in str(create(model="tiny-whisper", file=spoken(words), language="en", response_format="srt"))
+    assert str(create(model="tiny-whisper", file=spoken(words), language="en", response_format="vtt")).startswith("WEBVTT")
 
 
 def test_word_times_are_reported(client: openai.OpenAI):

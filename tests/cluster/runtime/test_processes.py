@@ -54,8 +54,7 @@ def test_only_processes_with_the_mark_of_this_home_are_ours(home: Home, tmp_path
     finally:
         for process in (mine, other):
             process.kill()
-            process.wait()
-            process.stdout.close()
+            process.communicate()
 
 
 def test_a_process_that_overwrote_its_environment_is_found_by_its_open_files(home: Home):
