@@ -1,19 +1,25 @@
 """Held-out examinations: fresh passages of unseen names and values, answered greedily, marked by exact match."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from random import Random
 
 import torch
 from tokenizers import Tokenizer
 
 from training.nano.corpus import ABSTENTION, Message, ask
-from training.nano.corpus.passages import Level, PassageWriter
+from training.nano.corpus.passages import SHORT, Level, PassageWriter
 from training.nano.corpus.splits import Split
 from training.nano.network import NanoLlama
 from training.nano.tokens import END, render
 
+# Short: one to four facts, each of another kind. Close: up to three, but several may say the same of different people. Hard: more of that.
 EXAM_LEVEL = Level(facts=(2, 6), fillers=(0, 2), unanswerable=0.3, pronouns=0.1, questions=(1, 1))
+EXAMS = {
+    "short": replace(SHORT, unanswerable=0.3, questions=(1, 1)),
+    "close": Level(facts=(1, 3), fillers=(0, 1), unanswerable=0.3, pronouns=0.0, questions=(1, 1)),
+    "hard": EXAM_LEVEL,
+}
 LONGEST_ANSWER = 24  # tokens
 
 Answerer = Callable[[Sequence[str]], list[str]]
@@ -41,12 +47,12 @@ class Score:
     false_abstention: float
 
 
-def draw_items(seed: int, count: int, phrasing: Split = "train") -> list[Item]:
+def draw_items(seed: int, count: int, phrasing: Split = "train", level: Level = EXAM_LEVEL) -> list[Item]:
     """Questions on held-out names and values; `phrasing` "held_out" also uses sentence patterns never shown in training."""
     writer = PassageWriter(Random(f"exam-{seed}-{phrasing}"), "held_out", phrasing)
     items = []
     for _ in range(count):
-        passage, questions = writer.passage(EXAM_LEVEL, 1)
+        passage, questions = writer.passage(level, 1)
         items.append(Item(ask(passage, questions[0].text), questions[0].answer))
     return items
 
@@ -64,8 +70,8 @@ def mark(items: Sequence[Item], answers: Sequence[str]) -> Score:
     )
 
 
-def share(outcomes: "Sequence[bool] | object") -> float:
-    values = list(outcomes)  # type: ignore[call-overload]
+def share(outcomes: Iterable[bool]) -> float:
+    values = list(outcomes)
     return sum(values) / max(1, len(values))
 
 
