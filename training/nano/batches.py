@@ -8,7 +8,7 @@ from tokenizers import Tokenizer
 from torch import Tensor
 
 from training.nano.corpus import Conversation, Stream
-from training.nano.tokens import END, PAD, render
+from training.nano.tokens import END, PAD
 
 POOL = 12  # batches gathered before sorting by length: large enough to pad little, small enough to follow the curriculum
 
@@ -39,16 +39,6 @@ class Encoder:
             ids += head + body
             weights += [0.0] + [1.0 if learned else self.context_weight] * len(body)
         return ids, weights
-
-    def prompt(self, conversation: Conversation) -> list[int]:
-        """The ids of everything before the first answer, ending with the assistant's marker."""
-        before = [m for m in conversation.messages[: first_answer(conversation)]]
-        ids: list[int] = self.tokenizer.encode(render(before, ask_for_answer=True)).ids
-        return ids
-
-
-def first_answer(conversation: Conversation) -> int:
-    return next(i for i, message in enumerate(conversation.messages) if message.role == "assistant")
 
 
 def batches(stream: Stream, encoder: Encoder, tokens_per_batch: int, longest: int, progress: Iterator[float]) -> Iterator[Batch]:

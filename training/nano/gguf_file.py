@@ -59,7 +59,7 @@ def tensors(weights: Mapping[str, Matrix], shape: ShapeSpec) -> Iterator[tuple[s
 
 
 def interleaved(weight: Matrix, heads: int) -> Matrix:
-    """Rows of a query or key projection, from the layout that turns channels i and i + size/2 together to the one that turns 2i and 2i + 1."""
+    """Rows of a query or key projection, from the layout that turns channels i and i + size/2 together to the one turning 2i and 2i + 1."""
     halves = weight.reshape(heads, 2, weight.shape[0] // heads // 2, weight.shape[1])
     return np.ascontiguousarray(halves.swapaxes(1, 2).reshape(weight.shape))
 

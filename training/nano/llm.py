@@ -82,7 +82,9 @@ class Run:
         if not math.isfinite(loss.item()):
             raise Diverged(f"loss became {loss.item()} at step {self.step}; the checkpoint before it stands in {self.folder}")
         loss.backward()  # type: ignore[no-untyped-call]
-        torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
+        norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
+        if not math.isfinite(norm.item()):
+            raise Diverged(f"the gradient became {norm.item()} at step {self.step}; the checkpoint before it stands in {self.folder}")
         self.optimizer.step(self.spec.schedule(self.step, self.progress))
         self.model.zero_grad()
         self.step += 1
@@ -120,9 +122,8 @@ def train(run: Run) -> None:
         now = time.monotonic()
         run.seconds = earlier + now - begun
         if run.step % spec.log_steps == 0:
-            say(
-                f"step {run.step} {run.progress:.0%} answer loss {answer_loss / spec.log_steps:.3f} {(run.tokens - seen) / (now - last):.0f} tokens/s"
-            )
+            speed = (run.tokens - seen) / (now - last)
+            say(f"step {run.step} {run.progress:.0%} answer loss {answer_loss / spec.log_steps:.3f} {speed:.0f} tokens/s")
             last, seen, answer_loss = now, run.tokens, 0.0
         if run.seconds - saved >= spec.checkpoint_seconds:
             run.save()
