@@ -17,6 +17,7 @@ from cluster.runtime.ports import free_ports
 from cluster.runtime.processes import MARK
 from cluster.settings import PREFIX, Settings
 
+PATIENCE_S = 120
 WRAPPER = Path(__file__).with_name("haproxy-loopback")
 
 
@@ -54,6 +55,9 @@ def _ray(home: Home) -> dict[str, str]:
         "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
         "RAY_USAGE_STATS_ENABLED": "0",
         "RAY_DEDUP_LOGS": "0",
+        # A busy machine starts slowly: Ray's own patience ends after 30 s.
+        "RAY_raylet_start_wait_time_s": str(PATIENCE_S),
+        "RAY_agent_register_timeout_ms": str(1000 * PATIENCE_S),
         "AUTOSCALER_METRIC_PORT": str(autoscaler_port),
         "DASHBOARD_METRIC_PORT": str(dashboard_metrics_port),
     }

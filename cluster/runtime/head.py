@@ -20,6 +20,7 @@ from typing import Any
 import httpx
 import ray
 import structlog
+import tenacity
 
 from cluster import ledger
 from cluster.errors import HearthError, Unavailable
@@ -32,6 +33,8 @@ from cluster.runtime.state import RunState, write_state
 log = structlog.get_logger(__name__)
 
 WATCH_S = 2.0
+# Ray gives up on a machine that is too busy to start it in time; what it began is ended before it is tried again.
+RAY_STARTS = 3
 
 
 class Head:
@@ -54,7 +57,8 @@ class Head:
         """Everything up to ready. Raises HearthError when it does not come up in time."""
         deadline = time.monotonic() + self.launch.settings.ray.start_timeout_s
         self.report(step="starting Ray")
-        self._start_ray()
+        again = tenacity.stop_after_attempt(RAY_STARTS)
+        tenacity.Retrying(stop=again, before_sleep=lambda _: ray.shutdown(), reraise=True)(self._start_ray)
         ledger.start(self.launch.ledger)
         self.report(step="starting Serve")
         api = ServeApi(self.state.dashboard_url or "", self.home)
