@@ -33,7 +33,7 @@ def answerer(weights: Path, engine: EngineName, threads: int = 1) -> Iterator[An
 def transformers_answerer(weights: Path) -> Answerer:
     """Answers of the Hugging Face files in float32, in batches padded on the left."""
     tokenizer = AutoTokenizer.from_pretrained(weights, padding_side="left")
-    model = AutoModelForCausalLM.from_pretrained(weights, dtype=torch.float32).eval()
+    model = AutoModelForCausalLM.from_pretrained(weights, dtype=torch.float32).eval()  # type: ignore[no-untyped-call]
 
     def answer(prompts: Sequence[str]) -> list[str]:
         order = sorted(range(len(prompts)), key=lambda i: len(prompts[i]))
@@ -41,11 +41,12 @@ def transformers_answerer(weights: Path) -> Answerer:
         for start in range(0, len(order), TOGETHER):
             chosen = order[start : start + TOGETHER]
             chats = [[{"role": "user", "content": prompts[i]}] for i in chosen]
-            inputs = tokenizer.apply_chat_template(chats, add_generation_prompt=True, padding=True, return_tensors="pt", return_dict=True)
+            texts = [str(tokenizer.apply_chat_template(chat, add_generation_prompt=True, tokenize=False)) for chat in chats]
+            inputs = tokenizer(texts, padding=True, add_special_tokens=False, return_tensors="pt")
             with torch.inference_mode():
                 produced = model.generate(**inputs, max_new_tokens=LONGEST_ANSWER, do_sample=False)
-            texts = tokenizer.batch_decode(produced[:, inputs["input_ids"].shape[1] :], skip_special_tokens=True)
-            for i, text in zip(chosen, texts, strict=True):
+            said = tokenizer.batch_decode(produced[:, inputs.input_ids.shape[1] :], skip_special_tokens=True)
+            for i, text in zip(chosen, said, strict=True):
                 answers[i] = text
         return answers
 

@@ -8,7 +8,7 @@ from tokenizers import Tokenizer
 from torch import Tensor
 
 from training.nano.corpus import Conversation, Stream
-from training.nano.tokens import END, PAD
+from training.nano.tokens import END, PAD, token_id
 
 POOL = 12  # batches gathered before sorting by length: large enough to pad little, small enough to follow the curriculum
 
@@ -27,14 +27,14 @@ class Encoder:
     def __init__(self, tokenizer: Tokenizer, context_weight: float) -> None:
         self.tokenizer = tokenizer
         self.context_weight = context_weight
-        self.pad = tokenizer.token_to_id(PAD)
+        self.pad = token_id(tokenizer, PAD)
 
     def __call__(self, conversation: Conversation) -> tuple[list[int], list[float]]:
         ids: list[int] = []
         weights: list[float] = []
         for message in conversation.messages:
-            head = [self.tokenizer.token_to_id(f"<|{message.role}|>")]
-            body = [*self.tokenizer.encode(message.text).ids, self.tokenizer.token_to_id(END)]
+            head = [token_id(self.tokenizer, f"<|{message.role}|>")]
+            body = [*self.tokenizer.encode(message.text).ids, token_id(self.tokenizer, END)]
             learned = message.role == "assistant"
             ids += head + body
             weights += [0.0] + [1.0 if learned else self.context_weight] * len(body)

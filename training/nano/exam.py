@@ -11,7 +11,7 @@ from training.nano.corpus import ABSTENTION, Message, ask
 from training.nano.corpus.passages import SHORT, Level, PassageWriter
 from training.nano.corpus.splits import Split
 from training.nano.network import NanoLlama
-from training.nano.tokens import END, render
+from training.nano.tokens import END, render, token_id
 
 # Short: one to four facts, each of another kind. Close: up to three, but several may say the same of different people. Hard: more of that.
 EXAM_LEVEL = Level(facts=(2, 6), fillers=(0, 2), unanswerable=0.3, pronouns=0.1, questions=(1, 1))
@@ -84,7 +84,7 @@ def answer_with(model: NanoLlama, tokenizer: Tokenizer) -> Answerer:
         answers = [""] * len(ids)
         for start in range(0, len(order), 16):
             chosen = order[start : start + 16]
-            for i, produced in zip(chosen, _greedy(model, [ids[i] for i in chosen], tokenizer.token_to_id(END)), strict=True):
+            for i, produced in zip(chosen, _greedy(model, [ids[i] for i in chosen], token_id(tokenizer, END)), strict=True):
                 answers[i] = tokenizer.decode(produced)
         return answers
 

@@ -21,7 +21,7 @@ from training.nano.checkpoint import load_checkpoint
 from training.nano.gguf_file import write_gguf
 from training.nano.network import ShapeSpec
 from training.nano.spec import RunSpec
-from training.nano.tokens import END, PAD, save_tokenizer
+from training.nano.tokens import END, PAD, save_tokenizer, token_id
 
 NAME = "hearth-nano"
 GGUF = f"{NAME}-q8_0.gguf"
@@ -54,8 +54,8 @@ def write_model(folder: Path, weights: dict[str, Tensor], shape: ShapeSpec, toke
     half = {name: weight.to(torch.float16).contiguous() for name, weight in weights.items()}
     save_file(half, folder / "model.safetensors", metadata={"format": "pt"})
     config(shape, tokenizer).to_json_file(folder / "config.json")
-    end, pad = tokenizer.token_to_id(END), tokenizer.token_to_id(PAD)
-    GenerationConfig(eos_token_id=end, pad_token_id=pad, do_sample=False).to_json_file(folder / "generation_config.json")
+    greedy = GenerationConfig(eos_token_id=token_id(tokenizer, END), pad_token_id=token_id(tokenizer, PAD), do_sample=False)  # type: ignore[no-untyped-call]
+    greedy.to_json_file(folder / "generation_config.json")
     save_tokenizer(tokenizer, folder, shape.context)
     single = {name: weight.float().numpy() for name, weight in weights.items()}
     write_gguf(folder / GGUF, NAME, single, shape, tokenizer)
@@ -77,8 +77,8 @@ def config(shape: ShapeSpec, tokenizer: Tokenizer) -> LlamaConfig:
         rms_norm_eps=shape.norm_eps,
         tie_word_embeddings=True,
         bos_token_id=None,
-        eos_token_id=tokenizer.token_to_id(END),
-        pad_token_id=tokenizer.token_to_id(PAD),
+        eos_token_id=token_id(tokenizer, END),
+        pad_token_id=token_id(tokenizer, PAD),
     )
 
 

@@ -19,7 +19,8 @@ def orthogonalise(stack: Tensor, steps: int = 5) -> Tensor:
     for _ in range(steps):
         gram = x @ x.mT
         x = a * x + (b * gram + c * gram @ gram) @ x
-    return (x.mT if tall else x).to(stack.dtype)
+    out: Tensor = (x.mT if tall else x).to(stack.dtype)
+    return out
 
 
 class Muon:

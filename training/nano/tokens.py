@@ -29,6 +29,14 @@ GRAMMAR_WORDS = frozenset("a an the in on out up for under to of off".split())
 ANSWER_WORDS = frozenset(word for text in (*STATES, *COLOURS, *JOBS, *NOUNS, *ADJECTIVES) for word in text.split()) - GRAMMAR_WORDS
 
 
+def token_id(tokenizer: Tokenizer, marker: str) -> int:
+    """The id of one of SPECIALS; KeyError with a tokenizer that is not the nano model's."""
+    found = tokenizer.token_to_id(marker)
+    if found is None:
+        raise KeyError(f"the tokenizer has no token {marker}; use the one of the same run")
+    return found
+
+
 def render(messages: Iterable[Message], ask_for_answer: bool = False) -> str:
     """The chat template in Python: the exact text the template file produces."""
     text = "".join(f"<|{m.role}|>{m.text}{END}" for m in messages)
@@ -91,4 +99,4 @@ def save_tokenizer(tokenizer: Tokenizer, folder: Path, context: int) -> None:
     (folder / "chat_template.jinja").write_text(CHAT_TEMPLATE)
 
 
-__all__ = ["CHAT_TEMPLATE", "END", "PAD", "SPARE", "SPECIALS", "render", "save_tokenizer", "train_tokenizer"]
+__all__ = ["CHAT_TEMPLATE", "END", "PAD", "SPARE", "SPECIALS", "render", "save_tokenizer", "token_id", "train_tokenizer"]
