@@ -65,6 +65,9 @@ def title(process: psutil.Process) -> str:
         return process.name()
     if command[0].startswith("ray::"):
         return command[0].split(".")[0].split("(")[0].strip()
+    if "-c" in command[:-1] and "multiprocessing" in command[command.index("-c") + 1]:
+        parent = process.parent()
+        return f"multiprocessing child of {title(parent) if parent else 'nobody'}"
     if "-m" in command[:-1]:
         return command[command.index("-m") + 1]
     scripts = [part.rsplit("/", 1)[-1] for part in command[1:] if part.endswith(".py")]

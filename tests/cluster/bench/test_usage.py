@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+import multiprocessing
+import os
+import subprocess
+import sys
+
+import psutil
+
+from cluster.bench.usage import cpu_by_pid, look, title, tree
+
+
+def test_a_process_is_named_by_the_module_or_script_it_runs(tmp_path):
+    script = tmp_path / "some_script.py"
+    script.write_text("import sys; sys.stdin.read()")
+    for arguments, name in (([str(script)], "some_script.py"), (["-m", "code", "-q"], "code")):
+        with subprocess.Popen(
+            [sys.executable, *arguments], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        ) as child:
+            assert title(psutil.Process(child.pid)) == name
+            child.communicate()
+
+
+def test_a_child_of_multiprocessing_is_named_by_its_parent():
+    context = multiprocessing.get_context("spawn")
+    release = context.Event()
+    child = context.Process(target=release.wait)
+    child.start()
+    assert child.pid is not None
+    assert title(psutil.Process(child.pid)).startswith("multiprocessing child of ")
+    release.set()
+    child.join()
+
+
+def test_memory_and_cpu_of_a_tree_are_seen_and_of_what_is_gone_are_not():
+    (me, *_) = tree(os.getpid())
+    seen = {use.pid: use for use in look([me])}
+    assert seen[os.getpid()].pss_bytes > 0
+    assert cpu_by_pid([me])[os.getpid()] >= seen[os.getpid()].cpu_s > 0
+    with subprocess.Popen([sys.executable, "-c", ""]) as child:
+        gone = psutil.Process(child.pid)
+    assert tree(child.pid) == []
+    assert cpu_by_pid([gone]) == {}
+    assert look([gone]) == []
