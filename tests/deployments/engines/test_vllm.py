@@ -1,4 +1,4 @@
-"""One engine for the whole file, in a Ray actor as Serve would run it. The last test kills it."""
+"""One engine for the whole file, in a Ray actor as Serve would run it. One test kills it, and Ray starts it again."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import Any
 import psutil
 import pytest
 import ray
+from ray.exceptions import RayActorError
 
 from cluster.contracts.generation import GenerationDelta, GenerationRequest, ResponseFormat, Sampling
 from cluster.contracts.models import ModelKind
@@ -44,7 +45,7 @@ def spec_of(tiny: TinyModel, engine: str) -> ReplicaSpec:
 
 @pytest.fixture(scope="module")
 def replica(ray_runtime: object, tiny: TinyModel) -> Iterator[Any]:
-    actor = ray.remote(Llm).options(num_cpus=0, max_concurrency=32).remote(spec_of(tiny, "vllm").model_dump(mode="json"))
+    actor = ray.remote(Llm).options(num_cpus=0, max_concurrency=32, max_restarts=1).remote(spec_of(tiny, "vllm").model_dump(mode="json"))
     ray.get(actor.check_health.remote(), timeout=280)
     yield actor
     ray.kill(actor)
@@ -181,11 +182,21 @@ async def test_a_replica_measures_itself(replica: Any):
     assert stats.memory_bytes > 500 * 2**20
 
 
-@pytest.mark.timeout(120)
-async def test_a_killed_replica_leaves_no_process(ray_runtime: object, tiny: TinyModel, replica: Any):
+async def test_a_killed_replica_leaves_no_process_and_comes_back(replica: Any):
     pid = await replica.__ray_call__.remote(lambda _: os.getpid())
     children = psutil.Process(pid).children(recursive=True)
     assert len(children) >= 2
     os.kill(pid, signal.SIGKILL)
     _, alive = psutil.wait_procs(children, timeout=10)
     assert not alive
+    assert await answers(replica) == GREETING
+
+
+async def answers(replica: Any) -> str:
+    """What the replica says once it is up again."""
+    async with asyncio.timeout(280):
+        while True:
+            try:
+                return str((await replica.generate.remote(chat("hello"))).text)
+            except RayActorError:
+                await asyncio.sleep(0.5)
