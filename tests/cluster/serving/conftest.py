@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+import time
 import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -29,6 +30,7 @@ ENVIRONMENT = {
     "RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S": "0",
 }
 Deploy = Callable[..., None]
+PATIENCE_S = 200
 
 
 @pytest.fixture(scope="session")
@@ -46,8 +48,14 @@ def serve_runtime(request: pytest.FixtureRequest) -> Iterator[Deploy]:
 
 
 def _deploy(*applications: dict[str, Any]) -> None:
+    """Serve's own waiting ends after 60 s, which a busy machine needs; and an application must be gone before another takes its name."""
     client: Any = _get_global_client()
-    client.deploy_apps(as_schema({"applications": list(applications)}), _blocking=bool(applications))
+    client.deploy_apps(as_schema({"applications": list(applications)}), _blocking=False)
+    wanted = {str(application["name"]): "RUNNING" for application in applications}
+    deadline = time.monotonic() + PATIENCE_S
+    while (states := {name: str(app.status.value) for name, app in serve.status().applications.items()}) != wanted:
+        assert time.monotonic() < deadline, f"wanted {wanted}, found {states}: {serve.status()}"
+        time.sleep(0.1)
 
 
 def _keep() -> None:

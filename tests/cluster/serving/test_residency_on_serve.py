@@ -240,7 +240,10 @@ async def test_a_killed_ledger_comes_back_with_its_leases_and_counts(gateway: Se
     assert (await book.renew_lease.remote("kept", 60.0)).holder == lease.holder
     assert await say(gateway, "pole", "hello") == "hello"
     after = await gateway.residency()
-    assert after.swaps_total >= before.swaps_total > 0
+    loads = {one.model: one.loads_total for one in before.models}
+    assert sum(loads.values()) > 0
+    assert all(one.loads_total >= loads[one.model] for one in after.models)
+    assert after.swaps_total >= before.swaps_total
     await book.release_lease.remote("kept")
 
 
