@@ -18,10 +18,10 @@ from torch import Tensor
 from transformers import GenerationConfig, LlamaConfig
 
 from training.nano.checkpoint import load_checkpoint
-from training.nano.gguf_file import write_gguf
+from training.nano.gguf_file import Text, write_gguf
 from training.nano.network import ShapeSpec
 from training.nano.spec import RunSpec
-from training.nano.tokens import END, PAD, save_tokenizer, token_id
+from training.nano.tokens import CHAT_TEMPLATE, END, PAD, SPECIALS, save_tokenizer, token_id
 
 NAME = "hearth-nano"
 GGUF = f"{NAME}-q8_0.gguf"
@@ -58,7 +58,9 @@ def write_model(folder: Path, weights: dict[str, Tensor], shape: ShapeSpec, toke
     greedy.to_json_file(folder / "generation_config.json")
     save_tokenizer(tokenizer, folder, shape.context)
     single = {name: weight.float().numpy() for name, weight in weights.items()}
-    write_gguf(folder / GGUF, NAME, single, shape, tokenizer)
+    # The model has no token that begins a text; without an id llama.cpp would take GPT-2's.
+    text = Text(tokenizer, CHAT_TEMPLATE, begin=END, end=END, pad=PAD, markers=SPECIALS)
+    write_gguf(folder / GGUF, NAME, single, shape, text)
 
 
 def config(shape: ShapeSpec, tokenizer: Tokenizer) -> LlamaConfig:

@@ -1,9 +1,10 @@
-"""Writing the nano model as the GGUF file llama.cpp opens: matrices as Q8_0, norms as F32, tokenizer and chat template inside."""
+"""Writing a Llama with a byte-level BPE as the GGUF file llama.cpp opens, tokenizer and chat template inside."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import gguf
@@ -12,11 +13,11 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from training.nano.network import ShapeSpec
-from training.nano.tokens import CHAT_TEMPLATE, END, PAD, SPARE, SPECIALS
+from training.nano.tokens import SPARE
 
 Matrix = NDArray[np.float32]
 
-OUTSIDE = {"model.embed_tokens.weight": "token_embd.weight", "model.norm.weight": "output_norm.weight"}
+OUTSIDE = {"model.embed_tokens.weight": "token_embd.weight", "model.norm.weight": "output_norm.weight", "lm_head.weight": "output.weight"}
 INSIDE = {
     "self_attn.q_proj": "attn_q",
     "self_attn.k_proj": "attn_k",
@@ -30,17 +31,33 @@ INSIDE = {
 }
 
 
-def write_gguf(path: Path, name: str, weights: Mapping[str, Matrix], shape: ShapeSpec, tokenizer: Tokenizer) -> None:
-    """Write the file; `weights` are float32 under the names of `LlamaForCausalLM`, the head tied to the embedding (so not among them)."""
+@dataclass(frozen=True)
+class Text:
+    """The text side of a model: its byte-level BPE, its chat template, the tokens that begin and end and pad, and all that are markers."""
+
+    tokenizer: Tokenizer
+    template: str
+    begin: str
+    end: str
+    pad: str
+    markers: tuple[str, ...]
+
+
+def write_gguf(path: Path, name: str, weights: Mapping[str, Matrix], shape: ShapeSpec, text: Text, quantised: bool = True) -> None:
+    """Write the file: norms as F32, matrices as Q8_0 or, not `quantised`, as F32 too.
+
+    `weights` are float32 under the names of `LlamaForCausalLM`; without an `lm_head` among them, the head is tied to the embedding.
+    """
     writer = gguf.GGUFWriter(path, "llama")
+    kind = gguf.GGMLQuantizationType.Q8_0 if quantised else gguf.GGMLQuantizationType.F32
     _describe(writer, name, shape)
-    _add_tokenizer(writer, tokenizer)
+    writer.add_file_type(gguf.LlamaFileType.MOSTLY_Q8_0 if quantised else gguf.LlamaFileType.ALL_F32)
+    _add_text(writer, text)
     for target, weight in tensors(weights, shape):
         if weight.ndim == 1:
             writer.add_tensor(target, weight)
         else:
-            quantised = gguf.quants.quantize(weight, gguf.GGMLQuantizationType.Q8_0)
-            writer.add_tensor(target, quantised, raw_dtype=gguf.GGMLQuantizationType.Q8_0)
+            writer.add_tensor(target, gguf.quants.quantize(weight, kind), raw_dtype=kind)
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
@@ -50,7 +67,8 @@ def write_gguf(path: Path, name: str, weights: Mapping[str, Matrix], shape: Shap
 def tensors(weights: Mapping[str, Matrix], shape: ShapeSpec) -> Iterator[tuple[str, Matrix]]:
     """Every tensor under llama.cpp's name; queries and keys in its rotary layout."""
     for source, target in OUTSIDE.items():
-        yield target, weights[source]
+        if source in weights:
+            yield target, weights[source]
     heads = {"self_attn.q_proj": shape.heads, "self_attn.k_proj": shape.kv_heads}
     for layer in range(shape.layers):
         for source, target in INSIDE.items():
@@ -66,7 +84,6 @@ def interleaved(weight: Matrix, heads: int) -> Matrix:
 
 def _describe(writer: gguf.GGUFWriter, name: str, shape: ShapeSpec) -> None:
     writer.add_name(name)
-    writer.add_license("Apache-2.0")
     writer.add_context_length(shape.context)
     writer.add_embedding_length(shape.width)
     writer.add_block_count(shape.layers)
@@ -77,26 +94,24 @@ def _describe(writer: gguf.GGUFWriter, name: str, shape: ShapeSpec) -> None:
     writer.add_rope_freq_base(shape.rope_theta)
     writer.add_layer_norm_rms_eps(shape.norm_eps)
     writer.add_vocab_size(shape.vocab)
-    writer.add_file_type(gguf.LlamaFileType.MOSTLY_Q8_0)
 
 
-def _add_tokenizer(writer: gguf.GGUFWriter, tokenizer: Tokenizer) -> None:
-    bpe = json.loads(tokenizer.to_str())["model"]
+def _add_text(writer: gguf.GGUFWriter, text: Text) -> None:
+    bpe = json.loads(text.tokenizer.to_str())["model"]
     tokens = sorted(bpe["vocab"], key=bpe["vocab"].__getitem__)
     writer.add_tokenizer_model("gpt2")
     writer.add_tokenizer_pre("gpt-2")
     writer.add_token_list(tokens)
-    writer.add_token_types([_kind(token) for token in tokens])
+    writer.add_token_types([_kind(token, text.markers) for token in tokens])
     writer.add_token_merges([" ".join(pair) for pair in bpe["merges"]])
-    # The model has no beginning-of-text token; without a valid id llama.cpp would take GPT-2's.
-    writer.add_bos_token_id(bpe["vocab"][END])
+    writer.add_bos_token_id(bpe["vocab"][text.begin])
     writer.add_add_bos_token(False)
-    writer.add_eos_token_id(bpe["vocab"][END])
-    writer.add_pad_token_id(bpe["vocab"][PAD])
-    writer.add_chat_template(CHAT_TEMPLATE)
+    writer.add_eos_token_id(bpe["vocab"][text.end])
+    writer.add_pad_token_id(bpe["vocab"][text.pad])
+    writer.add_chat_template(text.template)
 
 
-def _kind(token: str) -> gguf.TokenType:
-    if token in SPECIALS:
+def _kind(token: str, markers: tuple[str, ...]) -> gguf.TokenType:
+    if token in markers:
         return gguf.TokenType.CONTROL
     return gguf.TokenType.UNUSED if token.startswith(SPARE) else gguf.TokenType.NORMAL
