@@ -30,8 +30,8 @@ def handle(ray_runtime: object, tiny: TinyModel) -> Iterator[Any]:
         from ray import serve
     serve.start(proxy_location="Disabled")
     spec = llama_spec(tiny).model_dump(mode="json")
-    application = serve.deployment(Llm).options(name="tiny", max_ongoing_requests=100, ray_actor_options={"num_cpus": 0}).bind(spec)
-    yield serve.run(application, name="llm-test", route_prefix=None)
+    deployed = serve.deployment(name="tiny", max_ongoing_requests=100, ray_actor_options={"num_cpus": 0})(Llm)
+    yield serve.run(deployed.bind(spec), name="llm-test", route_prefix=None)
     serve.delete("llm-test")
 
 

@@ -45,7 +45,8 @@ def spec_of(tiny: TinyModel, engine: str) -> ReplicaSpec:
 
 @pytest.fixture(scope="module")
 def replica(ray_runtime: object, tiny: TinyModel) -> Iterator[Any]:
-    actor = ray.remote(Llm).options(num_cpus=0, max_concurrency=32, max_restarts=1).remote(spec_of(tiny, "vllm").model_dump(mode="json"))
+    hosted: Any = ray.remote(Llm)
+    actor = hosted.options(num_cpus=0, max_concurrency=32, max_restarts=1).remote(spec_of(tiny, "vllm").model_dump(mode="json"))
     ray.get(actor.check_health.remote(), timeout=280)
     yield actor
     ray.kill(actor)
