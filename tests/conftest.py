@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +33,16 @@ PROFILE = {
         {"model": "tiny-clip"},
         {"model": "tiny-whisper"},
     ],
+}
+RAY_ENVIRONMENT = {
+    "RAY_AUTH_MODE": "disabled",
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_DEDUP_LOGS": "0",
+    "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
+    "RAY_agent_register_timeout_ms": "120000",
+    "RAY_SERVE_THROUGHPUT_OPTIMIZED": "1",
+    # Else every application takes 30 s to go.
+    "RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S": "0",
 }
 OWN = {"license": "Apache-2.0", "nano": True}
 CATALOG = (
@@ -71,6 +84,35 @@ def hearth_command(*words: str, home: Home, timeout_s: float = START_S) -> subpr
     env = {key: value for key, value in os.environ.items() if not key.startswith(("HEARTH_", "RAY_"))} | {"HEARTH_HOME": str(home.root)}
     command = [sys.executable, "-m", "cluster.cli.main", *words]
     return subprocess.run(command, cwd=REPOSITORY, env=env, capture_output=True, text=True, timeout=timeout_s, check=False)
+
+
+@pytest.fixture(scope="session")
+def ray_runtime() -> Iterator[None]:
+    """Ray in this process, with two logical GPUs; one for all tests of actors and deployments, since a process holds only one."""
+    folder = tempfile.mkdtemp(prefix="hearth-test-")
+    before = dict(os.environ)
+    os.environ.update(RAY_ENVIRONMENT)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import ray
+        from ray import serve
+    ray.init(
+        address="local",
+        num_cpus=4,
+        num_gpus=2,
+        include_dashboard=False,
+        _temp_dir=folder,
+        _node_ip_address="127.0.0.1",
+        object_store_memory=128 * 2**20,
+        log_to_driver=False,
+        configure_logging=False,
+    )
+    yield
+    serve.shutdown()  # type: ignore[no-untyped-call]
+    ray.shutdown()
+    os.environ.clear()
+    os.environ.update(before)
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")

@@ -56,7 +56,6 @@ def _ray(home: Home) -> dict[str, str]:
         "RAY_USAGE_STATS_ENABLED": "0",
         "RAY_DEDUP_LOGS": "0",
         # A busy machine starts slowly: Ray's own patience ends after 30 s.
-        "RAY_raylet_start_wait_time_s": str(PATIENCE_S),
         "RAY_agent_register_timeout_ms": str(1000 * PATIENCE_S),
         "AUTOSCALER_METRIC_PORT": str(autoscaler_port),
         "DASHBOARD_METRIC_PORT": str(dashboard_metrics_port),
