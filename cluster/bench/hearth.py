@@ -49,7 +49,14 @@ class Hearth(Streaming):
         path = root / f"{self._profile.name}.yaml"
         path.write_text(yaml.safe_dump(self._profile.model_dump(mode="json", exclude_defaults=True)), encoding="utf-8")
         self._stack.callback(_hearth, "down", "--home", str(self.home.root))
-        _hearth("up", "--detach", "--json", "--home", str(self.home.root), "--port", str(self.port), "--profile", str(path))
+        try:
+            _hearth("up", "--detach", "--json", "--home", str(self.home.root), "--port", str(self.port), "--profile", str(path))
+        except EngineError as error:
+            raise EngineError(f"{error.message}\nThe end of its log:\n{self._log()}") from None  # the log goes with its folder
+
+    def _log(self) -> str:
+        head = self.home.logs / "head.log"
+        return head.read_text(encoding="utf-8", errors="replace")[-3000:] if head.exists() else "(none)"
 
     def drive(self, job: Job) -> Outcome:
         return ask_over_http(job, self.port)

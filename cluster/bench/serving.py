@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from gguf import GGUFReader, TokenType
+
 from cluster.bench.contenders import BareServe, Direct, EngineServer, Streaming
 from cluster.bench.hearth import Hearth, replica_spec
 from cluster.bench.report import BenchResult, Cell, Plot, Verdict
@@ -17,13 +19,10 @@ from cluster.bench.statistics import difference, percentile, ratio
 from cluster.bench.streams import Job, Outcome
 from cluster.contracts.serving import ReplicaSpec
 from cluster.specs.profile import ProfileSpec, ServedModel
-from cluster.vram.gguf_header import read_header
 
 MODEL = "hearth-nano"
 PACE = 50.0
 STREAMS = (1, 4, 16, 64)
-# Token types of a GGUF vocabulary: 3 is "control", among them every token that ends an answer.
-CONTROL = 3
 # Figures to reach: paced, at this many streams.
 TARGET_STREAMS = 16
 TARGET_RATIO, TARGET_P50_MS, TARGET_P99_MS = 0.98, 5.0, 15.0
@@ -84,10 +83,11 @@ def gguf_of(spec: ReplicaSpec) -> Path:
     return Path(spec.path) / spec.file if spec.file else Path(spec.path)
 
 
-def silenced(gguf: Path) -> tuple[int, ...]:
-    """Ids of the tokens that are not text, one of which would end an answer early."""
-    types = read_header(gguf).arrays.get("tokenizer.ggml.token_type", ())
-    return tuple(number for number, kind in enumerate(types) if kind == CONTROL)
+def silenced(path: Path) -> tuple[int, ...]:
+    """Ids of a GGUF vocabulary's control tokens, one of which would end an answer early."""
+    field = GGUFReader(path).get_field("tokenizer.ggml.token_type")
+    types = field.contents() if field else []
+    return tuple(number for number, kind in enumerate(types) if kind == TokenType.CONTROL)
 
 
 def summarise(plan: Plan, seen: dict[Key, Outcome]) -> BenchResult:

@@ -8,11 +8,14 @@ import psutil
 import pytest
 
 from cluster.bench.contenders import Direct, EngineServer
-from cluster.bench.serving import silenced
+from cluster.bench.serving import MODEL, silenced
 from cluster.bench.streams import Job
 from cluster.contracts.models import ModelKind
 from cluster.contracts.serving import ReplicaSpec
 from cluster.errors import EngineError
+from cluster.home import CATALOG, Home
+from cluster.specs.catalog import Catalog
+from cluster.weights import locate
 from tests.deployments.fixtures.tiny_model import TinyModel
 from tests.deployments.fixtures.tiny_model import tiny as tiny
 
@@ -53,3 +56,11 @@ def test_a_program_that_does_not_start_says_why(spec):
         EngineServer(spec.model_copy(update={"path": "/nonexistent.gguf"})),
     ):
         pytest.fail("it started")
+
+
+def test_the_model_of_ours_that_is_benched_has_tokens_to_silence():
+    model = Catalog.load(CATALOG).get(MODEL)
+    variant = next(variant for variant in model.variants if variant.engine == "llama_cpp")
+    path = locate(model, variant, Home(Path("/nonexistent")))
+    assert path is not None
+    assert silenced(path / str(variant.file))
