@@ -55,7 +55,7 @@ def _ray(home: Home) -> dict[str, str]:
         "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
         "RAY_USAGE_STATS_ENABLED": "0",
         "RAY_DEDUP_LOGS": "0",
-        # A busy machine starts slowly: Ray's own patience ends after 30 s.
+        # A busy machine starts slowly, and a raylet whose agent is late ends itself.
         "RAY_agent_register_timeout_ms": str(1000 * PATIENCE_S),
         "AUTOSCALER_METRIC_PORT": str(autoscaler_port),
         "DASHBOARD_METRIC_PORT": str(dashboard_metrics_port),
