@@ -23,21 +23,22 @@ def short_score() -> Score:
         return mark(items, answer([item.prompt for item in items]))
 
 
-# The card's scores p were measured on thousands of items. About 63 items here are answerable and 27 are not: with a standard deviation of
-# (p (1 - p) / n) ** 0.5, that is at most 0.056 and 0.096. The bounds lie more than four of those below the card's figures, so that chance
-# breaks one in fewer than 30,000 runs, while a broken export, template or tokenizer (scores near zero) always does.
+# The card's scores p (0.756, 0.645 and 0.149) were measured on 1500 items. Of the 90 here about 63 are answerable and 27 are not; chance moves
+# a share by (p (1 - p) / n) ** 0.5, which is 0.054, 0.092 and 0.045. The bounds lie 4.7 of those or more from the card's figures: chance
+# breaks one in fewer than 100,000 runs, and a broken export, template or tokenizer (no right copy at all) breaks the first always.
 def test_shipped_weights_copy_the_right_span_from_short_passages(short_score):
-    assert short_score.exact > 0.45, f"seed {SEED}: {short_score}"
+    assert short_score.exact > 0.5, f"seed {SEED}: {short_score}"
 
 
 def test_shipped_weights_say_when_a_short_passage_has_no_answer(short_score):
     assert short_score.abstention > 0.2, f"seed {SEED}: {short_score}"
-    assert short_score.false_abstention < 0.45, f"seed {SEED}: {short_score}"
+    assert short_score.false_abstention < 0.4, f"seed {SEED}: {short_score}"
 
 
 def test_both_engines_give_the_same_answers_to_nearly_all_hard_questions():
-    # Measured on 400: more than nine in ten. The weights are rounded differently, so a near tie may fall the other way.
-    assert agreement(WEIGHTS, 24, SEED) >= 0.6
+    # Measured on 1500: 98.5 %. The weights are rounded differently, so a near tie may fall the other way; seven of 24 doing so is chance
+    # in fewer than one run in a million.
+    assert agreement(WEIGHTS, 24, SEED) > 0.7
 
 
 def test_shipped_files_are_whole_and_small():
