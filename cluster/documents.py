@@ -95,7 +95,7 @@ def _errors() -> str:
 
 
 def _tree(error: type[HearthError]) -> Iterator[type[HearthError]]:
-    if not error.__name__.startswith("_"):
+    if not error.__name__.startswith("_") and error.__module__ == errors.__name__:
         yield error
     for below in error.__subclasses__():
         yield from _tree(below)
