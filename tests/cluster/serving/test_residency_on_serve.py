@@ -16,6 +16,7 @@ import pytest
 from cluster import ledger
 from cluster.contracts.generation import GenerationRequest, Sampling
 from cluster.contracts.models import ModelKind, ModelState, ModelStatus
+from cluster.contracts.residency import ResidencySnapshot
 from cluster.contracts.serving import ReplicaSpec, ResidentModel
 from cluster.errors import EngineError, ModelNotFound, Unavailable, Unprocessable
 from cluster.hardware import CPU, Device
@@ -232,19 +233,31 @@ async def test_a_lease_makes_idle_models_leave_and_those_that_wait_are_told_when
 
 async def test_a_killed_ledger_comes_back_with_its_leases_and_counts(gateway: ServeGateway) -> None:
     book: Any = ledger.find()
+    for model in ("north", "south", "east", "west"):  # they do not all fit, so one of them has to be loaded
+        assert await say(gateway, model, "hello") == "hello"
+    before = await until_counted(gateway)
     lease = await book.request_lease.remote("kept", "a training job", 0.01, 0, 60.0)
-    before = await gateway.residency()
-    pid = await book.__ray_call__.remote(lambda _: os.getpid())
-    os.kill(pid, signal.SIGKILL)
-    await until(lambda: not psutil.pid_exists(pid))
-    assert (await book.renew_lease.remote("kept", 60.0)).holder == lease.holder
-    assert await say(gateway, "pole", "hello") == "hello"
-    after = await gateway.residency()
-    loads = {one.model: one.loads_total for one in before.models}
-    assert sum(loads.values()) > 0
-    assert all(one.loads_total >= loads[one.model] for one in after.models)
-    assert after.swaps_total >= before.swaps_total
-    await book.release_lease.remote("kept")
+    try:
+        pid = await book.__ray_call__.remote(lambda _: os.getpid())
+        os.kill(pid, signal.SIGKILL)
+        await until(lambda: not psutil.pid_exists(pid))
+        assert (await book.renew_lease.remote("kept", 60.0)).holder == lease.holder
+        assert await say(gateway, "pole", "hello") == "hello"
+        loads = {one.model: one.loads_total for one in before.models}
+        after = await until_counted(gateway)
+        assert all(one.loads_total >= loads[one.model] for one in after.models)
+        assert after.swaps_total >= before.swaps_total
+    finally:
+        await book.release_lease.remote("kept")
+
+
+async def until_counted(gateway: ServeGateway) -> ResidencySnapshot:
+    """The snapshot, once the ledger has heard of a load."""
+    deadline = time.monotonic() + 20
+    while not any(one.loads_total for one in (snapshot := await gateway.residency()).models):
+        assert time.monotonic() < deadline, "no load was counted"
+        await asyncio.sleep(0.1)
+    return snapshot
 
 
 async def until_running(gateway: ServeGateway, count: int) -> None:
