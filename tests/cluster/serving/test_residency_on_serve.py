@@ -254,10 +254,12 @@ async def test_a_killed_ledger_comes_back_with_its_leases_and_counts(gateway: Se
 async def until_counted(gateway: ServeGateway) -> ResidencySnapshot:
     """The snapshot, once the ledger has heard of a load."""
     deadline = time.monotonic() + 20
-    while not any(one.loads_total for one in (snapshot := await gateway.residency()).models):
+    while True:
+        snapshot = await gateway.residency()
+        if any(one.loads_total for one in snapshot.models):
+            return snapshot
         assert time.monotonic() < deadline, "no load was counted"
         await asyncio.sleep(0.1)
-    return snapshot
 
 
 async def until_running(gateway: ServeGateway, count: int) -> None:
