@@ -23,9 +23,10 @@ def short_score() -> Score:
         return mark(items, answer([item.prompt for item in items]))
 
 
-# Scores p of 0.756, 0.645 and 0.149 were measured on 1500 items of another seed than the card's. Of the 90 here about 63 are answerable and 27 are not; chance
-# moves a share by (p (1 - p) / n) ** 0.5, which is 0.054, 0.092 and 0.045. The bounds lie 4.7 of those or more from the card's figures:
-# chance breaks one in fewer than 100,000 runs, and a broken export, template or tokenizer (no right copy at all) always breaks the first.
+# Scores p of 0.756, 0.645 and 0.149 were measured on 1500 items of another seed than the card's. Of the 90 here about 63 are answerable
+# and 27 are not; chance moves a share by (p (1 - p) / n) ** 0.5, which is 0.054, 0.092 and 0.045. The bounds lie 4.7 of those or more
+# from the card's figures: chance breaks one in fewer than 100,000 runs, and a broken export, template or tokenizer (no right copy at
+# all) always breaks the first.
 def test_shipped_weights_copy_the_right_span_from_short_passages(short_score):
     assert short_score.exact > 0.5, f"seed {SEED}: {short_score}"
 
