@@ -12,11 +12,12 @@ from cluster.bench.usage import cpu_by_pid, look, title, tree
 
 def test_a_process_is_named_by_the_module_or_script_it_runs(tmp_path):
     script = tmp_path / "some_script.py"
-    script.write_text("import sys; sys.stdin.read()")
-    for arguments, name in (([str(script)], "some_script.py"), (["-m", "code", "-q"], "code")):
-        with subprocess.Popen(
-            [sys.executable, *arguments], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        ) as child:
+    script.write_text("import sys; print('here', flush=True); sys.stdin.read()")
+    for arguments, name in (([str(script)], "some_script.py"), (["-m", "some_script"], "some_script")):
+        command = [sys.executable, *arguments]
+        with subprocess.Popen(command, cwd=tmp_path, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as child:
+            assert child.stdout is not None
+            assert child.stdout.readline() == "here\n"  # before it runs, a process may still bear its parent's command line
             assert title(psutil.Process(child.pid)) == name
             child.communicate()
 
