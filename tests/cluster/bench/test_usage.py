@@ -4,6 +4,7 @@ import multiprocessing
 import os
 import subprocess
 import sys
+from multiprocessing.synchronize import Event
 
 import psutil
 
@@ -24,13 +25,19 @@ def test_a_process_is_named_by_the_module_or_script_it_runs(tmp_path):
 
 def test_a_child_of_multiprocessing_is_named_by_its_parent():
     context = multiprocessing.get_context("spawn")
-    release = context.Event()
-    child = context.Process(target=release.wait)
+    runs, release = context.Event(), context.Event()
+    child = context.Process(target=_wait, args=(runs, release), daemon=True)
     child.start()
+    assert runs.wait(30)
     assert child.pid is not None
     assert title(psutil.Process(child.pid)).startswith("multiprocessing child of ")
     release.set()
     child.join()
+
+
+def _wait(runs: Event, release: Event) -> None:
+    runs.set()
+    release.wait(30)
 
 
 def test_memory_and_cpu_of_a_tree_are_seen_and_of_what_is_gone_are_not():
