@@ -42,6 +42,7 @@ class Transcription:
 
     async def check_health(self) -> None:
         """A file takes minutes, so health is that of the threads: work that is running will end."""
+        await self._replica.note_memory()
         if not self._tasks.running:
             await self._tasks.run(lambda _: None)
 

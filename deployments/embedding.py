@@ -45,6 +45,7 @@ class Embedding:
 
     async def check_health(self) -> None:
         """Raises EngineError when the engine cannot compute any more."""
+        await self._replica.note_memory()
         if not self._batcher.running:  # a batch on its way is proof enough, and would only be delayed
             await self._batcher.submit(self._engine.tokenize(("healthy",), False))
 

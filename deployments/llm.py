@@ -36,6 +36,7 @@ class Llm:
 
     async def check_health(self) -> None:
         """Called by Serve, which replaces the replica when it raises."""
+        await self._replica.note_memory()
         await self._engine.check_health()
 
     def stats(self) -> ReplicaStats:

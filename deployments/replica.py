@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import time
 from collections.abc import Mapping
@@ -12,7 +13,11 @@ import structlog
 
 from cluster.contracts.serving import ReplicaSpec, ReplicaStats
 from cluster.hardware import DeviceReader, NvmlReader, require_free
+from cluster.measurements import record_replica
 from deployments.engines.registry import load_engine
+
+# A peak is kept when it is this much above the last: memory in use flickers.
+WORTH_NOTING = 1.02
 
 log = structlog.get_logger(__name__)
 
@@ -33,10 +38,22 @@ class Replica:
         started = time.monotonic()
         self.engine: Any = load_engine(self.spec)
         self.load_s = time.monotonic() - started
+        self._peak = self.memory_bytes()
+        record_replica(self.spec, self._peak, self.load_s)
         log.info("loaded", model=self.spec.model, engine=self.spec.engine, device=self.spec.device, seconds=round(self.load_s, 2))
 
     def stats(self, slots: int, running: int, queued: int) -> ReplicaStats:
         return ReplicaStats(slots, running, queued, self.memory_bytes(), self.load_s)
+
+    async def note_memory(self) -> None:
+        """Called with every health check: a peak higher than any before is kept for the next plan."""
+        await asyncio.to_thread(self._note_memory)
+
+    def _note_memory(self) -> None:
+        used = self.memory_bytes()
+        if used > self._peak * WORTH_NOTING:
+            self._peak = used
+            record_replica(self.spec, used)
 
     def memory_bytes(self) -> int:
         """Of this process and its children (vLLM's engine) on its card, or in RAM (also where the driver does not say)."""

@@ -41,6 +41,7 @@ class Clip:
 
     async def check_health(self) -> None:
         """Raises EngineError when the engine cannot compute any more."""
+        await self._replica.note_memory()
         if not self._tasks.running:
             await self._tasks.run(lambda _: self._engine.embed_texts(("healthy",), truncate=True))
 
@@ -86,6 +87,7 @@ class Ocr:
 
     async def check_health(self) -> None:
         """A page takes seconds, so health is that of the threads: work that is running will end."""
+        await self._replica.note_memory()
         if not self._tasks.running:
             await self._tasks.run(lambda _: None)
 

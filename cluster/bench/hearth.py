@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 import httpx
@@ -28,13 +29,17 @@ from cluster.specs.profile import ProfileSpec
 
 
 class Hearth(Streaming):
-    """``hearth up --detach`` with ``profile``, ``hearth down`` afterwards. ``port``, ``home`` and ``url`` are valid inside."""
+    """``hearth up --detach`` with ``profile``, ``hearth down`` afterwards. ``port``, ``home`` and ``url`` are valid inside.
+
+    ``catalog``: YAML of models that the catalog lacks, by id.
+    """
 
     name = "Hearth"
 
-    def __init__(self, profile: ProfileSpec) -> None:
+    def __init__(self, profile: ProfileSpec, catalog: Mapping[str, str] | None = None) -> None:
         super().__init__()
         self._profile = profile
+        self._catalog = catalog or {}
         self.home = Home(Path("/nonexistent"))
         self.port = 0
 
@@ -48,6 +53,9 @@ class Hearth(Streaming):
         (self.port,) = free_ports(1)
         path = root / f"{self._profile.name}.yaml"
         path.write_text(yaml.safe_dump(self._profile.model_dump(mode="json", exclude_defaults=True)), encoding="utf-8")
+        for model, entry in self._catalog.items():
+            self.home.catalog.mkdir(parents=True, exist_ok=True)
+            (self.home.catalog / f"{model}.yaml").write_text(entry, encoding="utf-8")
         self._stack.callback(_hearth, "down", "--home", str(self.home.root))
         try:
             _hearth("up", "--detach", "--json", "--home", str(self.home.root), "--port", str(self.port), "--profile", str(path))
@@ -64,18 +72,24 @@ class Hearth(Streaming):
     def processes(self) -> list[psutil.Process]:
         return ours(self.home)
 
+    def replica(self, model: str) -> ReplicaSpec:
+        """What the replica of ``model`` was told."""
+        return replica_spec(self._profile, model, self.home)
+
     def client(self) -> httpx.Client:
         return httpx.Client(base_url=self.url, timeout=60.0)
 
 
-def replica_spec(profile: ProfileSpec, model: str) -> ReplicaSpec:
+def replica_spec(profile: ProfileSpec, model: str, home: Home | None = None) -> ReplicaSpec:
     """What Hearth would tell the replica of ``model`` on this machine, so that everything compared runs the same engine the same way.
 
     Raises EngineError when the model's weights are not here.
     """
     settings = load_settings(profile=profile.settings)
-    home = Home(settings.home)
-    resolved = resolve_plan(profile, Catalog.load(CATALOG), profile_devices(profile, NvmlReader()), home, only_here=True).check()
+    home = home or Home(settings.home)
+    resolved = resolve_plan(
+        profile, Catalog.load(CATALOG, home.catalog), profile_devices(profile, NvmlReader()), home, only_here=True
+    ).check()
     found = {spec.model: spec for spec in resolved.replica_specs(settings, home)}
     if model not in found:
         why = next(status.reason for status in resolved.statuses() if status.id == model)

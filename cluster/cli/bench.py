@@ -16,6 +16,7 @@ from cluster.bench import embeddings as embeddings_bench
 from cluster.bench import idle as idle_bench
 from cluster.bench import plan as plan_bench
 from cluster.bench import serving as serving_bench
+from cluster.bench import swap as swap_bench
 from cluster.bench.machine import describe
 from cluster.bench.report import BenchResult, as_json, markdown, write
 from cluster.cli.options import ProfileOption, profile_and_settings
@@ -79,6 +80,12 @@ def idle(profile: ProfileOption = None, quick: QuickOption = False, out: OutOpti
 def connections(quick: QuickOption = False, out: OutOption = RESULTS, print_json: JsonOption = False) -> None:
     """A thousand streams open at once."""
     _finish(connections_bench.run(_say(print_json), streams=50 if quick else 1000), out, print_json)
+
+
+@bench_app.command()
+def swap(quick: QuickOption = False, out: OutOption = RESULTS, print_json: JsonOption = False) -> None:
+    """Two models that do not fit together, asked in turn: the wait for the first token of the one that is not there."""
+    _finish(swap_bench.run(_say(print_json), swaps=2 if quick else 20), out, print_json)
 
 
 def _say(quiet: bool) -> Callable[[str], None]:

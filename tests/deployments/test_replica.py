@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from cluster.contracts.serving import ReplicaSpec
 from cluster.errors import ConfigError, Unavailable
 from cluster.fakes.nvml import FakeReader, p40s
+from cluster.measurements import MeasurementKey, Measurements
 from deployments.replica import Replica
 
 GIB = 2**30
@@ -36,3 +39,22 @@ def test_memory_in_use_is_measured(minilm: Callable[..., ReplicaSpec]) -> None:
     assert (stats.slots, stats.running, stats.queued) == (2, 1, 5)
     assert 30 * 2**20 < stats.memory_bytes < 64 * GIB
     assert stats.load_s > 0
+
+
+async def test_what_a_replica_took_is_kept_for_the_next_plan_and_a_higher_peak_replaces_it(
+    minilm: Callable[..., ReplicaSpec], tmp_path: Path
+) -> None:
+    spec = minilm(state_dir=str(tmp_path))
+    replica = Replica(spec)
+    book, key = Measurements(tmp_path), MeasurementKey.of(spec)
+    loaded = book.get(key)
+    assert loaded is not None
+    assert loaded.peak_bytes is not None
+    assert loaded.load_s == replica.load_s
+    ballast = os.urandom(1) * (64 * 2**20)
+    await replica.note_memory()
+    grown = book.get(key)
+    assert grown is not None
+    assert grown.peak_bytes is not None
+    assert grown.peak_bytes - loaded.peak_bytes > len(ballast) // 2
+    assert grown.load_s == loaded.load_s
