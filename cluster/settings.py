@@ -91,6 +91,24 @@ class RaySettings(Group):
     start_timeout_s: float = Field(300.0, gt=0, description="Seconds `up` waits for everything to be ready.")
 
 
+class StorageSettings(Group):
+    """Where what people say and own is kept."""
+
+    database_url_file: Path | None = Field(
+        None,
+        description="File (mode 0600) with the address of a PostgreSQL of yours: postgresql+psycopg://user:password@host/database. "
+        "By default Hearth runs one.",
+    )
+    redis_url_file: Path | None = Field(
+        None, description="File (mode 0600) with the address of a Redis of yours: redis://:password@host:6379/0. By default Hearth runs one."
+    )
+    pool_size: int = Field(10, ge=1, le=500, description="Database connections that each API process keeps open.")
+    pool_overflow: int = Field(10, ge=0, le=500, description="Connections above pool_size in a rush.")
+    pool_timeout_s: float = Field(10.0, gt=0, description="Seconds a request waits for a connection before it gets 503.")
+    pool_recycle_s: int = Field(3600, ge=1, description="Seconds after which a connection is replaced.")
+    connect_timeout_s: int = Field(5, ge=1, description="Seconds to wait for the database to take a connection.")
+
+
 class LogSettings(Group):
     level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Least severe level that is written.")
     format: Literal["json", "console"] = Field("json", description="`json`: one object a line; `console`: for eyes.")
@@ -106,6 +124,7 @@ class Settings(Group):
     limits: LimitSettings = LimitSettings()
     residency: ResidencySettings = ResidencySettings()
     ray: RaySettings = RaySettings()
+    storage: StorageSettings = StorageSettings()
     log: LogSettings = LogSettings()
 
 
