@@ -28,7 +28,8 @@ from api.web.security import SecurityMiddleware
 from cluster.fakes.gateway import FakeGateway
 from cluster.gateway import ModelGateway
 from cluster.serving.args import ApiArgs
-from cluster.settings import HttpSettings, Settings
+from cluster.settings import HttpSettings, Settings, load_settings
+from cluster.stores.clients import StoreClients, connect
 
 if TYPE_CHECKING:
     from ray.serve import Application
@@ -58,8 +59,15 @@ What stands below `/v1` is OpenAI's API: any of its clients works by changing th
 `X-Hearth-Notice`: it shows that things work; configure a larger model for useful answers."""
 
 
-def create_app(gateway: ModelGateway, settings: Settings, *, metrics_dir: Path | None = None, request_id_echoed: bool = False) -> FastAPI:
-    """The whole API over ``gateway``.
+def create_app(
+    gateway: ModelGateway,
+    settings: Settings,
+    stores: StoreClients,
+    *,
+    metrics_dir: Path | None = None,
+    request_id_echoed: bool = False,
+) -> FastAPI:
+    """The whole API over ``gateway`` and ``stores``, which stay the caller's to close.
 
     ``metrics_dir``: where several API processes share their counts (see api/web/metrics.py). ``request_id_echoed``: the server in front
     adds a request's X-Request-Id to the answer by itself.
@@ -75,7 +83,7 @@ def create_app(gateway: ModelGateway, settings: Settings, *, metrics_dir: Path |
         redirect_slashes=False,
     )
     metrics = Metrics(metrics_dir)
-    app.state.parts = Parts(gateway, settings, metrics)
+    app.state.parts = Parts(gateway, settings, metrics, stores)
     for router in ROUTERS:
         app.include_router(router)
     install_docs(app)
@@ -105,4 +113,5 @@ def build(args: ApiArgs | Mapping[str, Any]) -> Application:
 
 def demo() -> FastAPI:
     """The API over a gateway without models: ``uvicorn --factory api.app:demo --port 8003``."""
-    return create_app(FakeGateway(), Settings())
+    settings = load_settings()
+    return create_app(FakeGateway(), settings, connect(settings))

@@ -17,6 +17,7 @@ from cluster.home import Home
 from cluster.logs import configure_logging
 from cluster.serving.args import ApiArgs
 from cluster.serving.gateway import ServeGateway
+from cluster.stores.clients import connect
 
 log = structlog.get_logger(__name__)
 
@@ -31,16 +32,18 @@ class Api:
         configure_logging(args.settings.log)
         self._args = args
         self._gateway = ServeGateway(args.models, args.settings)
+        self._stores = connect(args.settings)
 
     def __serve_build_asgi_app__(self) -> FastAPI:
         shared = metrics_dir(self._args)
         if shared is not None and os.environ.get(SHARING) != str(shared):
             log.warning("each replica of the API shows its own counts only", missing=SHARING)
             shared = None
-        return create_app(self._gateway, self._args.settings, metrics_dir=shared, request_id_echoed=True)
+        return create_app(self._gateway, self._args.settings, self._stores, metrics_dir=shared, request_id_echoed=True)
 
     async def __del__(self) -> None:
         await self._gateway.close()
+        await self._stores.close()
 
 
 def metrics_dir(args: ApiArgs) -> Path | None:

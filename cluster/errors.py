@@ -7,6 +7,8 @@
     │   ├── TooLarge (413)          over a limit that is a setting
     │   ├── SlowRequest (408)       the body did not arrive in time
     │   └── ConfigError (400)       a settings, profile or catalog file is wrong
+    ├── Unauthorized (401)          nobody is known to ask; says how to sign in
+    ├── Forbidden (403)             known, and not allowed; says who could
     ├── NotFound (404)              names the nearest thing that exists
     ├── Conflict (409)              the state does not allow it now
     ├── Cancelled (499)             the caller left or asked to stop
@@ -72,6 +74,14 @@ class SlowRequest(BadInput):
 
 class ConfigError(BadInput):
     code = "config_error"
+
+
+class Unauthorized(HearthError):
+    status, code, type = 401, "unauthorized", "authentication_error"
+
+
+class Forbidden(HearthError):
+    status, code, type = 403, "forbidden", "permission_error"
 
 
 class NotFound(HearthError):

@@ -100,7 +100,8 @@ class StorageSettings(Group):
         "By default Hearth runs one.",
     )
     redis_url_file: Path | None = Field(
-        None, description="File (mode 0600) with the address of a Redis of yours: redis://:password@host:6379/0. By default Hearth runs one."
+        None,
+        description="File (mode 0600) with the address of a Redis of yours: redis://:password@host:6379/0. By default Hearth runs one.",
     )
     pool_size: int = Field(10, ge=1, le=500, description="Database connections that each API process keeps open.")
     pool_overflow: int = Field(10, ge=0, le=500, description="Connections above pool_size in a rush.")

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 import warnings
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +18,10 @@ import pytest
 from cluster.home import REPOSITORY, Home
 from cluster.runtime.ports import free_ports
 from cluster.runtime.processes import ours
+from cluster.settings import Settings
+from cluster.stores.clients import StoreClients, connect
+from cluster.stores.keeper import Stores
+from cluster.stores.migrate import migrate
 
 START_S = 400
 DATA = Path(__file__).parent / "data"
@@ -84,6 +88,28 @@ def hearth_command(*words: str, home: Home, timeout_s: float = START_S) -> subpr
     env = {key: value for key, value in os.environ.items() if not key.startswith(("HEARTH_", "RAY_"))} | {"HEARTH_HOME": str(home.root)}
     command = [sys.executable, "-m", "cluster.cli.main", *words]
     return subprocess.run(command, cwd=REPOSITORY, env=env, capture_output=True, text=True, timeout=timeout_s, check=False)
+
+
+@pytest.fixture(scope="session")
+def store_settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
+    """A PostgreSQL, migrated, and a Redis for all tests; settings that lead to them. Each test makes an organisation of its own."""
+    home = Home(tmp_path_factory.mktemp("stores"))
+    home.create()
+    settings = Settings(home=home.root)
+    servers = Stores(home, settings)
+    servers.start()
+    migrate(settings)
+    yield settings
+    servers.stop()
+    shutil.rmtree(home.scratch, ignore_errors=True)
+
+
+@pytest.fixture
+async def stores(store_settings: Settings) -> AsyncIterator[StoreClients]:
+    """Clients of both, connected on first use."""
+    clients = connect(store_settings)
+    yield clients
+    await clients.close()
 
 
 @pytest.fixture(scope="session")

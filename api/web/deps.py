@@ -6,6 +6,7 @@ rest of a request.
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -15,6 +16,8 @@ from api.web.exchange import Exchange, exchange_of
 from api.web.metrics import Metrics
 from cluster.gateway import ModelGateway
 from cluster.settings import Settings
+from cluster.stores.clients import StoreClients
+from cluster.stores.sql import AsyncSession
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +27,7 @@ class Parts:
     gateway: ModelGateway
     settings: Settings
     metrics: Metrics
+    stores: StoreClients
 
 
 async def parts_of(request: Request) -> Parts:
@@ -36,5 +40,13 @@ async def exchange_for(request: Request) -> Exchange:
     return exchange_of(request.scope)
 
 
+async def session_for(request: Request) -> AsyncIterator[AsyncSession]:
+    """One transaction for the endpoint: committed when it returns, before the answer is sent, and rolled back when it raises."""
+    async with (await parts_of(request)).stores.database.session() as session:
+        yield session
+
+
 WithParts = Annotated[Parts, Depends(parts_of)]
 WithExchange = Annotated[Exchange, Depends(exchange_for)]
+# By default what a dependency does after its yield comes after the answer, which would then promise what is not yet kept.
+WithSession = Annotated[AsyncSession, Depends(session_for, scope="function")]

@@ -1,7 +1,8 @@
 """The head process: it owns the cluster's Ray node and Serve, and with it they live and die.
 
-``python -m cluster.runtime.head --home DIR`` reads the launch file that ``hearth up`` wrote, starts Ray (bound to loopback), the ledger and
-the two Serve applications, reports its progress in the run file, and then watches the node until it is told to stop (SIGTERM, SIGINT).
+``python -m cluster.runtime.head --home DIR`` reads the launch file that ``hearth up`` wrote, starts the stores, Ray (on loopback), the
+ledger and the two Serve applications, reports its progress in the run file, and then watches the node until it is told to stop (SIGTERM,
+SIGINT).
 Ray's own processes are tied to this one by the kernel (PR_SET_PDEATHSIG), so a kill -9 of it leaves no cluster without an owner.
 """
 
@@ -29,6 +30,8 @@ from cluster.logs import configure_logging
 from cluster.runtime.launch import Launch, read_launch
 from cluster.runtime.serve_api import ServeApi
 from cluster.runtime.state import RunState, write_state
+from cluster.stores.keeper import Stores
+from cluster.stores.migrate import migrate
 
 log = structlog.get_logger(__name__)
 
@@ -48,6 +51,7 @@ class Head:
             pid=pid, phase="starting", profile=launch.profile, base_url=f"http://{http.host}:{http.port}", started_at=time.time()
         )
         self.stopping = threading.Event()
+        self.stores = Stores(home, launch.settings)
 
     def report(self, **changes: object) -> None:
         self.state = self.state.model_copy(update=changes)
@@ -56,6 +60,9 @@ class Head:
     def start(self) -> None:
         """Everything up to ready. Raises HearthError when it does not come up in time."""
         deadline = time.monotonic() + self.launch.settings.ray.start_timeout_s
+        self.stores.start(lambda step: self.report(step=step))
+        self.report(step="bringing the database up to date")
+        migrate(self.launch.settings)
         self.report(step="starting Ray")
         again = tenacity.stop_after_attempt(RAY_STARTS)
         tenacity.Retrying(stop=again, before_sleep=lambda _: ray.shutdown(), reraise=True)(self._start_ray)
@@ -76,6 +83,7 @@ class Head:
 
     def stop(self) -> None:
         ray.shutdown()
+        self.stores.stop()
 
     def _start_ray(self) -> None:
         launch = self.launch

@@ -14,6 +14,7 @@ import uvicorn
 from api.app import create_app
 from cluster.fakes.gateway import FakeGateway
 from cluster.settings import Settings
+from cluster.stores.clients import connect
 
 Client = Callable[..., AbstractAsyncContextManager[httpx.AsyncClient]]
 
@@ -31,14 +32,16 @@ async def _until(condition: Callable[[], object]) -> None:
 
 @asynccontextmanager
 async def _in_process(gateway: FakeGateway, settings: Settings | None = None) -> AsyncIterator[httpx.AsyncClient]:
-    transport = httpx.ASGITransport(create_app(gateway, settings or Settings()))
+    chosen = settings or Settings()
+    transport = httpx.ASGITransport(create_app(gateway, chosen, connect(chosen)))
     async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
         yield client
 
 
 @asynccontextmanager
 async def _served(gateway: FakeGateway, settings: Settings | None = None) -> AsyncIterator[httpx.AsyncClient]:
-    config = uvicorn.Config(create_app(gateway, settings or Settings()), log_level="warning", lifespan="off", ws="none")
+    chosen = settings or Settings()
+    config = uvicorn.Config(create_app(gateway, chosen, connect(chosen)), log_level="warning", lifespan="off", ws="none")
     server = uvicorn.Server(config)
     listener = socket.create_server(("127.0.0.1", 0))
     running = asyncio.ensure_future(server.serve(sockets=[listener]))
