@@ -11,7 +11,7 @@ from typing import Any
 from ray import serve
 
 from cluster.contracts.models import ModelKind
-from cluster.contracts.serving import ReplicaSpec
+from cluster.contracts.serving import MODELS_ROOT, ReplicaSpec
 from cluster.errors import ConfigError
 from cluster.serving.args import ModelsArgs
 from deployments.audio import Transcription
@@ -38,7 +38,7 @@ class Models:
 def build(args: ModelsArgs | Mapping[str, Any]) -> serve.Application:
     """``args`` as they are, or as JSON, which is how Serve hands them over. Raises ConfigError for a kind that has no deployment."""
     bound = [_bind(spec) for spec in ModelsArgs.model_validate(args).models]
-    return _deployed(Models, "Models", {"num_cpus": 0}).bind(*bound)
+    return _deployed(Models, MODELS_ROOT, {"num_cpus": 0}).bind(*bound)
 
 
 def _bind(spec: ReplicaSpec) -> serve.Application:

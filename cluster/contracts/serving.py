@@ -11,8 +11,9 @@ from cluster.contracts.models import ModelKind
 from cluster.specs.catalog import Dtype, EngineName
 
 # Serve application names. Every model is a deployment of MODELS_APP named by its catalog id; the HTTP front is the deployment
-# API_DEPLOYMENT of API_APP.
+# API_DEPLOYMENT of API_APP. MODELS_ROOT: the root deployment that Serve wants of every application.
 MODELS_APP = "models"
+MODELS_ROOT = "Models"
 API_APP = "api"
 API_DEPLOYMENT = "Api"
 

@@ -14,7 +14,7 @@ from typing import Any
 from ray import serve
 
 from cluster.contracts.generation import Generation, GenerationDelta, GenerationRequest, Usage
-from cluster.contracts.serving import ReplicaSpec
+from cluster.contracts.serving import MODELS_ROOT, ReplicaSpec
 from cluster.errors import EngineError, Unprocessable
 from cluster.serving.args import ModelsArgs
 
@@ -75,5 +75,5 @@ def build(args: ModelsArgs | Mapping[str, Any]) -> serve.Application:
     bound = [
         serve.deployment(name=spec.model)(EchoModel).bind(spec.model_dump(mode="json")) for spec in ModelsArgs.model_validate(args).models
     ]
-    application: serve.Application = serve.deployment(name="Models", ray_actor_options={"num_cpus": 0})(Root).bind(*bound)
+    application: serve.Application = serve.deployment(name=MODELS_ROOT, ray_actor_options={"num_cpus": 0})(Root).bind(*bound)
     return application

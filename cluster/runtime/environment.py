@@ -18,6 +18,8 @@ from cluster.runtime.processes import MARK
 from cluster.settings import PREFIX, Settings
 
 PATIENCE_S = 120
+# Serve starts, stops and announces replicas in several turns of its loop, each of which a waiting caller waits for.
+LOOPS_A_TICK = 4
 WRAPPER = Path(__file__).with_name("haproxy-loopback")
 
 
@@ -85,5 +87,5 @@ def _serve(home: Home, settings: Settings) -> dict[str, str]:
         "RAY_SERVE_REQUEST_PATH_LOG_BUFFER_SIZE": "1",
         "RAY_SERVE_HAPROXY_TIMEOUT_CLIENT_S": str(int(settings.http.request_timeout_s)),
         "RAY_SERVE_HAPROXY_TIMEOUT_SERVER_S": str(int(settings.http.request_timeout_s)),
-        "RAY_SERVE_CONTROL_LOOP_INTERVAL_S": str(settings.residency.tick_s / 2),
+        "RAY_SERVE_CONTROL_LOOP_INTERVAL_S": str(settings.residency.tick_s / LOOPS_A_TICK),
     }

@@ -9,7 +9,7 @@ from typing import Any
 from ray.serve.schema import ServeDeploySchema
 
 from cluster.contracts.models import ModelStatus
-from cluster.contracts.serving import API_APP, MODELS_APP, ReplicaSpec, ResidentModel
+from cluster.contracts.serving import API_APP, MODELS_APP, MODELS_ROOT, ReplicaSpec, ResidentModel
 from cluster.hardware import Device
 from cluster.home import Home
 from cluster.serving.args import ApiArgs, GpuArgs, LedgerArgs, ModelsArgs, PolicyArgs
@@ -72,7 +72,11 @@ def models_app(
             "policy_function": POLICY,
             "policy_kwargs": policy_args(residents, settings, devices).model_dump(mode="json"),
         },
-        "deployments": [_model_deployment(specs[resident.model], resident, settings) for resident in residents],
+        "deployments": [
+            *(_model_deployment(specs[resident.model], resident, settings) for resident in residents),
+            # Serve wants a root; nothing is sent through it, so no process is spent on it.
+            {"name": MODELS_ROOT, "autoscaling_config": {"min_replicas": 0, "max_replicas": 1, "initial_replicas": 0}},
+        ],
     }
 
 
