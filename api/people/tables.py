@@ -1,10 +1,10 @@
-"""Organisations, users, and who belongs where."""
+"""Organisations, users, teams, and who belongs where."""
 
 from __future__ import annotations
 
 import uuid
 
-from sqlalchemy import ForeignKey, String, true
+from sqlalchemy import ForeignKey, String, UniqueConstraint, true
 from sqlalchemy.orm import Mapped, mapped_column
 
 from api.web.tables import Identified, Table
@@ -17,14 +17,18 @@ class Organisation(Identified, Table):
 
 
 class User(Identified, Table):
-    """``password_hash``: argon2id, None for somebody who signs in elsewhere only; ``keycloak_id``: the issuer's subject."""
+    """``email`` in lower case. ``password_hash``: argon2id, None for somebody who signs in elsewhere or has not chosen a password yet.
+    ``keycloak_id``: the subject at the OpenID issuer ``issuer``; one without the other does not happen."""
 
     __tablename__ = "users"
+    # Two issuers may name different people alike.
+    __table_args__ = (UniqueConstraint("issuer", "keycloak_id"),)
 
     email: Mapped[str] = mapped_column(String(320), unique=True)
     name: Mapped[str] = mapped_column(String(200))
     password_hash: Mapped[str | None] = mapped_column(String(200))
-    keycloak_id: Mapped[str | None] = mapped_column(String(255), unique=True)
+    issuer: Mapped[str | None] = mapped_column(String(500))
+    keycloak_id: Mapped[str | None] = mapped_column(String(255))
     is_active: Mapped[bool] = mapped_column(server_default=true())
 
 
@@ -36,3 +40,20 @@ class Membership(Table):
     organisation_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("organisations.id", ondelete="CASCADE"), primary_key=True)
     user_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), primary_key=True, index=True)
     role: Mapped[str] = mapped_column(String(16))
+
+
+class Team(Identified, Table):
+    """A named group of an organisation's members."""
+
+    __tablename__ = "teams"
+    __table_args__ = (UniqueConstraint("organisation_id", "name"),)
+
+    organisation_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("organisations.id", ondelete="CASCADE"))
+    name: Mapped[str] = mapped_column(String(200))
+
+
+class TeamMember(Table):
+    __tablename__ = "team_members"
+
+    team_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("teams.id", ondelete="CASCADE"), primary_key=True)
+    user_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), primary_key=True, index=True)
