@@ -17,11 +17,11 @@ from pydantic.fields import FieldInfo
 from cluster import errors
 from cluster.errors import HearthError
 from cluster.home import REPOSITORY
-from cluster.settings import PREFIX, Settings
+from cluster.settings import PREFIX, OidcIssuer, Settings
 from cluster.specs.catalog import Architecture, ModelSpec, Variant
 from cluster.specs.profile import DeviceSpec, ProfileSpec, ServedModel
 
-SPECS = (ProfileSpec, ServedModel, DeviceSpec, ModelSpec, Variant, Architecture)
+SPECS = (ProfileSpec, ServedModel, DeviceSpec, ModelSpec, Variant, Architecture, OidcIssuer)
 
 
 def pages() -> dict[Path, str]:
