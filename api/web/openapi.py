@@ -23,7 +23,10 @@ Document = dict[str, Any]
 
 _REASONS = {
     400: ("bad_input", "The request cannot be carried out as written."),
+    401: ("unauthorized", "Nobody is known to ask."),
+    403: ("forbidden", "You are known, and may not do this."),
     404: ("model_not_found", "There is no such model; the message names the nearest."),
+    409: ("conflict", "The state does not allow it now."),
     408: ("slow_request", "The body did not arrive in time."),
     413: ("too_large", "The request, or the prompt, is over a limit."),
     415: ("unsupported_media", "The content type, or the file's format, is not one that is read."),
@@ -33,6 +36,7 @@ _REASONS = {
     503: ("unavailable", "The model is not ready; Retry-After says when to come back."),
     504: ("deadline_exceeded", "The answer was not ready in time."),
 }
+_KINDS = {401: "authentication_error", 403: "permission_error", 429: "rate_limit_error"}
 READING = (400, 500, 504)
 WORKING = (400, 404, 408, 413, 415, 422, 429, 500, 503, 504)
 
@@ -43,7 +47,7 @@ def responses(example: object, errors: tuple[int, ...], *, media: Mapping[str, o
     documented: dict[int | str, Document] = {200: {"description": "The answer.", "content": content}}
     for status in errors:
         code, meaning = _REASONS[status]
-        kind = "server_error" if status >= 500 else "rate_limit_error" if status == 429 else "invalid_request_error"
+        kind = "server_error" if status >= 500 else _KINDS.get(status, "invalid_request_error")
         sample = {"error": {"message": meaning, "type": kind, "param": None, "code": code}}
         documented[status] = {"model": ErrorBody, "description": meaning, "content": {"application/json": {"example": sample}}}
     return documented
