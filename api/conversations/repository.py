@@ -1,0 +1,136 @@
+"""The SQL of conversations: every read names the organisation and the person who takes part."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from sqlalchemy import ColumnElement, and_, delete, func, literal, select, tuple_, update
+
+from api.conversations.cursors import Position
+from api.conversations.schemas import ConversationQuery
+from api.conversations.tables import Conversation, Message, Participant
+from api.people.tables import Membership
+from api.web.principal import Principal
+from cluster.stores.sql import AsyncSession
+
+_HEADLINE = "StartSel=**, StopSel=**, MaxWords=30, MinWords=10, MaxFragments=1"
+Found = tuple[uuid.UUID, str, uuid.UUID | None, str, datetime, uuid.UUID]
+
+
+class ConversationRepository:
+    def __init__(self, session: AsyncSession) -> None:
+        self._session = session
+
+    def add(self, row: Conversation | Message | Participant) -> None:
+        self._session.add(row)
+
+    async def flush(self) -> None:
+        await self._session.flush()
+
+    async def get(
+        self, conversation_id: uuid.UUID, who: Principal, *, roles: Sequence[str] = (), lock: bool = False, deleted: bool = False
+    ) -> Conversation | None:
+        """The conversation, if ``who`` takes part in it (with one of ``roles``). ``lock``: until the transaction ends."""
+        query = select(Conversation).where(Conversation.id == conversation_id, _visible(who, roles))
+        if not deleted:
+            query = query.where(Conversation.deleted_at.is_(None))
+        return await self._session.scalar(query.with_for_update(of=Conversation) if lock else query)
+
+    async def page(self, who: Principal, wanted: ConversationQuery, after: Position | None) -> Sequence[Conversation]:
+        """The latest first, one more than asked for where there are more."""
+        query = select(Conversation).where(_visible(who, ()), Conversation.deleted_at.is_not(None) if wanted.deleted else _alive())
+        for column, value in ((Conversation.type, wanted.type), (Conversation.status, wanted.status), (Conversation.pinned, wanted.pinned)):
+            query = query if value is None else query.where(column == value)
+        if wanted.tag is not None:
+            query = query.where(Conversation.tags.contains([wanted.tag]))
+        if after is not None:
+            query = query.where(tuple_(Conversation.updated_at, Conversation.id) < tuple_(literal(after[0]), literal(after[1])))
+        rows = await self._session.scalars(query.order_by(Conversation.updated_at.desc(), Conversation.id.desc()).limit(wanted.limit + 1))
+        return rows.all()
+
+    async def search(self, who: Principal, words: str, limit: int, after: Position | None) -> Sequence[Found]:
+        """Messages and titles with ``words``, the latest first."""
+        asked = func.websearch_to_tsquery("simple", words)
+        excerpt = func.ts_headline("simple", func.left(Message.text, 20_000), asked, _HEADLINE)
+        seen = and_(_visible(who, ()), _alive())
+        inside = (
+            select(
+                Conversation.id, Conversation.title, Message.id.label("message_id"), excerpt, Message.created_at, Message.id.label("key")
+            )
+            .join(Message, Message.conversation_id == Conversation.id)
+            .where(seen, Message.text_vector.bool_op("@@")(asked))
+        )
+        titled = select(
+            Conversation.id,
+            Conversation.title,
+            literal(None, Message.id.type),
+            Conversation.title,
+            Conversation.updated_at,
+            Conversation.id,
+        ).where(seen, Conversation.title_vector.bool_op("@@")(asked))
+        both = inside.union_all(titled).subquery()
+        at, key = both.c[4], both.c[5]
+        query = select(both).order_by(at.desc(), key.desc()).limit(limit + 1)
+        if after is not None:
+            query = query.where(tuple_(at, key) < tuple_(literal(after[0]), literal(after[1])))
+        return [row._tuple() for row in await self._session.execute(query)]
+
+    async def member(self, organisation_id: uuid.UUID, user_id: uuid.UUID) -> bool:
+        query = select(Membership.user_id).where(Membership.organisation_id == organisation_id, Membership.user_id == user_id)
+        return await self._session.scalar(query) is not None
+
+    async def participants(self, conversation_id: uuid.UUID) -> Sequence[Participant]:
+        query = select(Participant).where(Participant.conversation_id == conversation_id).order_by(Participant.created_at)
+        return (await self._session.scalars(query)).all()
+
+    async def participant(self, conversation_id: uuid.UUID, user_id: uuid.UUID) -> Participant | None:
+        return await self._session.get(Participant, (conversation_id, user_id))
+
+    async def remove(self, row: Participant | Conversation) -> None:
+        await self._session.delete(row)
+        await self._session.flush()
+
+    async def count_lapsed(self, organisation_id: uuid.UUID | None, now: datetime, deleted_kept: timedelta) -> tuple[int, int]:
+        """How many :meth:`remove_lapsed` would remove."""
+        counts = [
+            await self._session.scalar(select(func.count()).select_from(Conversation).where(lapsed)) or 0
+            for lapsed in _lapsed(organisation_id, now, deleted_kept)
+        ]
+        return counts[0], counts[1]
+
+    async def remove_lapsed(self, organisation_id: uuid.UUID | None, now: datetime, deleted_kept: timedelta) -> tuple[int, int]:
+        """Deletes what is past its retention, and what was deleted softly long enough ago; messages go with it. None: everywhere."""
+        counts = []
+        for lapsed in _lapsed(organisation_id, now, deleted_kept):
+            gone = await self._session.scalars(delete(Conversation).where(lapsed).returning(Conversation.id))
+            counts.append(len(gone.all()))
+        return counts[0], counts[1]
+
+    async def touch(self, conversation_id: uuid.UUID, expires_at: datetime) -> None:
+        """Note that something happened in it."""
+        await self._session.execute(
+            update(Conversation).where(Conversation.id == conversation_id).values(updated_at=func.clock_timestamp(), expires_at=expires_at)
+        )
+
+
+def _visible(who: Principal, roles: Sequence[str]) -> ColumnElement[bool]:
+    taking_part = select(Participant.user_id).where(Participant.conversation_id == Conversation.id, Participant.user_id == who.user_id)
+    if roles:
+        taking_part = taking_part.where(Participant.role.in_(roles))
+    return and_(Conversation.organisation_id == who.organisation_id, taking_part.exists())
+
+
+def _alive() -> ColumnElement[bool]:
+    return Conversation.deleted_at.is_(None)
+
+
+def _lapsed(organisation_id: uuid.UUID | None, now: datetime, deleted_kept: timedelta) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    """Past the retention; deleted long enough ago and not past the retention."""
+    expired = Conversation.expires_at <= now
+    purged = and_(Conversation.deleted_at <= now - deleted_kept, Conversation.expires_at > now)
+    if organisation_id is None:
+        return expired, purged
+    ours = Conversation.organisation_id == organisation_id
+    return and_(ours, expired), and_(ours, purged)
