@@ -1,0 +1,95 @@
+"""Nobody passes without saying who they are: the bearer token of a request becomes its principal, before anything else looks at it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from enum import StrEnum
+from typing import Protocol
+
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from api.web.errors import error_response
+from api.web.principal import Principal
+from cluster.errors import Forbidden, HearthError, Unauthorized
+
+CHALLENGE = {"WWW-Authenticate": 'Bearer realm="hearth"'}
+NOBODY = "Say who you are: send `Authorization: Bearer <API key or access token>`."
+# Longer is no token of anybody's; Keycloak's with many roles have some 4 KiB.
+LONGEST_TOKEN = 16_384
+_BEARER = re.compile(r"Bearer +([\x21-\x7e]+)", re.IGNORECASE)
+
+PUBLIC = (
+    r"/healthz|/readyz",
+    r"/docs(/assets/[A-Za-z0-9._-]+)?|/openapi\.json",
+    r"/api/v1/auth/(login|refresh|invitation|oidc|oidc/[a-z0-9-]{1,40}/(authorize|callback))",
+    # The token is the permission: EventSource sends no headers.
+    r"(/api/v1)?/stream/[A-Za-z0-9_-]+",
+)
+METRICS = r"/metrics"
+_IDENTITY = re.compile(r"/api/v1/(auth|users|organisations|teams|keys|audit|secrets)(/|$)")
+
+
+class KeyScope(StrEnum):
+    """What an API key may be limited to. A key without scopes may do whatever its owner's role allows."""
+
+    MODELS = "models"
+    READ = "read"
+    WRITE = "write"
+    ADMIN = "admin"
+
+
+class Authenticator(Protocol):
+    async def principal(self, token: str) -> Principal:
+        """Whose ``token`` it is. Raises Unauthorized for nobody's, and Unavailable when that cannot be found out now."""
+
+
+class AuthenticateMiddleware:
+    """Sets ``request.state.principal``, or answers 401. ``public``: patterns of whole paths that are answered to everybody; a token sent
+    there is not looked at, so that somebody with an expired one can still sign in."""
+
+    def __init__(self, app: ASGIApp, authenticator: Authenticator, public: Iterable[str]) -> None:
+        self._app = app
+        self._authenticator = authenticator
+        self._public = re.compile("|".join(f"(?:{pattern})" for pattern in public))
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": 1008, "reason": NOBODY})
+            return
+        if scope["type"] != "http" or self._public.fullmatch(scope["path"]):
+            await self._app(scope, receive, send)
+            return
+        try:
+            principal = await self._authenticator.principal(bearer(Headers(scope=scope)))
+            _check_scopes(principal, scope["method"], scope["path"])
+        except HearthError as error:
+            await error_response(error, CHALLENGE if error.status == Unauthorized.status else None)(scope, receive, send)
+            return
+        scope["state"]["principal"] = principal
+        await self._app(scope, receive, send)
+
+
+def bearer(headers: Headers) -> str:
+    """The one bearer token. Raises Unauthorized when there is none, or several: which is meant could not be known."""
+    given = headers.getlist("authorization")
+    found = _BEARER.fullmatch(given[0].strip()) if len(given) == 1 else None
+    if found is None or len(found[1]) > LONGEST_TOKEN:
+        raise Unauthorized(NOBODY)
+    return found[1]
+
+
+def scope_for(method: str, path: str) -> KeyScope:
+    """What a key with scopes needs for a request."""
+    if _IDENTITY.match(path):
+        return KeyScope.ADMIN
+    if path.startswith("/v1/"):
+        return KeyScope.MODELS
+    return KeyScope.READ if method in {"GET", "HEAD"} else KeyScope.WRITE
+
+
+def _check_scopes(principal: Principal, method: str, path: str) -> None:
+    needed = scope_for(method, path)
+    if principal.scopes and needed not in principal.scopes and path != "/api/v1/auth/verify":
+        raise Forbidden(f"This needs the scope '{needed}', which the API key shown does not have; use another key, or make one with it.")
