@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -12,22 +13,38 @@ import torch
 import xllamacpp  # type: ignore[import-untyped]
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
+from cluster.errors import EngineError
 from training.nano.exam import LONGEST_ANSWER, Answerer
-from training.nano.export import GGUF
+from training.nano.export import GGUF, SUMS
 
 EngineName = Literal["hf", "gguf"]
 TOGETHER = 16  # prompts in one batch of transformers
-CONTEXT = 1024  # tokens; several times what an examination needs
+CONTEXT = 2048  # tokens
 
 
 @contextmanager
 def answerer(weights: Path, engine: EngineName, threads: int = 1) -> Iterator[Answerer]:
-    """Greedy answers from the files in `weights`, until the block is left."""
+    """Greedy answers from the files in `weights`, until the block is left. Raises EngineError when one of them is damaged."""
+    verified(weights)
     if engine == "hf":
         yield transformers_answerer(weights)
         return
     with llama_server(weights / GGUF, threads) as server:
         yield lambda prompts: [_chat(server, prompt) for prompt in prompts]
+
+
+def verified(weights: Path) -> None:
+    """Compares the files in a folder with its SHA256SUMS. Raises EngineError, naming the file, when one is missing or differs."""
+    sums = weights / SUMS
+    if not sums.exists():
+        raise EngineError(f"{sums} is missing, so nobody knows whether the weights beside it are whole; export them again.")
+    for line in sums.read_text().splitlines():
+        digest, name = line.split("  ")
+        path = weights / name
+        if not path.exists():
+            raise EngineError(f"{path} is missing; restore it (git checkout -- {weights}) or export the run again.")
+        if hashlib.sha256(path.read_bytes()).hexdigest() != digest:
+            raise EngineError(f"{path} is damaged: its checksum is not the one in {SUMS}; restore it or export the run again.")
 
 
 def transformers_answerer(weights: Path) -> Answerer:

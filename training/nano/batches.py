@@ -1,5 +1,8 @@
-"""From conversations to tensors: token ids, and for every token how much its prediction counts."""
+"""From conversations to tensors: rows of one length, filled with whole conversations, and how much predicting each token counts."""
 
+from __future__ import annotations
+
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -10,15 +13,28 @@ from torch import Tensor
 from training.nano.corpus import Conversation, Stream
 from training.nano.tokens import END, PAD, token_id
 
-POOL = 12  # batches gathered before sorting by length: large enough to pad little, small enough to follow the curriculum
+MISSES = 16  # conversations that find no room before the rows are taken as full; the next rows begin with them
+Encoded = tuple[list[int], list[float]]
 
 
 @dataclass(frozen=True)
 class Batch:
-    """`tokens` int64 [rows, time]; `weights` float32 [rows, time], the weight of predicting that very token."""
+    """Three tensors [rows, time]: `tokens` int64; `weights` float32, of predicting that very token; `documents` int64, numbered in a row.
+
+    Padding has document 0 and weight 0.
+    """
 
     tokens: Tensor
     weights: Tensor
+    documents: Tensor
+
+    def to(self, device: str) -> Batch:
+        return Batch(self.tokens.to(device), self.weights.to(device), self.documents.to(device))
+
+    def split(self, rows: int) -> list[Batch]:
+        """The same rows in batches of at most `rows`."""
+        starts = range(0, len(self.tokens), rows)
+        return [Batch(*(whole[at : at + rows] for whole in (self.tokens, self.weights, self.documents))) for at in starts]
 
 
 class Encoder:
@@ -27,48 +43,57 @@ class Encoder:
     def __init__(self, tokenizer: Tokenizer, context_weight: float) -> None:
         self.tokenizer = tokenizer
         self.context_weight = context_weight
-        self.pad = token_id(tokenizer, PAD)
+        self.pad, self.end = token_id(tokenizer, PAD), token_id(tokenizer, END)
+        self.heads = {role: token_id(tokenizer, f"<|{role}|>") for role in ("system", "user", "assistant", "tool")}
 
-    def __call__(self, conversation: Conversation) -> tuple[list[int], list[float]]:
+    def __call__(self, conversation: Conversation) -> Encoded:
         ids: list[int] = []
         weights: list[float] = []
-        for message in conversation.messages:
-            head = [token_id(self.tokenizer, f"<|{message.role}|>")]
-            body = [*self.tokenizer.encode(message.text).ids, token_id(self.tokenizer, END)]
-            learned = message.role == "assistant"
-            ids += head + body
-            weights += [0.0] + [1.0 if learned else self.context_weight] * len(body)
+        texts = self.tokenizer.encode_batch_fast([message.text for message in conversation.messages])
+        for message, text in zip(conversation.messages, texts, strict=True):
+            body = [*text.ids, self.end]
+            ids += [self.heads[message.role], *body]
+            weights += [0.0] + [1.0 if message.role == "assistant" else self.context_weight] * len(body)
         return ids, weights
 
 
 def batches(stream: Stream, encoder: Encoder, tokens_per_batch: int, longest: int, progress: Iterator[float]) -> Iterator[Batch]:
-    """Endless batches of about `tokens_per_batch` tokens; rows of one batch are of similar length, longer ones are cut."""
-    for share in progress:
-        pool: list[tuple[list[int], list[float]]] = []
-        while sum(len(ids) for ids, _ in pool) < POOL * tokens_per_batch:
-            ids, weights = encoder(stream.next(share))
-            pool.append((ids[:longest], weights[:longest]))
-        pool.sort(key=lambda row: len(row[0]))
-        groups = list(_groups(pool, tokens_per_batch))
-        stream.rng.shuffle(groups)
-        yield from (_stack(group, encoder.pad) for group in groups)
+    """Endless batches of `tokens_per_batch` tokens in rows of `longest`. Conversations longer than a row are passed over."""
+    conversations = (encoder(stream.next(share)) for share in progress)
+    fitting = (row for row in conversations if len(row[0]) <= longest)
+    count = max(1, tokens_per_batch // longest)
+    waiting: deque[Encoded] = deque()
+    while True:
+        yield _stack(_fill(fitting, waiting, count, longest), longest, encoder.pad)
 
 
-def _groups(rows: list[tuple[list[int], list[float]]], tokens_per_batch: int) -> Iterator[list[tuple[list[int], list[float]]]]:
-    group: list[tuple[list[int], list[float]]] = []
-    for row in rows:
-        if group and len(row[0]) * (len(group) + 1) > tokens_per_batch:
-            yield group
-            group = []
-        group.append(row)
-    yield group
+def _fill(source: Iterator[Encoded], waiting: deque[Encoded], count: int, length: int) -> list[list[Encoded]]:
+    """Rows of conversations, each put into the first with room; those without any are left in `waiting`."""
+    rows: list[list[Encoded]] = [[] for _ in range(count)]
+    room = [length] * count
+    missed: list[Encoded] = []
+    while len(missed) < MISSES:
+        item = waiting.popleft() if waiting else next(source)
+        place = next((i for i, free in enumerate(room) if free >= len(item[0])), None)
+        if place is None:
+            missed.append(item)
+            continue
+        rows[place].append(item)
+        room[place] -= len(item[0])
+    waiting.extendleft(reversed(missed))
+    return rows
 
 
-def _stack(rows: list[tuple[list[int], list[float]]], pad: int) -> Batch:
-    time = max(len(ids) for ids, _ in rows)
+def _stack(rows: list[list[Encoded]], time: int, pad: int) -> Batch:
     tokens = torch.full((len(rows), time), pad, dtype=torch.int64)
     weights = torch.zeros((len(rows), time))
-    for i, (ids, row_weights) in enumerate(rows):
-        tokens[i, : len(ids)] = torch.tensor(ids)
-        weights[i, : len(ids)] = torch.tensor(row_weights)
-    return Batch(tokens, weights)
+    documents = torch.zeros((len(rows), time), dtype=torch.int64)
+    for i, row in enumerate(rows):
+        at = 0
+        for number, (ids, counts) in enumerate(row, 1):
+            end = at + len(ids)
+            tokens[i, at:end] = torch.tensor(ids)
+            weights[i, at:end] = torch.tensor(counts)
+            documents[i, at:end] = number
+            at = end
+    return Batch(tokens, weights, documents)

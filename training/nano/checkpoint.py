@@ -1,11 +1,16 @@
 """Checkpoints that survive kill -9: written beside the old one, flushed, then renamed over it."""
 
+from __future__ import annotations
+
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
+
+from cluster.errors import ConfigError
 
 NAME = "checkpoint.pt"
 
@@ -32,8 +37,23 @@ def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
 
 
 def load_checkpoint(folder: Path) -> Checkpoint | None:
-    """The folder's checkpoint on the CPU, or None where a run has not written one yet."""
+    """The folder's checkpoint on the CPU, or None where a run has not written one yet. Raises ConfigError for a damaged file."""
     path = folder / NAME
     if not path.exists():
         return None
-    return Checkpoint(**torch.load(path, map_location="cpu", weights_only=True))
+    try:
+        return Checkpoint(**torch.load(path, map_location="cpu", weights_only=True))
+    except Exception as error:
+        why = str(error).splitlines()[0]
+        raise ConfigError(f"{path} is damaged ({why}); delete it to train from the beginning, or copy a good one back.") from error
+
+
+def check_shape(folder: Path, saved: Mapping[str, torch.Tensor], wanted: Mapping[str, torch.Tensor]) -> None:
+    """Raises ConfigError, naming the first difference, when the folder's checkpoint is of another network than `wanted`."""
+    for name in sorted(saved.keys() | wanted.keys()):
+        has, needs = (list(weights[name].shape) if name in weights else None for weights in (saved, wanted))
+        if has != needs:
+            raise ConfigError(
+                f"{folder / NAME} is of another network: {name} has shape {has} there, and {needs} by run.json. "
+                "Use the run.json it was trained with, or another folder (--out)."
+            )

@@ -4,14 +4,9 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from random import Random
 
-import torch
-from tokenizers import Tokenizer
-
-from training.nano.corpus import ABSTENTION, Message, ask
+from training.nano.corpus import ABSTENTION, ask
 from training.nano.corpus.passages import SHORT, Level, PassageWriter
 from training.nano.corpus.splits import Split
-from training.nano.network import NanoLlama
-from training.nano.tokens import END, render, token_id
 
 # Short: one to four facts, each of another kind. Close: up to three, but several may say the same of different people. Hard: more of that.
 EXAM_LEVEL = Level(facts=(2, 6), fillers=(0, 2), unanswerable=0.3, pronouns=0.1, questions=(1, 1))
@@ -73,41 +68,3 @@ def mark(items: Sequence[Item], answers: Sequence[str]) -> Score:
 def share(outcomes: Iterable[bool]) -> float:
     values = list(outcomes)
     return sum(values) / max(1, len(values))
-
-
-def answer_with(model: NanoLlama, tokenizer: Tokenizer) -> Answerer:
-    """An answerer that runs the training network itself, greedily, sixteen prompts of similar length at a time."""
-
-    def answer(prompts: Sequence[str]) -> list[str]:
-        ids = [tokenizer.encode(render([Message("user", prompt)], ask_for_answer=True)).ids for prompt in prompts]
-        order = sorted(range(len(ids)), key=lambda i: len(ids[i]))
-        answers = [""] * len(ids)
-        for start in range(0, len(order), 16):
-            chosen = order[start : start + 16]
-            for i, produced in zip(chosen, _greedy(model, [ids[i] for i in chosen], token_id(tokenizer, END)), strict=True):
-                answers[i] = tokenizer.decode(produced)
-        return answers
-
-    return answer
-
-
-@torch.no_grad()
-def _greedy(model: NanoLlama, prompts: list[list[int]], end: int) -> list[list[int]]:
-    """The most likely continuation of each prompt up to `end`; without a cache, since prompts and answers are short."""
-    device = model.model.embed_tokens.weight.device
-    rows = [list(prompt) for prompt in prompts]
-    open_rows = list(range(len(rows)))
-    for _ in range(LONGEST_ANSWER):
-        width = max(len(rows[i]) for i in open_rows)
-        tokens = torch.full((len(open_rows), width), end, dtype=torch.int64)
-        for place, i in enumerate(open_rows):
-            tokens[place, : len(rows[i])] = torch.tensor(rows[i])
-        last = torch.tensor([len(rows[i]) - 1 for i in open_rows])
-        states = model.model(tokens.to(device))[torch.arange(len(open_rows)), last]
-        chosen = (states @ model.model.embed_tokens.weight.mT).argmax(-1).tolist()
-        for i, token in zip(open_rows, chosen, strict=True):
-            rows[i].append(token)
-        open_rows = [i for i in open_rows if rows[i][-1] != end]
-        if not open_rows:
-            break
-    return [[t for t in row[len(prompt) :] if t != end] for row, prompt in zip(rows, prompts, strict=True)]

@@ -9,6 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 from torch.nn import functional
 
+from training.nano.masks import Mask, attend
+
 
 class ShapeSpec(BaseModel):
     """The shape of the network. All sizes are in units of one (channels, heads, tokens)."""
@@ -64,13 +66,13 @@ class Attention(nn.Module):
         self.v_proj = nn.Linear(shape.width, kv_width, bias=False)
         self.o_proj = nn.Linear(shape.width, shape.width, bias=False)
 
-    def forward(self, x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+    def forward(self, x: Tensor, cos: Tensor, sin: Tensor, mask: Mask | None = None) -> Tensor:
         batch, time, width = x.shape
         size = self.shape.head_size
         q = rotate(self.q_proj(x).view(batch, time, -1, size).transpose(1, 2), cos, sin)
         k = rotate(self.k_proj(x).view(batch, time, -1, size).transpose(1, 2), cos, sin)
         v = self.v_proj(x).view(batch, time, -1, size).transpose(1, 2)
-        mixed = functional.scaled_dot_product_attention(q, k, v, is_causal=True, enable_gqa=True)
+        mixed = attend(q, k, v, mask)
         out: Tensor = self.o_proj(mixed.transpose(1, 2).reshape(batch, time, width))
         return out
 
@@ -95,8 +97,8 @@ class Block(nn.Module):
         self.input_layernorm = RMSNorm(shape.width, shape.norm_eps)
         self.post_attention_layernorm = RMSNorm(shape.width, shape.norm_eps)
 
-    def forward(self, x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-        x = x + self.self_attn(self.input_layernorm(x), cos, sin)
+    def forward(self, x: Tensor, cos: Tensor, sin: Tensor, mask: Mask | None = None) -> Tensor:
+        x = x + self.self_attn(self.input_layernorm(x), cos, sin, mask)
         out: Tensor = x + self.mlp(self.post_attention_layernorm(x))
         return out
 
@@ -116,12 +118,12 @@ class Decoder(nn.Module):
         self.register_buffer("cos", cos, persistent=False)
         self.register_buffer("sin", sin, persistent=False)
 
-    def forward(self, tokens: Tensor) -> Tensor:
+    def forward(self, tokens: Tensor, mask: Mask | None = None) -> Tensor:
         time = tokens.shape[1]
         cos, sin = self.cos[:time], self.sin[:time]
         x = self.embed_tokens(tokens)
         for block in self.layers:
-            x = block(x, cos, sin)
+            x = block(x, cos, sin, mask)
         out: Tensor = self.norm(x)
         return out
 
@@ -129,7 +131,9 @@ class Decoder(nn.Module):
 class NanoLlama(nn.Module):
     """Token ids [batch, time] in, logits [batch, time, vocab] out; the head shares the embedding's weights.
 
-    Sequences start at position 0 and are padded on the right: attention is causal, so padding never leaks back.
+    Without a mask, rows hold one sequence each, padded on the right: attention is causal, so padding never leaks back. With the mask of
+    packed rows (:func:`training.nano.masks.packed_mask`), several stand in one row and none sees another; since rotary positions only
+    say how far apart two tokens are, a sequence need not begin at position 0.
     """
 
     def __init__(self, shape: ShapeSpec, seed: int = 0) -> None:
@@ -151,5 +155,10 @@ class NanoLlama(nn.Module):
             )
             nn.init.normal_(weight, std=std, generator=generator)
 
-    def forward(self, tokens: Tensor) -> Tensor:
-        return functional.linear(self.model(tokens), self.model.embed_tokens.weight)
+    def forward(self, tokens: Tensor, mask: Mask | None = None) -> Tensor:
+        return functional.linear(self.model(tokens, mask), self.model.embed_tokens.weight)
+
+    @property
+    def matrix_weights(self) -> int:
+        """Weights that every token is multiplied with: 6 operations each for one token's forward and backward pass."""
+        return sum(weight.numel() for weight in self.parameters() if weight.ndim == 2)

@@ -1,10 +1,23 @@
 """What one training run is: every number that decides its outcome, saved as JSON beside its checkpoints."""
 
+from __future__ import annotations
+
+import os
 from pathlib import Path
+from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from cluster.errors import ConfigError
 from training.nano.network import ShapeSpec
+
+Size = Literal["small", "full"]
+# Small learns in hours on one core; full is what a card trains in minutes: 11 million weights, 23 MB in bfloat16. Two query heads to a
+# key-value head in both.
+SHAPES: dict[Size, ShapeSpec] = {
+    "small": ShapeSpec(vocab=2048, width=256, layers=5, heads=4, kv_heads=2, inner=704),
+    "full": ShapeSpec(vocab=4096, width=384, layers=6, heads=6, kv_heads=3, inner=1024),
+}
 
 
 class RunSpec(BaseModel):
@@ -17,17 +30,37 @@ class RunSpec(BaseModel):
     )
     seed: int = Field(default=1, description="Seed of the weights, the tokenizer's corpus and the training stream.")
     shape: ShapeSpec = Field(default=ShapeSpec(), description="The network.")
-    tokens_per_step: int = Field(default=4096, gt=0, description="Tokens in one update, padding included.")
-    longest: int = Field(default=448, gt=0, description="Tokens after which a training conversation is cut.")
+    tokens_per_step: int = Field(default=4096, gt=0, description="Tokens in one update of one worker, padding included.")
+    tokens_per_pass: int = Field(default=131_072, gt=0, description="Tokens in one pass through the network; an update may take several.")
+    longest: int = Field(default=512, gt=0, description="Tokens in a row; conversations are packed into rows, longer ones passed over.")
+    producers: int = Field(default=0, ge=0, description="Processes that write text beside the training process; 0: it writes its own.")
     context_weight: float = Field(default=0.15, ge=0, le=1, description="Weight of predicting what is not an answer; answers weigh 1.")
     muon_rate: float = Field(default=0.02, gt=0, description="Peak learning rate of the matrices inside the blocks.")
     adam_rate: float = Field(default=0.004, gt=0, description="Peak learning rate of the embedding and the norms.")
     warmup_steps: int = Field(default=60, ge=0, description="Steps over which the rates rise from zero.")
-    decay_share: float = Field(default=0.4, ge=0, le=1, description="Share of the time, at the end, over which the rates fall to zero.")
+    decay_share: float = Field(default=0.7, ge=0, le=1, description="Share of the time, at the end, over which the rates fall to zero.")
     threads: int = Field(default=1, gt=0, description="CPU threads of the training process.")
     checkpoint_seconds: float = Field(default=60.0, gt=0, description="Seconds between checkpoints.")
     exam_seconds: float = Field(default=150.0, gt=0, description="Seconds between held-out examinations.")
     log_steps: int = Field(default=20, gt=0, description="Steps between lines of progress.")
+
+    @classmethod
+    def on(cls, device: str, minutes: float, seed: int, size: Size) -> RunSpec:
+        """The numbers that suit a device: a card takes large steps of long rows, and other cores write the text for it."""
+        if device == "cpu":
+            return cls(minutes=minutes, seed=seed, shape=SHAPES[size])
+        producers = max(1, min(14, (os.cpu_count() or 2) - 2))
+        return cls(
+            minutes=minutes,
+            seed=seed,
+            shape=SHAPES[size],
+            tokens_per_step=131_072,
+            longest=2048,
+            producers=producers,
+            warmup_steps=200,
+            exam_seconds=60,
+            log_steps=100,
+        )
 
     def schedule(self, step: int, progress: float) -> float:
         """The factor on both rates: up over the first steps, flat, then down in a straight line to zero."""
@@ -39,5 +72,11 @@ class RunSpec(BaseModel):
         (folder / "run.json").write_text(self.model_dump_json(indent=2) + "\n")
 
     @classmethod
-    def load(cls, folder: Path) -> "RunSpec":
-        return cls.model_validate_json((folder / "run.json").read_text())
+    def load(cls, folder: Path) -> RunSpec:
+        """The spec a folder was trained with. Raises ConfigError for a file that is none."""
+        path = folder / "run.json"
+        try:
+            return cls.model_validate_json(path.read_text())
+        except ValidationError as error:
+            why = error.errors()[0]["msg"]
+            raise ConfigError(f"{path} does not describe a run ({why}); copy the run's own back, or begin in another folder.") from error

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
+from cluster.errors import ConfigError
 from training.nano.corpus import Conversation, Message
 from training.nano.corpus.vocabulary import ADJECTIVES, COLOURS, JOBS, NOUNS, STATES
 
@@ -30,11 +31,25 @@ ANSWER_WORDS = frozenset(word for text in (*STATES, *COLOURS, *JOBS, *NOUNS, *AD
 
 
 def token_id(tokenizer: Tokenizer, marker: str) -> int:
-    """The id of one of SPECIALS; KeyError with a tokenizer that is not the nano model's."""
+    """The id of one of SPECIALS. Raises ConfigError with a tokenizer that is not the nano model's."""
     found = tokenizer.token_to_id(marker)
     if found is None:
-        raise KeyError(f"the tokenizer has no token {marker}; use the one of the same run")
+        raise ConfigError(f"The tokenizer has no token {marker}, so it is not the nano model's; use the tokenizer.json of the same run.")
     return found
+
+
+def load_tokenizer(path: Path, vocab: int) -> Tokenizer:
+    """The tokenizer of a run. Raises ConfigError when the file cannot be read or belongs to a model of another vocabulary."""
+    try:
+        tokenizer = Tokenizer.from_file(str(path))
+    except Exception as error:
+        raise ConfigError(f"{path} is no tokenizer ({error}); delete it and train anew, or copy the run's own back.") from error
+    if tokenizer.get_vocab_size() != vocab:
+        found = tokenizer.get_vocab_size()
+        raise ConfigError(f"{path} has {found} tokens and the network {vocab}; use the tokenizer.json of the same run.")
+    for marker in (PAD, END):
+        token_id(tokenizer, marker)
+    return tokenizer
 
 
 def render(messages: Iterable[Message], ask_for_answer: bool = False) -> str:
@@ -99,4 +114,4 @@ def save_tokenizer(tokenizer: Tokenizer, folder: Path, context: int) -> None:
     (folder / "chat_template.jinja").write_text(CHAT_TEMPLATE)
 
 
-__all__ = ["CHAT_TEMPLATE", "END", "PAD", "SPARE", "SPECIALS", "render", "save_tokenizer", "token_id", "train_tokenizer"]
+__all__ = ["CHAT_TEMPLATE", "END", "PAD", "SPARE", "SPECIALS", "load_tokenizer", "render", "save_tokenizer", "token_id", "train_tokenizer"]

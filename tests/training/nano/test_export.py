@@ -15,8 +15,8 @@ from tests.training.nano.conftest import SHAPE, SPEC
 from training.nano.answerers import answerer
 from training.nano.export import GGUF, NAME, SUMS, checksums, export
 from training.nano.gguf_file import interleaved
-from training.nano.llm import Run
 from training.nano.network import NanoLlama
+from training.nano.run import Run
 
 TOKENS = torch.arange(40, 100).reshape(2, 30)
 

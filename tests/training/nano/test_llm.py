@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import os
 import signal
@@ -13,12 +14,15 @@ from pathlib import Path
 import pytest
 import torch
 
+from cluster.errors import ConfigError
 from cluster.home import REPOSITORY
-from tests.training.nano.conftest import SPEC
+from tests.training.nano.conftest import SHAPE, SPEC
 from training.nano.batches import Encoder, batches
 from training.nano.checkpoint import NAME, load_checkpoint
 from training.nano.corpus import Stream
-from training.nano.llm import Diverged, Run, progress_of, train
+from training.nano.loop import METRICS, train
+from training.nano.run import TOKENIZER, Diverged, Run, progress_of
+from training.nano.tokens import load_tokenizer
 
 START_S = 240
 
@@ -75,7 +79,59 @@ def test_a_number_that_is_none_stops_the_run_and_the_last_good_checkpoint_stays(
         run.model.model.norm.weight.data.fill_(math.nan)
     else:
         run.model.model.norm.weight.register_hook(lambda gradient: gradient * math.inf)  # type: ignore[no-untyped-call]
-    with pytest.raises(Diverged, match=f"{cause} became"):
+    with pytest.raises(Diverged, match=f"The {cause} became"):
         train(run)
     assert (run_folder / NAME).read_bytes() == good
     assert run.step == 0
+
+
+def test_several_workers_of_ray_train_one_model_together(run_folder):
+    # Long enough that both workers take steps; the schedule ends with it.
+    SPEC.model_copy(update={"minutes": 0.05}).save(run_folder)
+    command = [sys.executable, "-m", "training.nano.llm", "--out", str(run_folder), "--device", "cpu", "--workers", "2"]
+    ran = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=START_S, check=False)
+    assert ran.returncode == 0, ran.stderr[-3000:]
+    finished = load_checkpoint(run_folder)
+    assert finished is not None
+    assert finished.seconds >= 3
+    assert finished.tokens == finished.step * 2 * SPEC.tokens_per_step
+    first = json.loads((run_folder / METRICS).read_text().splitlines()[0])
+    assert first["step"] == 1
+    assert 0 < first["matrix_share"] < 1
+
+
+def test_several_small_passes_give_the_gradient_of_one_large_pass(run_folder):
+    whole = Run(SPEC, run_folder, "cpu")
+    parts = Run(SPEC.model_copy(update={"tokens_per_pass": SPEC.longest}), run_folder, "cpu")
+    for run in (whole, parts):
+        run.dtype = torch.float32
+    batch = next(batches(Stream(1, "train"), Encoder(whole.tokenizer, 0.15), 512, 128, progress_of(whole)))
+    assert whole.update(batch) == pytest.approx(parts.update(batch), rel=1e-4)
+    torch.testing.assert_close(whole.model.model.embed_tokens.weight, parts.model.model.embed_tokens.weight, atol=1e-3, rtol=1e-2)
+
+
+def test_a_checkpoint_of_another_shape_is_refused_with_the_first_difference(run_folder):
+    Run(SPEC, run_folder, "cpu").save()
+    wider = SPEC.model_copy(update={"shape": SHAPE.model_copy(update={"inner": 256})})
+    with pytest.raises(ConfigError, match=r"checkpoint\.pt is of another network: .*down_proj.* shape \[64, 128\] there, and \[64, 256\]"):
+        Run(wider, run_folder, "cpu")
+
+
+def test_a_damaged_checkpoint_ends_the_command_with_its_name_and_the_cure(run_folder):
+    (run_folder / NAME).write_bytes(b"PK not a checkpoint")
+    command = [sys.executable, "-m", "training.nano.llm", "--out", str(run_folder), "--device", "cpu"]
+    ran = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=START_S, check=False)
+    assert ran.returncode == 1
+    assert str(run_folder / NAME) in ran.stderr
+    assert "delete it" in ran.stderr
+    assert "Traceback" not in ran.stderr
+
+
+@pytest.mark.parametrize(("text", "message"), [("{}", "is no tokenizer"), (None, "has 1792 tokens and the network 700")])
+def test_a_tokenizer_that_does_not_fit_is_refused_by_name(run_folder, text, message):
+    path = run_folder / TOKENIZER
+    if text:
+        path.write_text(text)
+    with pytest.raises(ConfigError, match=message) as refused:
+        load_tokenizer(path, 700)
+    assert str(path) in refused.value.message

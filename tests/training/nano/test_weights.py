@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import random
+import shutil
 
 import pytest
 
+from cluster.errors import EngineError
 from training.nano.answerers import answerer
 from training.nano.evaluate import WEIGHTS, agreement
 from training.nano.exam import EXAMS, Score, draw_items, mark
-from training.nano.export import SUMS
+from training.nano.export import GGUF, SUMS
 
 ITEMS = 90
 SEED = random.SystemRandom().randrange(10**6)
@@ -48,3 +50,15 @@ def test_shipped_files_are_whole_and_small():
         assert hashlib.sha256((WEIGHTS / name).read_bytes()).hexdigest() == digest, name
     assert {path.name for path in WEIGHTS.iterdir()} == {name for _, name in listed} | {SUMS, "README.md"}
     assert sum(path.stat().st_size for path in WEIGHTS.iterdir()) < 20_000_000
+
+
+@pytest.mark.parametrize("damage", ["cut short", "missing"])
+def test_a_damaged_weight_file_is_named_with_the_cure(tmp_path, damage):
+    folder = tmp_path / "hearth-nano"
+    shutil.copytree(WEIGHTS, folder)
+    if damage == "missing":
+        (folder / GGUF).unlink()
+    else:
+        (folder / GGUF).write_bytes((folder / GGUF).read_bytes()[:-100])
+    with pytest.raises(EngineError, match=rf"{GGUF} is .*restore it"), answerer(folder, "gguf"):
+        pass

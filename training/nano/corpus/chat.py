@@ -1,5 +1,6 @@
 """The shape every task produces: a conversation, as a list of messages."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -16,12 +17,22 @@ class Message:
 
 @dataclass(frozen=True)
 class Conversation:
-    """Messages in order. Every assistant message is an answer the model learns; `task` names the skill it shows."""
+    """Messages in order. Every assistant message is an answer the model learns; `task` names the skill it shows.
+
+    `schema` is the JSON Schema, as text, that the last answer follows; empty where answers are free text.
+    """
 
     task: str
     messages: tuple[Message, ...]
+    schema: str = ""
 
 
 def ask(passage: str, question: str) -> str:
     """The wording the model knows best: what a caller should send as one user message."""
     return f"Passage: {passage}\n\nQuestion: {question}"
+
+
+def ask_numbered(passages: Sequence[str], question: str) -> str:
+    """The same for several passages, of which the answer names the one it comes from: "Sudale [2]"."""
+    listing = "\n".join(f"[{number}] {passage}" for number, passage in enumerate(passages, 1))
+    return f"Passages:\n{listing}\n\nQuestion: {question}"

@@ -33,7 +33,11 @@ TOO_MUCH = tuple(
 def manners(rng: Random, maker: Maker) -> Conversation:
     """One short exchange without a passage."""
     asked, answer = rng.choice(((GREETINGS, HELLO), (WHO, IDENTITY), (THANKING, THANKS), (TOO_MUCH, LIMIT), (TOO_MUCH, LIMIT)))
-    text = rng.choice(asked).format(n=rng.choice(NOUNS), w=maker.name(), d=rng.randint(2, 999), e=rng.randint(2, 99))
+    # Of each list the last quarter is held out.
+    cut = len(asked) - len(asked) // 4
+    text = rng.choice(asked[cut:] if maker.split == "held_out" else asked[:cut]).format(
+        n=rng.choice(NOUNS), w=maker.name(), d=rng.randint(2, 999), e=rng.randint(2, 99)
+    )
     if asked is GREETINGS:
         text += rng.choice(("", "!", ".", ", " + maker.name(), " nano"))
     messages = [Message("user", text), Message("assistant", answer)]

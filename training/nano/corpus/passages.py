@@ -251,9 +251,8 @@ class PassageWriter:
             f"{passage}\n\n{question}",
             f"Context: {passage}\n\nQuestion: {question}\nAnswer:",
             f"{passage} {question}",
-            f"Context:\n[1] {passage}\n\n{question}",
         )
-        user = Message("user", self.rng.choices(forms, weights=(10, 3, 2, 1, 1))[0])
+        user = Message("user", self.rng.choices(forms, weights=(10, 3, 2, 1))[0])
         return [Message("system", self.rng.choice(SYSTEM_PROMPTS)), user] if form < 0.25 else [user]
 
 

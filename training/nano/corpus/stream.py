@@ -1,43 +1,76 @@
 """The endless stream of training conversations: a mix of the tasks that gets harder as training goes on."""
 
-from collections.abc import Iterator
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
 from random import Random
 
 from training.nano.corpus.chat import Conversation
+from training.nano.corpus.comparison import comparison
+from training.nano.corpus.extraction import extraction
+from training.nano.corpus.grounded import grounded
+from training.nano.corpus.instructions import instructions
+from training.nano.corpus.labels import labels
 from training.nano.corpus.manners import manners
 from training.nano.corpus.passages import LEVELS, PassageWriter
 from training.nano.corpus.recall import Recaller
 from training.nano.corpus.splits import Split
-from training.nano.corpus.words import Maker
+from training.nano.corpus.summary import summary
+from training.nano.corpus.tools import tool_result, tools
+from training.nano.corpus.world import World
 
-# For each part of the curriculum: weights of repeat, look-up, manners, drill, short passages and the three harder levels.
-MIXES = ((20, 20, 1, 30, 20, 7, 2, 0), (5, 8, 2, 30, 30, 10, 10, 5), (3, 4, 4, 12, 60, 8, 9, 0))
-MIX_ENDS = (0.12, 0.45, 1.0)
+# What a run has still to learn decides the mix: copying first, then facts, then every skill. Weights for the three parts of the curriculum.
+MIX: dict[str, tuple[int, int, int]] = {
+    "repeat": (20, 4, 2),
+    "look_up": (20, 6, 2),
+    "manners": (1, 2, 3),
+    "drill": (25, 15, 4),
+    "passage": (25, 15, 8),
+    "grounded": (5, 30, 32),
+    "extraction": (1, 8, 18),
+    "labels": (1, 5, 8),
+    "tools": (1, 6, 10),
+    "tool_result": (0, 2, 2),
+    "comparison": (0, 6, 10),
+    "summary": (0, 4, 5),
+    "instructions": (1, 5, 8),
+}
+MIX_ENDS = (0.06, 0.25, 1.0)
+SKILLS = ("grounded", "extraction", "labels", "tools", "comparison", "summary", "instructions", "manners")
 
 
 class Stream:
     """Conversations of one split; the same seed gives the same conversations for the same sequence of calls."""
 
-    def __init__(self, seed: int, split: Split) -> None:
+    def __init__(self, seed: int | str, split: Split) -> None:
         self.rng = Random(f"{split}-{seed}")  # the string keeps the two splits' random streams apart
-        self.writer = PassageWriter(self.rng, split)
-        self.recaller = Recaller(self.rng, split)
-        self.maker = Maker(self.rng, split)
+        self.world = World(self.rng, split)
+        writer, recaller = PassageWriter(self.rng, split), Recaller(self.rng, split)
+        self.tasks: dict[str, Callable[[], Conversation]] = {
+            "repeat": recaller.repeat,
+            "look_up": recaller.look_up,
+            "manners": lambda: manners(self.rng, self.world.maker),
+            "drill": writer.drill,
+            "passage": lambda: writer.conversation(self.rng.choice(LEVELS)),
+            "grounded": lambda: grounded(self.world),
+            "extraction": lambda: extraction(self.world),
+            "labels": lambda: labels(self.world),
+            "tools": lambda: tools(self.world),
+            "tool_result": lambda: tool_result(self.world),
+            "comparison": lambda: comparison(self.world),
+            "summary": lambda: summary(self.world),
+            "instructions": lambda: instructions(self.world),
+        }
 
     def next(self, progress: float) -> Conversation:
         """One conversation as hard as fits `progress`, the share of the training already done (0 to 1)."""
-        mix = next(mix for mix, end in zip(MIXES, MIX_ENDS, strict=True) if progress <= end)
-        match self.rng.choices(range(len(mix)), weights=mix)[0]:
-            case 0:
-                return self.recaller.repeat()
-            case 1:
-                return self.recaller.look_up()
-            case 2:
-                return manners(self.rng, self.maker)
-            case 3:
-                return self.writer.drill()
-            case harder:
-                return self.writer.conversation(LEVELS[harder - 4])
+        part = next(number for number, end in enumerate(MIX_ENDS) if progress <= end)
+        weights = [weights[part] for weights in MIX.values()]
+        return self.tasks[self.rng.choices(tuple(MIX), weights=weights)[0]]()
+
+    def of(self, task: str) -> Conversation:
+        """One conversation of one task."""
+        return self.tasks[task]()
 
 
 def conversations(seed: int, split: Split, progress: float = 1.0) -> Iterator[Conversation]:
