@@ -85,7 +85,7 @@ def train(run: Run, report: Report | None = None) -> None:
                 run.save()
                 saved = run.seconds
             if run.seconds - examined >= spec.exam_seconds:
-                journal.exam(24 if run.device == "cpu" else 100)
+                journal.exam(24 if run.device == "cpu" else 50)
                 examined = run.seconds
     run.save()
 

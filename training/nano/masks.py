@@ -48,6 +48,7 @@ def attend(q: Tensor, k: Tensor, v: Tensor, mask: Mask | None) -> Tensor:
         return functional.scaled_dot_product_attention(q, k, v, is_causal=True, enable_gqa=True)
     if isinstance(mask, Tensor):
         return functional.scaled_dot_product_attention(q, k, v, attn_mask=mask, enable_gqa=True)
-    mixed = flex_attention(q, k, v, block_mask=mask, enable_gqa=True)
+    # Rotation by float32 angles made q and k wider than v under autocast, and unlike the calls above this one wants them alike.
+    mixed = flex_attention(q.to(v.dtype), k.to(v.dtype), v, block_mask=mask, enable_gqa=True)
     assert isinstance(mixed, Tensor)
     return mixed

@@ -6,11 +6,14 @@ import os
 from pathlib import Path
 from typing import Literal
 
+import torch
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from cluster.errors import ConfigError
 from training.nano.network import ShapeSpec
 
+LARGE_STEP = 131_072  # tokens
+LARGE_CARD = 60 * 2**30  # bytes; the scores of all tokens of a large step over the vocabulary take a few tens of GiB with their gradients
 Size = Literal["small", "full"]
 # Small learns in hours on one core; full is what a card trains in minutes: 11 million weights, 23 MB in bfloat16. Two query heads to a
 # key-value head in both.
@@ -54,11 +57,12 @@ class RunSpec(BaseModel):
             minutes=minutes,
             seed=seed,
             shape=SHAPES[size],
-            tokens_per_step=131_072,
+            tokens_per_step=LARGE_STEP,
+            tokens_per_pass=LARGE_STEP if torch.cuda.get_device_properties(0).total_memory > LARGE_CARD else LARGE_STEP // 8,
             longest=2048,
             producers=producers,
             warmup_steps=200,
-            exam_seconds=60,
+            exam_seconds=180,
             log_steps=100,
         )
 

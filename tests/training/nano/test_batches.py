@@ -59,6 +59,14 @@ def test_the_mask_in_blocks_means_the_same_as_the_plain_one(batch):
     torch.testing.assert_close(blocks, attend(queries, keys, values, packed_mask(documents, blocks=False)))
 
 
+def test_blocks_take_queries_wider_than_the_values_as_mixed_precision_makes_them(batch):
+    documents = batch.documents[:1]
+    queries, keys, values = torch.randn(1, 4, 256, 16), torch.randn(1, 2, 256, 16), torch.randn(1, 2, 256, 16).bfloat16()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that on a CPU it is slow
+        assert attend(queries, keys, values, packed_mask(documents, blocks=True)).dtype == torch.bfloat16
+
+
 def test_generator_processes_feed_a_run_and_end_with_it(run_folder):
     spec = SPEC.model_copy(update={"producers": 2})
     with Pool(spec, run_folder / "tokenizer" / "tokenizer.json", "1", "cpu") as pool:
