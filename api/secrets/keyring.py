@@ -37,7 +37,7 @@ class KeyRing:
             raise EngineError(f"The key {version} of a secret is missing from keys/secrets.key; restore that file from a backup.")
         try:
             return AESGCM(key).decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], about.encode()).decode()
-        except InvalidTag:
+        except (InvalidTag, ValueError):
             raise EngineError("A secret does not open with its key: its row was changed, or moved; store its value again.") from None
 
     def current(self) -> int:
