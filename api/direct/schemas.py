@@ -1,0 +1,42 @@
+"""A chat that is kept nowhere."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from api.streams.schemas import SamplingBody
+from api.web.schema import Answer, Body
+
+
+class DirectMessage(Body):
+    role: Literal["system", "user", "assistant"]
+    content: str = Field(min_length=1)
+
+
+class DirectBody(SamplingBody):
+    messages: list[DirectMessage] = Field(min_length=1, max_length=1000)
+
+
+class QuickBody(SamplingBody):
+    message: str = Field(min_length=1)
+
+
+class DirectToolCall(Answer):
+    id: str
+    name: str
+    arguments: str
+
+
+class DirectAnswer(Answer):
+    model: str
+    text: str
+    thinking: str
+    tool_calls: list[DirectToolCall]
+    finish_reason: str
+    prompt_tokens: int
+    completion_tokens: int
+    total_tokens: int
+    cached_tokens: int
+    latency_ms: int

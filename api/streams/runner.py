@@ -1,0 +1,146 @@
+"""Writing answers: on the server, whether or not anybody reads along."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from contextlib import aclosing, suppress
+from typing import Any
+
+import structlog
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from api.streams.fold import Folded
+from api.streams.journal import Halted, Journal, LeaseLost
+from api.streams.requests import unpacked
+from api.streams.saving import Saving
+from api.streams.writing import Writing
+from api.web.errors import public
+from cluster.errors import DeadlineExceeded
+from cluster.gateway import ModelGateway
+from cluster.settings import Settings
+
+log = structlog.get_logger(__name__)
+
+MOST_ATTEMPTS = 3
+_INTERRUPTED = "The process that wrote this answer ended; what it had written is kept. Regenerate it for a whole one."
+
+
+class Runner:
+    def __init__(self, gateway: ModelGateway, settings: Settings, cache: Redis, saving: Saving) -> None:
+        self._gateway = gateway
+        self._settings = settings
+        self._cache = cache
+        self._saving = saving
+        self._tasks: dict[uuid.UUID, asyncio.Task[None]] = {}
+
+    def start(self, generation_id: uuid.UUID) -> None:
+        """Write the answer, or finish what somebody else left, in the background; nothing happens where somebody writes it."""
+        if generation_id not in self._tasks:
+            task = asyncio.create_task(self._guarded(generation_id))
+            self._tasks[generation_id] = task
+            task.add_done_callback(lambda _: self._tasks.pop(generation_id, None))
+
+    async def stop(self) -> None:
+        """End all writing here; others take over at once."""
+        tasks = list(self._tasks.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def journal(self, generation_id: uuid.UUID) -> Journal:
+        return Journal(self._cache, self._settings.conversations, generation_id)
+
+    async def _guarded(self, generation_id: uuid.UUID) -> None:
+        journal = self.journal(generation_id)
+        try:
+            if await journal.take():
+                await self._take_on(generation_id, journal)
+        except LeaseLost:
+            log.warning("another process took an answer over", generation=str(generation_id))
+        except Exception:
+            # The row says that it is not saved: the sweeper of some process tries again when the lease has run out.
+            log.exception("an answer could not be finished; it is tried again", generation=str(generation_id))
+        except asyncio.CancelledError:
+            with suppress(RedisError, OSError):
+                await journal.leave()
+            raise
+
+    async def _take_on(self, generation_id: uuid.UUID, journal: Journal) -> None:
+        folded = Folded()
+        for event in await journal.read():
+            folded.add(event.content, event.tokens)
+        row = None if folded.finish else await self._saving.begin(generation_id)
+        if row is not None:
+            writing = Writing(journal, folded)
+            if folded.began:
+                await writing.finish("interrupted", remark=_INTERRUPTED)
+            elif row.attempts > MOST_ATTEMPTS:
+                await writing.finish(
+                    "failed", remark="The processes that wrote this answer ended one after the other; ask for less at once."
+                )
+            else:
+                await self._write(writing, row.request)
+        stands = await self._saving.save(generation_id, folded) if folded.finish else row is not None
+        await journal.finish(generation_id if stands else None)
+
+    async def _write(self, writing: Writing, kept: dict[str, Any]) -> None:
+        """Ask the model, and see to it that there is a finish event in the end."""
+        asking = asyncio.ensure_future(self._ask(writing, kept))
+        keeping = asyncio.ensure_future(self._keep(writing.journal))
+        try:
+            await asyncio.wait((asking, keeping), return_when=asyncio.FIRST_COMPLETED)
+            for task in (keeping, asking):
+                if task.done():
+                    task.result()
+        except Halted:
+            await _end(asking)
+            await writing.finish("stopped", remark="Stopped on request.")
+        except LeaseLost:
+            raise
+        except Exception as error:  # noqa: BLE001 - the reader and the message say what happened
+            told = public(error)
+            await writing.finish("failed", remark=told.message, error=told.code)
+        finally:
+            await _end(asking)
+            await _end(keeping)
+
+    async def _ask(self, writing: Writing, kept: dict[str, Any]) -> None:
+        http, now = self._settings.http, asyncio.get_running_loop().time
+        limit = asyncio.timeout_at(now() + http.request_timeout_s)
+        try:
+            async with limit:
+                await self._read_model(writing, kept, http.stream_idle_timeout_s)
+        except TimeoutError:
+            if limit.expired():
+                raise DeadlineExceeded(
+                    "The answer took longer than it may (setting http.request_timeout_s); ask for fewer tokens."
+                ) from None
+            raise
+
+    async def _read_model(self, writing: Writing, kept: dict[str, Any], idle_s: float) -> None:
+        await writing.open()
+        batches = self._gateway.stream(unpacked(kept))
+        async with aclosing(batches):  # type: ignore[type-var]  # every gateway's stream is a generator
+            while True:
+                try:
+                    async with asyncio.timeout(idle_s):
+                        batch = await anext(batches, None)
+                except TimeoutError:
+                    raise DeadlineExceeded(
+                        f"Nothing came for {idle_s:g} s (setting http.stream_idle_timeout_s); send the request again."
+                    ) from None
+                if batch is None:
+                    return
+                await writing.take(batch)
+
+    async def _keep(self, journal: Journal) -> None:
+        while True:
+            await asyncio.sleep(self._settings.conversations.lease_s / 4)
+            await journal.keep()
+
+
+async def _end(task: asyncio.Future[None]) -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)

@@ -1,0 +1,87 @@
+"""What one API process runs for answers: it writes them, relays them, takes over what others left, and removes what is past its time."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from datetime import UTC, datetime, timedelta
+
+import structlog
+from fastapi import FastAPI
+from redis.exceptions import RedisError
+from sqlalchemy.exc import SQLAlchemyError
+
+from api.conversations.repository import ConversationRepository
+from api.streams import keys
+from api.streams.relay import Relay
+from api.streams.repository import GenerationRepository
+from api.streams.runner import Runner
+from api.streams.saving import Saving
+from api.streams.tickets import Tickets
+from api.web.deps import Parts
+
+log = structlog.get_logger(__name__)
+
+CLEAN_EVERY_S = 3600.0
+
+
+class Streams:
+    """Belongs to one event loop. Answers are written without :meth:`start` too; left ones are then found by other processes only."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._stores = parts.stores
+        self._settings = parts.settings.conversations
+        self.saving = Saving(parts.stores.database, self._settings)
+        self.runner = Runner(parts.gateway, parts.settings, parts.stores.cache, self.saving)
+        self.relay = Relay(parts.stores.cache)
+        self.tickets = Tickets(parts.stores.cache, self._settings)
+        self._tasks: list[asyncio.Task[None]] = []
+        self._cleaned = float("-inf")
+
+    async def start(self) -> None:
+        self._tasks = [asyncio.create_task(self.relay.listen()), asyncio.create_task(self._sweep())]
+
+    async def stop(self) -> None:
+        """What was being written here is left to others."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.runner.stop()
+
+    async def _sweep(self) -> None:
+        while True:
+            try:
+                for generation_id in await self._left():
+                    self.runner.start(generation_id)
+                await self._clean_up()
+            except (RedisError, SQLAlchemyError, OSError) as error:
+                log.warning("left answers could not be looked for; it is tried again", error=type(error).__name__)
+            await asyncio.sleep(self._settings.sweep_s)
+
+    async def _left(self) -> set[uuid.UUID]:
+        """Answers that nobody writes. A row that is younger than a lease may still be on its way to its writer."""
+        async with self._stores.database.session() as session:
+            running = set(await GenerationRepository(session).left_running(self._settings.lease_s))
+        cache = self._stores.cache
+        known = running | {uuid.UUID(str(name)) for name in await cache.smembers(keys.OPEN)}
+        ids = list(known)
+        leases = await cache.mget([keys.lease(generation_id) for generation_id in ids]) if ids else []
+        return {generation_id for generation_id, lease in zip(ids, leases, strict=True) if lease is None}
+
+    async def _clean_up(self) -> None:
+        now = asyncio.get_running_loop().time()
+        if now - self._cleaned < CLEAN_EVERY_S:
+            return
+        async with self._stores.database.session() as session:
+            kept = timedelta(days=self._settings.deleted_retention_days)
+            expired, purged = await ConversationRepository(session).remove_lapsed(None, datetime.now(UTC), kept)
+        self._cleaned = now
+        if expired or purged:
+            log.info("old conversations removed", expired=expired, purged=purged)
+
+
+def install(app: FastAPI) -> Streams:
+    """Puts it on ``app.state.streams``; needs ``app.state.parts``. Whoever runs the app calls ``start`` and ``stop``."""
+    streams = Streams(app.state.parts)
+    app.state.streams = streams
+    return streams

@@ -1,0 +1,125 @@
+"""Preparing an answer: all that the database has to do with it before the first token."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import replace
+
+from api.conversations.message_repository import MessageRepository
+from api.conversations.messages import Messages
+from api.conversations.schemas import stored
+from api.conversations.service import WRITERS, Conversations
+from api.conversations.tables import Conversation, Message
+from api.prompts.service import Prompts
+from api.streams.context import Window, fitted
+from api.streams.repository import GenerationRepository
+from api.streams.requests import packed
+from api.streams.running import Streams
+from api.streams.schemas import PrepareBody, Prepared, Stopped
+from api.streams.tables import GenerationRow
+from api.web.deps import Parts
+from api.web.principal import Principal
+from cluster.contracts.generation import GenerationRequest
+from cluster.contracts.models import ModelKind, ModelStatus
+from cluster.errors import BadInput, NotFound
+from cluster.stores.sql import AsyncSession
+
+
+class Preparing:
+    """For one person. Each call is one short transaction; writing begins after it."""
+
+    def __init__(self, parts: Parts, streams: Streams, who: Principal) -> None:
+        self._parts = parts
+        self._streams = streams
+        self._who = who
+
+    async def prepare(self, conversation_id: uuid.UUID, body: PrepareBody) -> Prepared:
+        status = await self._parts.gateway.resolve(body.model, ModelKind.LLM)
+        async with self._parts.stores.database.session() as session:
+            row = await self._write_down(session, conversation_id, body, status)
+        self._streams.runner.start(row.id)
+        return await self._ticket(row)
+
+    async def resume(self, conversation_id: uuid.UUID, generation_id: uuid.UUID | None) -> Prepared:
+        """A new token for an answer whose events are still there: a named one, or the latest that is being written."""
+        async with self._parts.stores.database.session() as session:
+            await self._conversations(session).get(conversation_id)
+            rows = GenerationRepository(session)
+            running = await rows.running(conversation_id)
+            row = await rows.get(generation_id) if generation_id else (running[-1] if running else None)
+        if row is None or row.conversation_id != conversation_id:
+            raise NotFound("No answer with this id is being written here; GET .../messages has those that are finished.")
+        return await self._ticket(row)
+
+    async def stop(self, conversation_id: uuid.UUID, generation_id: uuid.UUID | None) -> Stopped:
+        async with self._parts.stores.database.session() as session:
+            await self._conversations(session).get(conversation_id, roles=WRITERS)
+            running = [row.id for row in await GenerationRepository(session).running(conversation_id)]
+        chosen = [row_id for row_id in running if generation_id in {None, row_id}]
+        for row_id in chosen:
+            await self._streams.runner.journal(row_id).halt()
+        return Stopped(stopped=chosen)
+
+    async def _ticket(self, row: GenerationRow) -> Prepared:
+        token = await self._streams.tickets.issue(row.id)
+        wait_s = self._parts.settings.conversations.stream_token_s
+        return Prepared(
+            stream_token=token, stream_url=f"/stream/{token}", expires_in_s=wait_s, generation_id=row.id, message_id=row.parent_id
+        )
+
+    async def _write_down(self, session: AsyncSession, conversation_id: uuid.UUID, body: PrepareBody, status: ModelStatus) -> GenerationRow:
+        conversation = await self._conversations(session).get(conversation_id, roles=WRITERS, lock=True)
+        asked = await self._asked(session, conversation, body)
+        row = GenerationRow(
+            id=uuid.uuid4(),
+            organisation_id=conversation.organisation_id,
+            owner_id=self._who.user_id,
+            conversation_id=conversation_id,
+            parent_id=asked.id,
+            state="running",
+            attempts=0,
+            model=body.model,
+            request={},
+        )
+        request = await self._request(session, conversation, asked, body, status)
+        row.request = packed(replace(request, request_id=row.id.hex))
+        rows = GenerationRepository(session)
+        rows.add(row)
+        await rows.flush()
+        return row
+
+    async def _asked(self, session: AsyncSession, conversation: Conversation, body: PrepareBody) -> Message:
+        """The message to be answered, which is the active leaf from now on."""
+        messages = Messages(session, self._parts.settings, self._who)
+        if body.content is None:
+            assert body.regenerates is not None
+            old = await messages.get(conversation.id, body.regenerates)
+            if old.role != "assistant" or old.parent_id is None:
+                raise BadInput("Only an answer can be regenerated; to ask anew, send 'content'.").about("regenerates")
+            conversation.active_leaf_id = old.parent_id
+            return await messages.get(conversation.id, old.parent_id)
+        parent = conversation.active_leaf_id
+        if body.edits is not None:
+            old = await messages.get(conversation.id, body.edits)
+            if old.role != "user":
+                raise BadInput("Only a user's message can be edited; to write an answer anew, send 'regenerates'.").about("edits")
+            parent = old.parent_id
+        elif body.parent_id is not None:
+            parent = (await messages.get(conversation.id, body.parent_id)).id
+        row = Message(role="user", parts=stored(body.content), author_id=self._who.user_id, parent_id=parent)
+        return await messages.append(conversation, row)
+
+    async def _request(
+        self, session: AsyncSession, conversation: Conversation, asked: Message, body: PrepareBody, status: ModelStatus
+    ) -> GenerationRequest:
+        system = await Prompts(session, self._who).instructions(
+            body.model, conversation.system_prompt, conversation.prompt_id, conversation.prompt_variables
+        )
+        branch = await MessageRepository(session).branch(asked.id)
+        window = Window(status.id, status.context_tokens, body.max_tokens or 1)
+        messages = fitted(system, branch, window, drop=body.compact == "drop")
+        _, _, adapter = body.model.partition(":")
+        return GenerationRequest(model=status.id, messages=messages, adapter=adapter or None, sampling=body.sampling())
+
+    def _conversations(self, session: AsyncSession) -> Conversations:
+        return Conversations(session, self._parts.settings.conversations, self._who)

@@ -1,0 +1,69 @@
+"""One answer on its way from the model into its journal."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+from api.streams.fold import Content, Folded, calls_of, finish_event, piece_event
+from api.streams.journal import Journal
+from api.streams.thinking import ThinkingParser
+from cluster.contracts.generation import FinishReason, GenerationDelta, Usage
+
+
+class Writing:
+    """One answer on its way from the model into the journal and into ``folded``."""
+
+    def __init__(self, journal: Journal, folded: Folded) -> None:
+        self.journal = journal
+        self._folded = folded
+        self._parser = ThinkingParser()
+        self._began = time.monotonic()
+        self._spoke = False
+        self._uncounted = 0
+
+    async def open(self) -> None:
+        await self._append([({"type": "start"}, 0)])
+
+    async def take(self, batch: Sequence[GenerationDelta]) -> None:
+        events: list[tuple[Content, int]] = []
+        usage: Usage | None = None
+        reason: FinishReason | None = None
+        for delta in batch:
+            usage, reason = delta.usage or usage, delta.finish_reason or reason
+            # A token is counted with the event that shows it; one that is held back, because it may begin a tag, with the next.
+            self._uncounted += int(bool(delta.text or delta.reasoning or delta.tool_calls))
+            for content in self._contents(delta):
+                if not self._spoke:
+                    self._spoke = True
+                    events.append(({"type": "first", "after_ms": self._ms()}, 0))
+                events.append((content, self._uncounted))
+                self._uncounted = 0
+        if reason is not None:
+            events += self._rest()
+            events.append((finish_event("complete", reason, usage, None, self._ms()), 0))
+        if events:
+            await self._append(events, final=reason is not None)
+
+    async def finish(self, status: str, *, remark: str, error: str | None = None) -> None:
+        """How it ended without its own end."""
+        events = self._rest()
+        if error is not None:
+            events.append(({"type": "error", "code": error, "message": remark}, 0))
+        await self._append([*events, (finish_event(status, None, None, remark, self._ms()), 0)], final=True)
+
+    def _contents(self, delta: GenerationDelta) -> list[Content]:
+        thought: list[Content] = [{"type": "thinking", "text": delta.reasoning, "part": -1}] if delta.reasoning else []
+        return thought + [piece_event(piece) for piece in self._parser.feed(delta.text)] + calls_of(delta)
+
+    def _rest(self) -> list[tuple[Content, int]]:
+        counted, self._uncounted = self._uncounted, 0
+        return [(piece_event(piece), counted if at == 0 else 0) for at, piece in enumerate(self._parser.close())]
+
+    async def _append(self, events: list[tuple[Content, int]], *, final: bool = False) -> None:
+        await self.journal.append(*events, final=final)
+        for content, tokens in events:
+            self._folded.add(content, tokens)
+
+    def _ms(self) -> int:
+        return round((time.monotonic() - self._began) * 1000)
