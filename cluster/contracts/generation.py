@@ -23,12 +23,23 @@ class ToolCall:
 
 
 @dataclass(frozen=True, slots=True)
+class Image:
+    """A picture in a message: its encoded bytes, and what they are, such as ``image/png``."""
+
+    media_type: str
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Message:
+    """``images`` are shown before the text."""
+
     role: Role
     content: str | None = None
     name: str | None = None
     tool_calls: tuple[ToolCall, ...] = ()
     tool_call_id: str | None = None
+    images: tuple[Image, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +67,21 @@ class ResponseFormat:
 
 
 @dataclass(frozen=True, slots=True)
+class Caching:
+    """May the answer come from the cache of equal requests, and go there for ``ttl_s`` seconds (0: neither)? ``sampled``: even where
+    the temperature is not 0. Requests of different ``scope``, such as an organisation, share nothing."""
+
+    ttl_s: int
+    sampled: bool = False
+    scope: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class GenerationRequest:
-    """One generation. Exactly one of ``messages`` (chat) and ``prompt`` (raw completion: text or token ids) is given."""
+    """One generation. Exactly one of ``messages`` (chat) and ``prompt`` (raw completion: text or token ids) is given.
+
+    ``fallbacks``: models to ask in this order when ``model`` cannot answer; with it at most four. ``caching`` None: as its alias says.
+    """
 
     model: str
     messages: tuple[Message, ...] = ()
@@ -68,6 +92,8 @@ class GenerationRequest:
     tool_choice: str | JsonObject | None = None
     response_format: ResponseFormat = field(default_factory=ResponseFormat)
     request_id: str = ""
+    fallbacks: tuple[str, ...] = ()
+    caching: Caching | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,11 +115,13 @@ class TokenLogprob:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Counted by the engine, in tokens. ``cached_tokens`` is the part of the prompt served from the KV cache."""
+    """Counted by the engine or provider, in tokens. ``cached_tokens`` is the part of the prompt served from the KV cache.
+    ``estimated``: a provider reported nothing, or nonsense, so this is our own estimate."""
 
     prompt_tokens: int = 0
     completion_tokens: int = 0
     cached_tokens: int = 0
+    estimated: bool = False
 
     @property
     def total_tokens(self) -> int:
@@ -101,8 +129,28 @@ class Usage:
 
 
 @dataclass(frozen=True, slots=True)
+class Fallback:
+    """A model that was asked and could not answer: ``code`` of the error (see cluster.errors), ``reason`` its message."""
+
+    model: str
+    code: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Provenance:
+    """Who answered: a model's own id (``<provider>/<model>`` where it is not local), after which others failed, in order.
+    ``cached``: it answered an equal request before, and was not asked again."""
+
+    served_by: str
+    fallbacks: tuple[Fallback, ...] = ()
+    cached: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class GenerationDelta:
-    """A piece of a streamed answer. The last one carries ``finish_reason`` and ``usage``."""
+    """A piece of a streamed answer. The last one carries ``finish_reason`` and ``usage``, the first one ``provenance`` where several
+    models may answer."""
 
     text: str = ""
     reasoning: str = ""
@@ -110,6 +158,7 @@ class GenerationDelta:
     logprobs: tuple[TokenLogprob, ...] = ()
     finish_reason: FinishReason | None = None
     usage: Usage | None = None
+    provenance: Provenance | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,3 +171,4 @@ class Generation:
     reasoning: str = ""
     tool_calls: tuple[ToolCall, ...] = ()
     logprobs: tuple[TokenLogprob, ...] = ()
+    provenance: Provenance | None = None
