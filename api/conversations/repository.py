@@ -15,7 +15,7 @@ from api.people.tables import Membership
 from api.web.principal import Principal
 from cluster.stores.sql import AsyncSession
 
-_HEADLINE = "StartSel=**, StopSel=**, MaxWords=30, MinWords=10, MaxFragments=1"
+_HEADLINE = "StartSel=**, StopSel=**, MaxWords=30, MinWords=10"
 Found = tuple[uuid.UUID, str, uuid.UUID | None, str, datetime, uuid.UUID]
 
 
@@ -75,7 +75,7 @@ class ConversationRepository:
         query = select(both).order_by(at.desc(), key.desc()).limit(limit + 1)
         if after is not None:
             query = query.where(tuple_(at, key) < tuple_(literal(after[0]), literal(after[1])))
-        return [row._tuple() for row in await self._session.execute(query)]
+        return [(row[0], row[1], row[2], row[3], row[4], row[5]) for row in await self._session.execute(query)]
 
     async def member(self, organisation_id: uuid.UUID, user_id: uuid.UUID) -> bool:
         query = select(Membership.user_id).where(Membership.organisation_id == organisation_id, Membership.user_id == user_id)

@@ -42,4 +42,4 @@ class ShareRepository:
             )
         )
         row = (await self._session.execute(query)).one_or_none()
-        return None if row is None else row._tuple()
+        return None if row is None else (row[0], row[1])

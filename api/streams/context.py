@@ -70,7 +70,7 @@ def _message(row: MessageRow) -> Message:
 
 
 def _too_long(needed: int, window: Window, *, dropped: bool) -> ContextLengthExceeded:
-    advice = "shorten the message" if dropped else "send 'compact': 'drop' to leave the oldest messages out, compact the conversation"
+    advice = "shorten the message" if dropped else "send 'compact': 'drop' to leave the oldest messages out, shorten the message"
     return ContextLengthExceeded(
         f"The conversation has about {needed} tokens, {window.answer} are wanted for the answer, and '{window.model}' takes "
         f"{window.tokens}; {advice}, or choose a model with a larger context."

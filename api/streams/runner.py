@@ -11,6 +11,7 @@ import structlog
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from api.streams.ending import end
 from api.streams.fold import Folded
 from api.streams.journal import Halted, Journal, LeaseLost
 from api.streams.requests import unpacked
@@ -44,10 +45,7 @@ class Runner:
 
     async def stop(self) -> None:
         """End all writing here; others take over at once."""
-        tasks = list(self._tasks.values())
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await end(list(self._tasks.values()))
 
     def journal(self, generation_id: uuid.UUID) -> Journal:
         return Journal(self._cache, self._settings.conversations, generation_id)
@@ -95,7 +93,7 @@ class Runner:
                 if task.done():
                     task.result()
         except Halted:
-            await _end(asking)
+            await end((asking,))
             await writing.finish("stopped", remark="Stopped on request.")
         except LeaseLost:
             raise
@@ -103,8 +101,7 @@ class Runner:
             told = public(error)
             await writing.finish("failed", remark=told.message, error=told.code)
         finally:
-            await _end(asking)
-            await _end(keeping)
+            await end((asking, keeping))
 
     async def _ask(self, writing: Writing, kept: dict[str, Any]) -> None:
         http, now = self._settings.http, asyncio.get_running_loop().time
@@ -139,8 +136,3 @@ class Runner:
         while True:
             await asyncio.sleep(self._settings.conversations.lease_s / 4)
             await journal.keep()
-
-
-async def _end(task: asyncio.Future[None]) -> None:
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)

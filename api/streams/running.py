@@ -13,6 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from api.conversations.repository import ConversationRepository
 from api.streams import keys
+from api.streams.ending import end
 from api.streams.relay import Relay
 from api.streams.repository import GenerationRepository
 from api.streams.runner import Runner
@@ -43,9 +44,7 @@ class Streams:
 
     async def stop(self) -> None:
         """What was being written here is left to others."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await end(self._tasks)
         await self.runner.stop()
 
     async def _sweep(self) -> None:
