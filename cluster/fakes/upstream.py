@@ -48,12 +48,13 @@ class Behaviour:
 
 @dataclass
 class Upstream:
-    """Used as an async context manager; ``url`` is valid inside. ``models``: what it lists. ``asked``: every request for an answer;
-    ``listed``: how often it was asked for its models; ``gone``: how many callers left before their answer was complete.
-    ``down``: a status that everything is answered with, and ``complaint`` what is said. ``key``: what it wants to be shown."""
+    """Used as an async context manager; ``url`` is valid inside. ``models``: what it lists, after ``listing_s``. ``key``: what it wants
+    to be shown. ``down``: a status that everything is answered with, and ``complaint`` what is said. ``asked``: every request for an
+    answer; ``listed``: how often it was asked for its models; ``gone``: how many callers left before their answer was complete."""
 
     models: tuple[str, ...] = ("echo",)
     port: int = 0
+    listing_s: float = 0.0
     key: str | None = None
     down: int | None = None
     complaint: str = "down for maintenance"
@@ -82,15 +83,16 @@ class Upstream:
         return f"http://127.0.0.1:{self.port}"
 
     async def _list_openai(self, request: web.Request) -> web.Response:
-        refused = self._listing(request)
+        refused = await self._listing(request)
         entries = [{"id": model, "object": "model", "type": "model", "created": 1_700_000_000, "owned_by": "fake"} for model in self.models]
         return refused or web.json_response({"object": "list", "data": entries, "has_more": False})
 
     async def _list_ollama(self, request: web.Request) -> web.Response:
-        return self._listing(request) or web.json_response({"models": [{"name": model, "model": model} for model in self.models]})
+        return await self._listing(request) or web.json_response({"models": [{"name": model, "model": model} for model in self.models]})
 
-    def _listing(self, request: web.Request) -> web.Response | None:
+    async def _listing(self, request: web.Request) -> web.Response | None:
         self.listed += 1
+        await asyncio.sleep(self.listing_s)
         return self._refused(request, OPENAI)
 
     def _refused(self, request: web.Request, wire: Wire) -> web.Response | None:
