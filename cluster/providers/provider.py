@@ -12,10 +12,10 @@ from typing import TypeVar
 import httpx2
 import tenacity
 from aiolimiter import AsyncLimiter
-from pydantic import ValidationError
+from pydantic import SecretStr, ValidationError
 
 from cluster.contracts.generation import Generation, GenerationDelta, GenerationRequest, Usage
-from cluster.errors import DeadlineExceeded, HearthError, Overloaded, Unprocessable
+from cluster.errors import DeadlineExceeded, EngineError, HearthError, Overloaded, Unprocessable
 from cluster.providers.anthropic_messages import AnthropicMessages
 from cluster.providers.breaker import Breaker
 from cluster.providers.chat_completions import ChatCompletions
@@ -169,7 +169,7 @@ class Provider:
 
     @asynccontextmanager
     async def _sent(self, model: str, request: GenerationRequest, *, stream: bool) -> AsyncIterator[httpx2.Response]:
-        key = await self._key.get()
+        key = await self._shown()
         body = self._dialect.body(request, model, stream=stream)
         address = self.spec.address + self._dialect.path
         async with self._client.stream("POST", address, json=body, headers=self._dialect.headers(key)) as response:
@@ -177,7 +177,7 @@ class Provider:
             yield response
 
     async def _list(self) -> list[Offer]:
-        key = await self._key.get()
+        key = await self._shown()
         address = self.spec.address + self._dialect.models_path
         try:
             response = await self._client.get(address, headers=self._dialect.headers(key))
@@ -189,11 +189,18 @@ class Provider:
         except ValidationError:
             raise malformed(self.name, "a list of models that cannot be read") from None
 
+    async def _shown(self) -> SecretStr | None:
+        """The key. One that cannot be read is the operator's mistake, not the caller's, and no reason for others not to answer."""
+        try:
+            return await self._key.get()
+        except HearthError as error:
+            raise EngineError(f"Provider '{self.name}' has no key: {error.message}") from None
+
     async def _check_status(self, response: httpx2.Response) -> None:
         if response.is_success:
             return
         await response.aread()
-        key = await self._key.get()
+        key = await self._shown()
         if response.status_code in KEY_REFUSED:
             self._key.forget()
         said, code = read_refusal(response.text)

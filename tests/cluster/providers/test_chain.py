@@ -73,6 +73,13 @@ async def test_whatever_is_wrong_with_the_first_before_its_first_token_the_secon
     assert served_by(answer) == "second/echo"
 
 
+async def test_a_key_that_cannot_be_read_is_no_fault_of_the_callers(upstream, making, answered):
+    gateway = making({"first": provider(upstream, models=("echo",), key="env:UNSET"), "second": provider(upstream, models=("echo",))})
+    answer = await answered(gateway, ask("first/echo", fallbacks=("second/echo",)))
+    assert answer.provenance.served_by == "second/echo"
+    assert "UNSET is not set" in answer.provenance.fallbacks[0].reason
+
+
 async def test_after_the_first_token_a_failure_is_an_error(upstream, making):
     gateway = making({"first": provider(upstream, models=("echo+cut=2",)), "second": provider(upstream, models=("echo",))})
     with pytest.raises(EngineError, match="broke off"):
