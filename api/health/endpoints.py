@@ -36,8 +36,8 @@ async def healthz() -> Response:
     },
 )
 async def readyz(request: Request, parts: WithParts) -> Response:
-    """Every dependency: each pinned model, and the residency policy that loads the others. 503 while one of them is not ready."""
-    readiness = await attend(request, Health(parts.gateway).readiness())
+    """Each pinned model, the residency policy that loads the others, database and cache. 503 while one of them is not ready."""
+    readiness = await attend(request, Health(parts.gateway, parts.stores).readiness())
     return json_answer(readiness, 200 if readiness.status == "ready" else 503)
 
 
@@ -52,5 +52,5 @@ async def readyz(request: Request, parts: WithParts) -> Response:
 )
 async def metrics(request: Request, parts: WithParts) -> Response:
     """Requests, latency, tokens and streams; per model queue, budget, measured memory, loads and evictions; per device budget and use."""
-    snapshot = await attend(request, Health(parts.gateway).snapshot())
+    snapshot = await attend(request, Health(parts.gateway, parts.stores).snapshot())
     return Response(parts.metrics.exposition(ResidencyCollector(snapshot)), media_type=CONTENT_TYPE_LATEST)

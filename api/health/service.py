@@ -12,6 +12,7 @@ from cluster.contracts.models import ModelState
 from cluster.contracts.residency import ResidencySnapshot
 from cluster.errors import HearthError
 from cluster.gateway import ModelGateway
+from cluster.stores.clients import StoreClients
 
 log = structlog.get_logger(__name__)
 
@@ -20,12 +21,18 @@ _PROBE_S = 3.0
 
 
 class Health:
-    def __init__(self, gateway: ModelGateway) -> None:
+    def __init__(self, gateway: ModelGateway, stores: StoreClients) -> None:
         self._gateway = gateway
+        self._stores = stores
 
     async def readiness(self) -> Readiness:
         """Every dependency, asked at the same time."""
-        found = await asyncio.gather(_probe("models", self._models), _probe("residency", self._residency))
+        found = await asyncio.gather(
+            _probe("models", self._models),
+            _probe("residency", self._residency),
+            _probe("database", self._database),
+            _probe("cache", self._cache),
+        )
         dependencies = [dependency for several in found for dependency in several]
         ready = all(dependency.ready for dependency in dependencies)
         return Readiness(status="ready" if ready else "not_ready", dependencies=dependencies)
@@ -50,6 +57,15 @@ class Health:
     async def _residency(self) -> list[Dependency]:
         snapshot = await self._gateway.residency()
         return [Dependency(name="residency", ready=True, detail=f"{len(snapshot.models)} models on {len(snapshot.devices)} devices.")]
+
+    async def _database(self) -> list[Dependency]:
+        if await self._stores.database.answers():
+            return [Dependency(name="database", ready=True, detail="It answers.")]
+        return [Dependency(name="database", ready=False, detail="It does not answer; look at `hearth logs`.")]
+
+    async def _cache(self) -> list[Dependency]:
+        await self._stores.cache.ping()
+        return [Dependency(name="cache", ready=True, detail="It answers.")]
 
 
 async def _probe(name: str, ask: Callable[[], Awaitable[list[Dependency]]]) -> list[Dependency]:

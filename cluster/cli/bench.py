@@ -14,6 +14,7 @@ from rich.console import Console
 from cluster.bench import connections as connections_bench
 from cluster.bench import embeddings as embeddings_bench
 from cluster.bench import idle as idle_bench
+from cluster.bench import nano as nano_bench
 from cluster.bench import plan as plan_bench
 from cluster.bench import serving as serving_bench
 from cluster.bench import swap as swap_bench
@@ -86,6 +87,12 @@ def connections(quick: QuickOption = False, out: OutOption = RESULTS, print_json
 def swap(quick: QuickOption = False, out: OutOption = RESULTS, print_json: JsonOption = False) -> None:
     """Two models that do not fit together, asked in turn: the wait for the first token of the one that is not there."""
     _finish(swap_bench.run(_say(print_json), swaps=2 if quick else 20), out, print_json)
+
+
+@bench_app.command()
+def nano(quick: QuickOption = False, out: OutOption = RESULTS, print_json: JsonOption = False) -> None:
+    """What the nano language model can do, skill by skill, on fresh questions over HTTP."""
+    _finish(nano_bench.run(_say(print_json), items=20 if quick else 200), out, print_json)
 
 
 def _say(quiet: bool) -> Callable[[str], None]:

@@ -6,6 +6,8 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import partial
+from pathlib import Path
 
 import httpx
 import pytest
@@ -31,17 +33,20 @@ async def _until(condition: Callable[[], object]) -> None:
 
 
 @asynccontextmanager
-async def _in_process(gateway: FakeGateway, settings: Settings | None = None) -> AsyncIterator[httpx.AsyncClient]:
-    chosen = settings or Settings()
-    transport = httpx.ASGITransport(create_app(gateway, chosen, connect(chosen)))
+async def _in_process(home: Path, gateway: FakeGateway, settings: Settings | None = None) -> AsyncIterator[httpx.AsyncClient]:
+    chosen = (settings or Settings()).model_copy(update={"home": home})
+    stores = connect(chosen)
+    transport = httpx.ASGITransport(create_app(gateway, chosen, stores))
     async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
         yield client
+    await stores.close()
 
 
 @asynccontextmanager
-async def _served(gateway: FakeGateway, settings: Settings | None = None) -> AsyncIterator[httpx.AsyncClient]:
-    chosen = settings or Settings()
-    config = uvicorn.Config(create_app(gateway, chosen, connect(chosen)), log_level="warning", lifespan="off", ws="none")
+async def _served(home: Path, gateway: FakeGateway, settings: Settings | None = None) -> AsyncIterator[httpx.AsyncClient]:
+    chosen = (settings or Settings()).model_copy(update={"home": home})
+    stores = connect(chosen)
+    config = uvicorn.Config(create_app(gateway, chosen, stores), log_level="warning", lifespan="off", ws="none")
     server = uvicorn.Server(config)
     listener = socket.create_server(("127.0.0.1", 0))
     running = asyncio.ensure_future(server.serve(sockets=[listener]))
@@ -53,23 +58,24 @@ async def _served(gateway: FakeGateway, settings: Settings | None = None) -> Asy
         server.should_exit = True
         await running
         listener.close()
+        await stores.close()
 
 
 @pytest.fixture
-def in_process() -> Client:
+def in_process(store_settings: Settings) -> Client:
     """``async with in_process(gateway, settings) as client``."""
-    return _in_process
+    return partial(_in_process, store_settings.home)
 
 
 @pytest.fixture
-def served() -> Client:
+def served(store_settings: Settings) -> Client:
     """``async with served(gateway, settings) as client``: over a real socket."""
-    return _served
+    return partial(_served, store_settings.home)
 
 
 @pytest.fixture
-async def client(gateway):
-    async with _in_process(gateway) as client:
+async def client(in_process, gateway):
+    async with in_process(gateway) as client:
         yield client
 
 

@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+import httpx
 from prometheus_client.parser import text_string_to_metric_families
 
+from api.app import create_app
 from cluster.contracts.models import ModelKind, ModelState
 from cluster.errors import Unavailable
 from cluster.fakes.gateway import FakeGateway, fake_model
+from cluster.settings import Settings
+from cluster.stores.clients import connect
 
 
 def samples(text: str) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
@@ -25,7 +29,7 @@ async def test_ready_names_each_pinned_model_and_the_policy(client):
     assert response.status_code == 200
     body = response.json()
     assert body["status"] == "ready"
-    assert [found["name"] for found in body["dependencies"]][-2:] == ["model fake-whisper", "residency"]
+    assert [found["name"] for found in body["dependencies"]][-4:] == ["model fake-whisper", "residency", "database", "cache"]
 
 
 async def test_not_ready_while_a_pinned_model_loads(in_process):
@@ -37,6 +41,8 @@ async def test_not_ready_while_a_pinned_model_loads(in_process):
         "model a": True,
         "model b": False,
         "residency": True,
+        "database": True,
+        "cache": True,
     }
 
 
@@ -46,6 +52,17 @@ async def test_not_ready_when_the_policy_does_not_answer(in_process):
             response = await client.get("/readyz")
         assert response.status_code == 503
         assert "secret" not in response.text
+
+
+async def test_not_ready_without_the_stores(tmp_path):
+    settings = Settings(home=tmp_path)
+    stores = connect(settings)
+    transport = httpx.ASGITransport(create_app(FakeGateway(), settings, stores))
+    async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
+        response = await client.get("/readyz")
+    await stores.close()
+    assert response.status_code == 503
+    assert {found["name"] for found in response.json()["dependencies"] if not found["ready"]} == {"database", "cache"}
 
 
 async def test_metrics_count_requests_tokens_and_models(client):
