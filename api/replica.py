@@ -39,7 +39,16 @@ class Api:
         if shared is not None and os.environ.get(SHARING) != str(shared):
             log.warning("each replica of the API shows its own counts only", missing=SHARING)
             shared = None
-        return create_app(self._gateway, self._args.settings, self._stores, metrics_dir=shared, request_id_echoed=True)
+        return create_app(
+            self._gateway,
+            self._args.settings,
+            self._stores,
+            providers=self._args.providers,
+            prices=self._args.prices,
+            environment=os.environ,
+            metrics_dir=shared,
+            request_id_echoed=True,
+        )
 
     async def __del__(self) -> None:
         await self._gateway.close()

@@ -6,11 +6,14 @@ from api.audit import tables as audit
 from api.auth import tables as auth
 from api.conversations import tables as conversations
 from api.keys import tables as keys
+from api.limits import tables as limits
 from api.people import tables as people
 from api.prompts import tables as prompts
 from api.secrets import tables as secrets
 from api.streams import tables as streams
-from api.web.tables import Table
+from api.usage import tables as usage
+from cluster.jobs import table as jobs
+from cluster.stores.tables import Table
 
-TABLES = (people, auth, keys, audit, secrets, prompts, conversations, streams)
+TABLES = (people, auth, keys, audit, secrets, prompts, conversations, streams, usage, limits, jobs)
 metadata = Table.metadata

@@ -19,9 +19,39 @@ from cluster.errors import HearthError
 from cluster.home import REPOSITORY
 from cluster.settings import PREFIX, OidcIssuer, Settings
 from cluster.specs.catalog import Architecture, ModelSpec, Variant
+from cluster.specs.prices import PricesSpec
 from cluster.specs.profile import DeviceSpec, ProfileSpec, ServedModel
+from cluster.specs.providers import (
+    AliasSpec,
+    Price,
+    ProvidedModel,
+    ProviderBreaker,
+    ProviderLimits,
+    ProviderRetries,
+    ProviderSpec,
+    ProvidersSpec,
+    ProviderTimeouts,
+)
 
-SPECS = (ProfileSpec, ServedModel, DeviceSpec, ModelSpec, Variant, Architecture, OidcIssuer)
+SPECS = (
+    ProfileSpec,
+    ServedModel,
+    DeviceSpec,
+    ModelSpec,
+    Variant,
+    Architecture,
+    OidcIssuer,
+    ProvidersSpec,
+    AliasSpec,
+    ProviderSpec,
+    ProvidedModel,
+    Price,
+    ProviderLimits,
+    ProviderTimeouts,
+    ProviderRetries,
+    ProviderBreaker,
+    PricesSpec,
+)
 
 
 def pages() -> dict[Path, str]:

@@ -68,6 +68,12 @@ class ContextLengthExceeded(TooLarge):
     code = "context_length_exceeded"
 
 
+class HeadersTooLarge(BadInput):
+    """Too many headers, or too large ones; the limits are the settings http.max_headers and http.max_header_bytes."""
+
+    status, code = 431, "headers_too_large"
+
+
 class SlowRequest(BadInput):
     status, code = 408, "slow_request"
 
@@ -112,6 +118,18 @@ class _Waitable(HearthError):
 
 class Overloaded(_Waitable):
     status, code, type = 429, "overloaded", "rate_limit_error"
+
+
+class RateLimited(Overloaded):
+    """A limit of the key, the user or the organisation; the message says which, and when it passes."""
+
+    code = "rate_limit_exceeded"
+
+
+class QuotaSpent(Overloaded):
+    """The tokens of the day or the budget of the month are used up; the message says whose, and when they start anew."""
+
+    code = "insufficient_quota"
 
 
 class Unavailable(_Waitable):

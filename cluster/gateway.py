@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from typing import Protocol
 
-from cluster.contracts.generation import Generation, GenerationDelta, GenerationRequest
+from cluster.contracts.generation import Generation, GenerationDelta, GenerationRequest, TokenCount
 from cluster.contracts.models import ModelKind, ModelStatus
 from cluster.contracts.perception import (
     EmbeddingRequest,
@@ -20,6 +20,7 @@ from cluster.contracts.perception import (
     TranscriptionRequest,
 )
 from cluster.contracts.residency import ResidencySnapshot
+from cluster.contracts.retrieval import Reranking, RerankRequest
 
 
 class ModelGateway(Protocol):
@@ -48,7 +49,14 @@ class ModelGateway(Protocol):
         """Deltas in order, several at a time when the reader is slower than the model. The last delta carries finish_reason and usage."""
         ...
 
+    async def count_tokens(self, request: GenerationRequest) -> TokenCount:
+        """Of the prompt, as the model asked first would see it: chat template and tools included, nothing generated. What a local model
+        counts is what its answer's usage says; a provider's is counted here, exactly where its vocabulary is known."""
+        ...
+
     async def embed(self, request: EmbeddingRequest) -> Embeddings: ...
+
+    async def rerank(self, request: RerankRequest) -> Reranking: ...
 
     async def embed_images(self, request: ImageEmbeddingRequest) -> Embeddings: ...
 

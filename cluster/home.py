@@ -9,6 +9,8 @@ from pathlib import Path
 REPOSITORY = Path(__file__).resolve().parent.parent
 CATALOG = REPOSITORY / "configs" / "catalog"
 PROFILES = REPOSITORY / "configs" / "profiles"
+PROVIDERS = REPOSITORY / "configs" / "providers.yaml"
+PRICES = REPOSITORY / "configs" / "prices.yaml"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +30,21 @@ class Home:
         return self.root / "catalog"
 
     @property
+    def providers(self) -> Path:
+        """The owner's own providers, in place of ``configs/providers.yaml``."""
+        return self.root / "providers.yaml"
+
+    @property
+    def prices(self) -> Path:
+        """The owner's own prices, in place of ``configs/prices.yaml``."""
+        return self.root / "prices.yaml"
+
+    @property
+    def vectors(self) -> Path:
+        """The index of knowledge; one process owns it (see cluster/generations.py)."""
+        return self.root / "vectors"
+
+    @property
     def run(self) -> Path:
         """What the running cluster is: ports, pids, the Serve config."""
         return self.root / "run"
@@ -40,6 +57,11 @@ class Home:
     def keys(self) -> Path:
         """Secrets, mode 0700."""
         return self.root / "keys"
+
+    @property
+    def admin_key(self) -> Path:
+        """The API key that the first start made, mode 0600. Commands show it to the running cluster."""
+        return self.keys / "admin.key"
 
     @property
     def state(self) -> Path:

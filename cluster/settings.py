@@ -18,7 +18,7 @@ from cluster.specs.loader import explain, nearest
 
 PREFIX = "HEARTH_"
 # Names of ours that processes hand to each other (see cluster/runtime); they are not settings.
-INTERNAL = frozenset({"HEARTH_CLUSTER_MARK", "HEARTH_HAPROXY"})
+INTERNAL = frozenset({"HEARTH_CLUSTER_MARK", "HEARTH_HAPROXY", "HEARTH_FORWARDED"})
 
 
 class Group(BaseModel):
@@ -29,12 +29,17 @@ class HttpSettings(Group):
     """The one port everything answers on."""
 
     host: Literal["127.0.0.1", "localhost", "::1"] = Field(
-        "127.0.0.1", description="Address to bind; loopback only, because there are no accounts yet."
+        "127.0.0.1", description="Address to bind; loopback only: what is to be reached from elsewhere belongs behind a proxy with TLS."
     )
     port: int = Field(8003, ge=1, le=65535, description="TCP port of the HTTP API.")
+    behind_proxy: bool = Field(
+        False, description="Whether a proxy of yours on this machine stands in front, whose X-Forwarded-For is believed."
+    )
     replicas: int = Field(1, ge=1, le=64, description="Copies of the HTTP front; one saturates about one core.")
     max_connections: int = Field(4096, ge=16, description="Open connections at once, streams included.")
     max_body: ByteSize = Field(ByteSize(256 * 2**20), description="Largest request body, in bytes.")
+    max_headers: int = Field(100, ge=10, description="Headers in one request.")
+    max_header_bytes: ByteSize = Field(ByteSize(32 * 2**10), ge=1024, description="All headers of one request, names and values, in bytes.")
     request_timeout_s: float = Field(
         600.0, gt=0, description="Seconds from a request's arrival to the end of its answer, waiting for a model included."
     )
@@ -65,6 +70,7 @@ class LimitSettings(Group):
     audio_bytes: ByteSize = Field(ByteSize(200 * 2**20), description="Largest encoded sound file, in bytes.")
     audio_seconds: float = Field(4 * 3600.0, gt=0, description="Longest sound, in seconds.")
     embedding_inputs: int = Field(2048, ge=1, description="Texts in one embedding request.")
+    rerank_documents: int = Field(1000, ge=1, description="Documents in one rerank request.")
     text_chars: int = Field(1_000_000, ge=1, description="Characters in one text of a request.")
     completions_per_request: int = Field(8, ge=1, description="Largest `n` of a chat or completion request.")
 
@@ -105,9 +111,21 @@ class StorageSettings(Group):
     )
     pool_size: int = Field(10, ge=1, le=500, description="Database connections that each API process keeps open.")
     pool_overflow: int = Field(10, ge=0, le=500, description="Connections above pool_size in a rush.")
-    pool_timeout_s: float = Field(10.0, gt=0, description="Seconds a request waits for a connection before it gets 503.")
+    pool_timeout_s: float = Field(30.0, gt=0, description="Seconds a request waits for a connection before it gets 503.")
     pool_recycle_s: int = Field(3600, ge=1, description="Seconds after which a connection is replaced.")
     connect_timeout_s: int = Field(5, ge=1, description="Seconds to wait for the database to take a connection.")
+
+
+class BackupSettings(Group):
+    """Backup and restore."""
+
+    kept_before_migration: int = Field(
+        3, ge=0, le=1000, description="Backups that are kept of those made before a migration, below HEARTH_HOME/backups; 0: none is made."
+    )
+    timeout_s: float = Field(6 * 3600.0, gt=0, description="Seconds that dumping the database may take, and loading it.")
+    lock_wait_s: float = Field(60.0, ge=1, le=3600, description="Seconds a backup waits for a table, or for the keys, that are changed.")
+    restored_bytes: ByteSize = Field(ByteSize(2**40), description="Largest content that a backup is unpacked to, in bytes.")
+    restored_files: int = Field(1_000_000, ge=1, description="Files that a backup may hold.")
 
 
 class ConversationSettings(Group):
@@ -121,6 +139,92 @@ class ConversationSettings(Group):
     sweep_s: float = Field(3.0, gt=0, le=600, description="Seconds between two looks for answers that nobody writes any more.")
     keepalive_s: float = Field(15.0, gt=0, le=300, description="Seconds of silence after which a stream sends an empty comment.")
     most_messages: int = Field(10_000, ge=10, description="Messages in one conversation.")
+    count_timeout_s: float = Field(
+        1.0, gt=0, le=60, description="Seconds a model may take to count a prompt beforehand; then its own limit decides."
+    )
+    compact_keep_messages: int = Field(6, ge=0, le=1000, description="Latest messages that a summary leaves as they are.")
+    compact_summary_tokens: int = Field(512, ge=16, le=16384, description="Longest summary of a conversation's older messages, in tokens.")
+
+
+class JobSettings(Group):
+    """Work that takes time, each piece a Ray job of its own."""
+
+    concurrent: int = Field(4, ge=1, le=10_000, description="Jobs that run at once.")
+    concurrent_per_organisation: int = Field(2, ge=1, le=10_000, description="Jobs of one organisation that run at once.")
+    max_attempts: int = Field(5, ge=1, le=1000, description="Processes that a job may lose before it has failed.")
+    look_s: float = Field(1.0, gt=0, le=600, description="Seconds between two looks for queued jobs, and at those that run.")
+    lost_after_s: float = Field(60.0, ge=0.5, description="Seconds without a sign of life after which a job's process counts as lost.")
+    start_timeout_s: float = Field(300.0, gt=0, description="Seconds a job's process has to begin, its environment included.")
+    cancel_grace_s: float = Field(30.0, ge=0, description="Seconds a cancelled job has to end by itself; then its process is ended.")
+    resume_wait_s: float = Field(
+        2.0, ge=0, le=600, description="Seconds until a lost process is replaced; they double with each, up to ten minutes."
+    )
+    report_s: float = Field(1.0, ge=0, description="Seconds between two reports of progress that are written down.")
+    keepalive_s: float = Field(15.0, gt=0, le=300, description="Seconds of silence after which a stream of events sends an empty comment.")
+    kept_days: int = Field(90, ge=1, le=36500, description="Days a job stays after it ended.")
+    log_lines: int = Field(10_000, ge=0, description="Lines of log kept of each job; Ray's own log of the process has all.")
+    log_line_chars: int = Field(4000, ge=80, description="Longest such line, in characters.")
+    spec_bytes: ByteSize = Field(ByteSize(2**20), ge=1024, description="Largest description of a job, and largest result, in bytes.")
+    ray_timeout_s: float = Field(30.0, gt=0, description="Seconds Ray has to answer when a job is submitted, looked at or stopped.")
+
+
+class VectorSettings(Group):
+    """The index of everybody's knowledge, below HEARTH_HOME/vectors."""
+
+    exact_points: int = Field(
+        50_000, ge=100, description="Points of one embedding model up to which search compares all; beyond, a quantised index is built."
+    )
+    rebuild_share: float = Field(0.2, gt=0, le=10, description="Share of the points that may change until the index is built anew.")
+    quiet_s: float = Field(5.0, ge=0, le=3600, description="Seconds without a write until an index is built.")
+    build_threads: int = Field(1, ge=1, le=64, description="Threads that build an index, in a process of low priority.")
+    build_timeout_s: float = Field(4 * 3600.0, gt=0, description="Seconds that building an index may take.")
+    search_width: int = Field(128, ge=8, le=4096, description="Candidates kept while walking the index (`hnsw_ef`).")
+    keyword_language: str = Field(
+        "english",
+        pattern=r"^[a-z]{3,20}$",
+        description="Language whose word forms and stop words keyword search knows; `none`: words as they are. For new indexes.",
+    )
+    points_per_write: int = Field(1024, ge=1, le=65536, description="Points in one write.")
+    results_per_search: int = Field(1000, ge=1, le=10_000, description="Largest number of candidates or results of one search.")
+    spaces: int = Field(32, ge=1, le=1000, description="Embedding models whose vectors are kept, in all their forms.")
+    call_timeout_s: float = Field(60.0, gt=0, description="Seconds one call of the index may take.")
+    lock_wait_s: float = Field(30.0, ge=0, description="Seconds a write waits for a backup's copy, and a start for its predecessor.")
+
+
+class IngestSettings(Group):
+    """How documents are read. What is over a limit is listed with its reason; the rest goes on."""
+
+    file_bytes: ByteSize = Field(ByteSize(256 * 2**20), ge=1024, description="Largest single file, unpacked, in bytes.")
+    archive_bytes: ByteSize = Field(ByteSize(2 * 2**30), ge=1024, description="All that an archive or e-mail holds, unpacked, in bytes.")
+    archive_members: int = Field(20_000, ge=1, description="Files in an archive or e-mail, those of archives in it included.")
+    archive_depth: int = Field(3, ge=1, le=20, description="Archives and e-mails within each other.")
+    archive_ratio: int = Field(200, ge=2, description="Largest ratio of unpacked to packed size, from one mebibyte on.")
+    folder_files: int = Field(1_000_000, ge=1, description="Files in a folder.")
+    text_chars: int = Field(20_000_000, ge=1000, description="Longest text of one document, in characters; more is cut, and said.")
+    pages: int = Field(5000, ge=1, description="Pages or slides of one document; more are left out, and said.")
+    ocr_pages: int = Field(200, ge=0, description="Pages of one document that are read from their picture.")
+    ocr_pixels: int = Field(4_000_000, ge=10_000, description="Size of such a picture, width x height in pixels.")
+    table_rows: int = Field(200_000, ge=1, description="Rows of one table; more are left out, and said.")
+    table_columns: int = Field(1000, ge=1, description="Columns of one table; more are left out, and said.")
+    cell_chars: int = Field(32_767, ge=1, description="Longest cell of a table, in characters; more is cut, and said.")
+    parse_timeout_s: float = Field(120.0, gt=0, description="Seconds that reading one file may take.")
+    parse_memory: ByteSize = Field(
+        ByteSize(4 * 2**30),
+        ge=256 * 2**20,
+        description="Address space of the process that reads files, in bytes; a file that needs more is listed.",
+    )
+    chunk_chars: int = Field(1000, ge=50, description="Longest chunk, in characters.")
+    chunk_overlap_chars: int = Field(200, ge=0, description="Characters that neighbouring chunks share; less than chunk_chars.")
+    parent_chars: int = Field(4000, ge=50, description="Longest parent of chunks, in characters.")
+    embed_batch: int = Field(64, ge=1, le=4096, description="Chunks embedded and written at once.")
+    block_bytes: ByteSize = Field(ByteSize(4 * 2**20), ge=64 * 2**10, description="Target size of what travels between stages, in bytes.")
+    object_store: ByteSize = Field(
+        ByteSize(64 * 2**20), ge=2**20, description="Share of Ray's object store that one ingestion may fill, in bytes."
+    )
+    workers: int = Field(
+        2, ge=1, le=1000, description="Processes that read files at once, and as many that embed; spread over all Ray nodes."
+    )
+    worker_cpus: float = Field(0.5, gt=0, le=64, description="CPUs that each of them books with Ray.")
 
 
 class OidcIssuer(Group):
@@ -152,6 +256,29 @@ class OidcIssuer(Group):
     )
 
 
+class SubjectQuota(Group):
+    """What one organisation, user or key may use, unless the database says otherwise (`PUT /api/v1/limits/...`)."""
+
+    requests_per_minute: int = Field(60_000, ge=0, description="Requests in any minute; 0: no limit.")
+    tokens_per_day: int = Field(0, ge=0, description="Tokens of prompts and answers in a day (UTC); 0: no limit.")
+    concurrent: int = Field(2048, ge=0, description="Requests to models that are open at once, streams included; 0: no limit.")
+    budget_per_month: float = Field(
+        0.0, ge=0, le=1_000_000, allow_inf_nan=False, description="Cost in a month (UTC), in the currency of prices.yaml; 0: no limit."
+    )
+
+
+class QuotaSettings(Group):
+    """Limits for everybody, counted together by all replicas of the API, and how usage is counted."""
+
+    organisation: SubjectQuota = SubjectQuota()
+    user: SubjectQuota = SubjectQuota()
+    key: SubjectQuota = SubjectQuota()
+    cache_s: float = Field(5.0, ge=0, le=300, description="Seconds after which a changed limit holds in every replica.")
+    lease_s: float = Field(30.0, ge=0.2, le=600, description="Seconds after which what a dead replica held open no longer counts as open.")
+    answer_s: float = Field(0.5, gt=0, le=60, description="Seconds Redis has to say whether a request is within its limits.")
+    flush_s: float = Field(5.0, gt=0, le=3600, description="Seconds between two moves of counted usage from Redis to PostgreSQL.")
+
+
 class AuthSettings(Group):
     """Who may ask, and how they show it."""
 
@@ -170,9 +297,6 @@ class AuthSettings(Group):
     first_ban_s: int = Field(1, ge=1, description="Seconds until the next try after that; each further failure doubles them.")
     longest_ban_s: int = Field(900, ge=1, description="Longest such wait, in seconds.")
     failure_memory_s: int = Field(3600, ge=1, description="Seconds after the last failure until failures are forgotten.")
-    trusted_proxies: tuple[str, ...] = Field(
-        (), description="Addresses of proxies in front whose X-Forwarded-For says where a request comes from."
-    )
     key_overlap_s: int = Field(86400, ge=0, description="Seconds a rotated API key stays valid beside its successor.")
     jwks_refetch_s: float = Field(30.0, ge=0, description="Seconds between two looks at an issuer's keys for one that is not known.")
     jwks_max_age_s: float = Field(3600.0, gt=0, description="Seconds after which an issuer's keys are fetched again.")
@@ -196,8 +320,13 @@ class Settings(Group):
     residency: ResidencySettings = ResidencySettings()
     ray: RaySettings = RaySettings()
     storage: StorageSettings = StorageSettings()
+    backup: BackupSettings = BackupSettings()
     conversations: ConversationSettings = ConversationSettings()
+    jobs: JobSettings = JobSettings()
+    vectors: VectorSettings = VectorSettings()
+    ingest: IngestSettings = IngestSettings()
     auth: AuthSettings = AuthSettings()
+    quotas: QuotaSettings = QuotaSettings()
     log: LogSettings = LogSettings()
 
 

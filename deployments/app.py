@@ -12,16 +12,17 @@ from ray import serve
 
 from cluster.contracts.models import ModelKind
 from cluster.contracts.serving import MODELS_ROOT, ReplicaSpec
-from cluster.errors import ConfigError
 from cluster.serving.args import ModelsArgs
 from deployments.audio import Transcription
 from deployments.embedding import Embedding
 from deployments.llm import Llm
+from deployments.reranker import Reranker
 from deployments.vision import Clip, Ocr
 
 CLASSES: dict[ModelKind, type[Any]] = {
     ModelKind.LLM: Llm,
     ModelKind.EMBEDDING: Embedding,
+    ModelKind.RERANKER: Reranker,
     ModelKind.CLIP: Clip,
     ModelKind.OCR: Ocr,
     ModelKind.TRANSCRIPTION: Transcription,
@@ -36,16 +37,13 @@ class Models:
 
 
 def build(args: ModelsArgs | Mapping[str, Any]) -> serve.Application:
-    """``args`` as they are, or as JSON, which is how Serve hands them over. Raises ConfigError for a kind that has no deployment."""
+    """``args`` as they are, or as JSON, which is how Serve hands them over."""
     bound = [_bind(spec) for spec in ModelsArgs.model_validate(args).models]
     return _deployed(Models, MODELS_ROOT, {"num_cpus": 0}).bind(*bound)
 
 
 def _bind(spec: ReplicaSpec) -> serve.Application:
-    served = CLASSES.get(spec.kind)
-    if served is None:
-        raise ConfigError(f"Model '{spec.model}' is of kind {spec.kind}, which no deployment serves; take it out of the profile.")
-    return _deployed(served, spec.model, {}).bind(spec.model_dump(mode="json"))
+    return _deployed(CLASSES[spec.kind], spec.model, {}).bind(spec.model_dump(mode="json"))
 
 
 def _deployed(served: type[Any], name: str, actor_options: dict[str, int]) -> serve.Deployment:

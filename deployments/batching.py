@@ -1,4 +1,4 @@
-"""Dynamic batching of token sequences: what waits while one batch is computed goes into the next, sequences of like length together.
+"""Dynamic batching of what has a length (token sequences): what waits while a batch is computed goes into the next, like lengths together.
 
 A request alone starts at once: no timer runs. Requests take turns, so that one of 2048 texts does not hold up one of a single sentence.
 """
@@ -7,47 +7,48 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Sized
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 Vectors = npt.NDArray[np.float32]
-# Computes one batch, in the batcher's only thread: token ids of each sequence -> one row for each.
-Compute = Callable[[Sequence[Sequence[int]]], Vectors]
+ItemT = TypeVar("ItemT", bound=Sized)
 MAX_ROWS = 256
 
 
 @dataclass(slots=True, eq=False)
-class _Request:
+class _Request(Generic[ItemT]):
     answer: asyncio.Future[Vectors]
-    waiting: deque[_Sequence]
+    waiting: deque[_Sequence[ItemT]]
     rows: list[npt.NDArray[np.float32] | None]
     missing: int
 
 
 @dataclass(slots=True, eq=False)
-class _Sequence:
-    ids: Sequence[int]
-    request: _Request
+class _Sequence(Generic[ItemT]):
+    item: ItemT
+    request: _Request[ItemT]
     row: int
     taken: bool = False
 
 
-class Batcher:
-    """``max_tokens``: how many tokens a batch may hold, padding included; a single longer sequence is a batch of its own.
+class Batcher(Generic[ItemT]):
+    """``compute`` is called in the batcher's only thread with the items of one batch, and gives a row for each. ``max_tokens``: how many
+    tokens a batch may hold, padding included; a single longer item is a batch of its own.
 
     All methods are called on one event loop.
     """
 
-    def __init__(self, compute: Compute, max_tokens: int) -> None:
+    def __init__(self, compute: Callable[[Sequence[ItemT]], Vectors], max_tokens: int) -> None:
         self._compute = compute
         self._max_tokens = max_tokens
-        self._sorted: list[_Sequence] = []  # all waiting sequences, by length
-        self._turns: deque[_Request] = deque()
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="embed")
+        self._sorted: list[_Sequence[ItemT]] = []  # all waiting sequences, by length
+        self._turns: deque[_Request[ItemT]] = deque()
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="batch")
         self._drain: asyncio.Task[None] | None = None
         self.running = 0
         """Sequences in the batch being computed."""
@@ -57,15 +58,15 @@ class Batcher:
         """Sequences that wait for a batch."""
         return len(self._sorted)
 
-    async def submit(self, sequences: Sequence[Sequence[int]]) -> Vectors:
+    async def submit(self, sequences: Sequence[ItemT]) -> Vectors:
         """One row for each sequence, in their order. Raises what ``compute`` raised. Cancelling withdraws what has not been started."""
-        request = _Request(asyncio.get_running_loop().create_future(), deque(), [None] * len(sequences), len(sequences))
-        request.waiting.extend(_Sequence(ids, request, row) for row, ids in enumerate(sequences))
+        request: _Request[ItemT] = _Request(asyncio.get_running_loop().create_future(), deque(), [None] * len(sequences), len(sequences))
+        request.waiting.extend(_Sequence(item, request, row) for row, item in enumerate(sequences))
         self._sorted.extend(request.waiting)
         self._sorted.sort(key=_length)
         self._turns.append(request)
         if self._drain is None or self._drain.done():
-            self._drain = asyncio.create_task(self._run(), name="embedding batches")
+            self._drain = asyncio.create_task(self._run(), name="batches")
         try:
             return await request.answer
         finally:
@@ -80,7 +81,7 @@ class Batcher:
             batch = self._next()
             self.running = len(batch)
             try:
-                vectors = await loop.run_in_executor(self._thread, self._compute, [one.ids for one in batch])
+                vectors = await loop.run_in_executor(self._thread, self._compute, [one.item for one in batch])
             except Exception as error:  # noqa: BLE001 - it belongs to those who wait, not to this loop
                 for one in batch:
                     if not one.request.answer.done():
@@ -91,7 +92,7 @@ class Batcher:
             for one, vector in zip(batch, vectors, strict=True):
                 _deliver(one, vector)
 
-    def _next(self) -> list[_Sequence]:
+    def _next(self) -> list[_Sequence[ItemT]]:
         """The next batch: one sequence of the request whose turn it is, and its nearest in length, whosever they are."""
         low = self._sorted.index(self._anchor())
         high = low + 1
@@ -112,7 +113,7 @@ class Batcher:
             one.taken = True
         return batch
 
-    def _anchor(self) -> _Sequence:
+    def _anchor(self) -> _Sequence[ItemT]:
         """The first waiting sequence of the request whose turn it is. Something must be waiting."""
         while True:
             waiting = self._turns[0].waiting
@@ -123,17 +124,17 @@ class Batcher:
                 return waiting[0]
             self._turns.popleft()
 
-    def _withdraw(self, request: _Request) -> None:
+    def _withdraw(self, request: _Request[ItemT]) -> None:
         request.waiting.clear()
         if request.missing:
             self._sorted = [one for one in self._sorted if one.request is not request]
 
 
-def _length(sequence: _Sequence) -> int:
-    return len(sequence.ids)
+def _length(sequence: _Sequence[ItemT]) -> int:
+    return len(sequence.item)
 
 
-def _deliver(one: _Sequence, vector: npt.NDArray[np.float32]) -> None:
+def _deliver(one: _Sequence[ItemT], vector: npt.NDArray[np.float32]) -> None:
     request = one.request
     request.rows[one.row] = vector
     request.missing -= 1

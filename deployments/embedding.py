@@ -26,7 +26,7 @@ class Embedding:
     def __init__(self, spec: ReplicaSpec | Mapping[str, Any]) -> None:
         self._replica = Replica(spec)
         self._engine: EmbeddingEngine = self._replica.engine
-        self._batcher = Batcher(self._engine.embed, self._engine.batch_tokens)
+        self._batcher: Batcher[list[int]] = Batcher(self._engine.embed, self._engine.batch_tokens)
 
     async def embed(self, request: EmbeddingRequest) -> Embeddings:
         """Vectors in the order of the inputs; requests that arrive together are computed together.

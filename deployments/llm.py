@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import aclosing
 from typing import Any
 
-from cluster.contracts.generation import Generation, GenerationDelta, GenerationRequest
+from cluster.contracts.generation import Generation, GenerationDelta, GenerationRequest, TokenCount
 from cluster.contracts.serving import ReplicaSpec, ReplicaStats
 from deployments.engines.paced import Paced
 from deployments.engines.protocols import GenerationEngine
@@ -14,7 +14,7 @@ from deployments.replica import Replica
 
 
 class Llm:
-    """``spec`` is a ReplicaSpec, or the JSON of one as the Serve config carries it. Both calls raise what GenerationEngine raises.
+    """``spec`` is a ReplicaSpec, or the JSON of one as the Serve config carries it. The calls raise what GenerationEngine raises.
 
     The calls take a GenerationRequest whose ``model`` is this one; ``adapter`` names a LoRA adapter of the spec.
     """
@@ -33,6 +33,9 @@ class Llm:
         async with aclosing(self._engine.stream(request)) as deltas:  # type: ignore[type-var]
             async for batch in deltas:
                 yield batch
+
+    async def count_tokens(self, request: GenerationRequest) -> TokenCount:
+        return await self._engine.count_tokens(request)
 
     async def check_health(self) -> None:
         """Called by Serve, which replaces the replica when it raises."""

@@ -24,7 +24,8 @@ class Tasks:
         self.running = 0
         self.queued = 0
         self._free = asyncio.Semaphore(slots)
-        self._threads = ThreadPoolExecutor(slots, thread_name_prefix=name)
+        self._thread = thread = threading.local()
+        self._threads = ThreadPoolExecutor(slots, name, initializer=lambda: setattr(thread, "is_ours", True))
 
     async def run(self, work: Callable[Concatenate[threading.Event, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """``work(stop, ...)`` in a thread, once a slot is free. Raises what it raises."""
@@ -45,8 +46,8 @@ class Tasks:
             raise
 
     def close(self) -> None:
-        """Waits for the work that is running."""
-        self._threads.shutdown(wait=True, cancel_futures=True)
+        """Waits for the work that is running. Work itself may close it too: a thread can be the last to hold whoever owns this."""
+        self._threads.shutdown(wait=not hasattr(self._thread, "is_ours"), cancel_futures=True)
 
     def _release(self) -> None:
         self.running -= 1

@@ -73,10 +73,23 @@ class RunningHearth:
 
     base_url: str
     home: Home
+    # Where an OpenID Connect issuer and a provider of models are expected; a test that wants one runs it there.
+    issuer_port: int
+    provider_port: int
 
     @property
     def port(self) -> int:
         return int(self.base_url.rsplit(":", 1)[1])
+
+    @property
+    def key(self) -> str:
+        """The first admin's API key."""
+        return self.home.admin_key.read_text().strip()
+
+    @property
+    def shown(self) -> dict[str, str]:
+        """The header with that key."""
+        return {"Authorization": f"Bearer {self.key}"}
 
     def run(self, *words: str) -> subprocess.CompletedProcess[str]:
         """``hearth WORDS`` against this cluster."""
@@ -141,21 +154,40 @@ def ray_runtime() -> Iterator[None]:
     shutil.rmtree(folder, ignore_errors=True)
 
 
+def _issuer(port: int, secret: Path) -> dict[str, object]:
+    return {
+        "name": "mock",
+        "issuer": f"http://localhost:{port}",
+        "client_id": "hearth",
+        "client_secret_file": str(secret),
+        "redirect_uris": ["http://localhost:3000/back"],
+        "default_role": "editor",
+    }
+
+
+def _providers(port: int) -> dict[str, object]:
+    far = {"kind": "openai_compatible", "base_url": f"http://127.0.0.1:{port}/v1", "models": [{"name": "echo"}], "retries": {"attempts": 1}}
+    return {"providers": {"far": far}, "aliases": {"clever": {"models": ["far/echo", "hearth-nano"]}}}
+
+
 @pytest.fixture(scope="session")
 def hearth(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningHearth]:
     """A cluster with one model of every kind, up and ready. Shared by the whole session: leave it as you found it."""
     home = Home(tmp_path_factory.mktemp("hearth"))
-    profile = home.root / "tests.yaml"
-    profile.write_text(json.dumps(PROFILE))  # JSON is YAML
+    port, issuer_port, provider_port = free_ports(3)
+    profile, secret = home.root / "tests.yaml", home.root / "client-secret"
+    secret.touch(mode=0o600)
+    secret.write_text("of the client")
+    profile.write_text(json.dumps(PROFILE | {"settings": {"auth": {"oidc": [_issuer(issuer_port, secret)]}}}))  # JSON is YAML
+    home.providers.write_text(json.dumps(_providers(provider_port)))
     home.catalog.mkdir()
     for entry in CATALOG:
         (home.catalog / f"{entry['id']}.yaml").write_text(json.dumps(entry))
-    port = free_ports(1)[0]
     started = hearth_command("up", "--detach", "--profile", str(profile), "--port", str(port), home=home)
     log = home.logs / "head.log"
     try:
         assert started.returncode == 0, started.stderr[-4000:] + (log.read_text()[-4000:] if log.exists() else "")
-        yield RunningHearth(base_url=f"http://127.0.0.1:{port}", home=home)
+        yield RunningHearth(f"http://127.0.0.1:{port}", home, issuer_port, provider_port)
     finally:
         stopped = hearth_command("down", home=home)
     assert stopped.returncode == 0, stopped.stderr

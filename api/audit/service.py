@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import uuid
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator
 
 from api.audit.repository import AuditEvents, Filter
 from api.audit.schemas import AuditEntry, AuditFilter, AuditPage
+from api.web.spreadsheet import csv_text
 from cluster.stores.sql import Database
 
 EXPORT_PAGE = 500
 COLUMNS = ("id", "time", "action", "target", "actor_id", "key_id", "address", "request_id", "detail")
-# A spreadsheet would run what begins so as a formula.
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 class Audit:
@@ -38,9 +35,9 @@ class Audit:
 
     async def table(self, wanted: AuditFilter) -> AsyncIterator[str]:
         """All of it as CSV with a head, newest first."""
-        yield _csv([COLUMNS])
+        yield csv_text([COLUMNS])
         async for page in self._pages(wanted):
-            yield _csv([_cell(entry, name) for name in COLUMNS] for entry in page)
+            yield csv_text([_cell(entry, name) for name in COLUMNS] for entry in page)
 
     async def _pages(self, wanted: AuditFilter) -> AsyncIterator[list[AuditEntry]]:
         cursor: int | None = None
@@ -58,11 +55,4 @@ def _filter(wanted: AuditFilter) -> Filter:
 
 def _cell(entry: AuditEntry, name: str) -> str:
     value = getattr(entry, name)
-    text = "" if value is None else json.dumps(value) if name == "detail" else value.isoformat() if name == "time" else str(value)
-    return "'" + text if text.startswith(FORMULA) else text
-
-
-def _csv(rows: Iterable[Iterable[str]]) -> str:
-    written = io.StringIO()
-    csv.writer(written).writerows(rows)
-    return written.getvalue()
+    return "" if value is None else json.dumps(value) if name == "detail" else value.isoformat() if name == "time" else str(value)

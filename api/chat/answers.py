@@ -8,7 +8,7 @@ from pydantic import Field
 
 from api.generation.schemas import UsageAnswer
 from api.web.schema import Answer
-from cluster.contracts.generation import FinishReason, Generation, TokenLogprob
+from cluster.contracts.generation import FinishReason, Generation, Provenance, TokenLogprob
 
 
 def _absent(value: object) -> bool:
@@ -71,11 +71,34 @@ class MessageAnswer(Answer):
         return cls(content=answer.text or (None if calls else ""), reasoning_content=answer.reasoning or None, tool_calls=calls or None)
 
 
+class FallbackAnswer(Answer):
+    model: str
+    code: str = Field(description="Of the error, as it would have been answered.")
+    reason: str
+
+
+class ProvenanceAnswer(Answer):
+    """Where an answer comes from, when that is not simply the model that was asked."""
+
+    served_by: str
+    fallbacks: list[FallbackAnswer] = Field(description="Models that were asked before, and why they could not answer.")
+    cached: bool = Field(description="Given before to an equal request.")
+
+    @classmethod
+    def of(cls, provenance: Provenance | None, asked: str) -> ProvenanceAnswer | None:
+        """None where ``asked``, a model's id, answered itself."""
+        if provenance is None or (provenance.served_by == asked and not provenance.fallbacks and not provenance.cached):
+            return None
+        failed = [FallbackAnswer(model=one.model, code=one.code, reason=one.reason) for one in provenance.fallbacks]
+        return cls(served_by=provenance.served_by, fallbacks=failed, cached=provenance.cached)
+
+
 class ChoiceAnswer(Answer):
     index: int
     message: MessageAnswer
     logprobs: LogprobsAnswer | None
     finish_reason: FinishReason
+    provenance: ProvenanceAnswer | None = Field(None, exclude_if=_absent, description="Hearth's own.")
 
 
 class ChatAnswer(Answer):

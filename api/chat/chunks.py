@@ -8,19 +8,20 @@ from collections.abc import Sequence
 
 from pydantic_core import to_json
 
-from api.chat.answers import LogprobsAnswer
+from api.chat.answers import LogprobsAnswer, ProvenanceAnswer
 from api.generation.schemas import UsageAnswer
 from api.web.sse import event
 from cluster.contracts.generation import GenerationDelta, ToolCallDelta, Usage
 
 
 class ChatChunks:
-    """``most_calls``: tool calls from this index on are left out (parallel_tool_calls: false)."""
+    """``asked``: id of the model. ``most_calls``: tool calls from this index on are left out (parallel_tool_calls: false)."""
 
-    def __init__(self, head: dict[str, str | int], *, wants_usage: bool, most_calls: int | None) -> None:
+    def __init__(self, head: dict[str, str | int], asked: str, *, wants_usage: bool, most_calls: int | None) -> None:
         self._head = json.dumps(head, separators=(",", ":"))[:-1] + ',"choices":['
         # OpenAI sends "usage": null in every chunk but the last when usage was asked for, and no key at all when it was not.
         self._tail = '],"usage":null}\n\n' if wants_usage else "]}\n\n"
+        self._asked = asked
         self._most_calls = most_calls
 
     def opening(self, index: int) -> str:
@@ -37,7 +38,7 @@ class ChatChunks:
 
     def _delta(self, index: int, delta: GenerationDelta) -> str:
         finish = f'"{delta.finish_reason}"' if delta.finish_reason else "null"
-        if delta.text and not (delta.reasoning or delta.tool_calls or delta.logprobs):
+        if delta.text and not (delta.reasoning or delta.tool_calls or delta.logprobs or delta.provenance):
             return self._event(index, '{"content":' + json.dumps(delta.text) + "}", "null", finish)
         calls = [piece for piece in delta.tool_calls if self._most_calls is None or piece.index < self._most_calls]
         fields = [
@@ -46,10 +47,12 @@ class ChatChunks:
             '"tool_calls":[' + ",".join(_tool_call(piece) for piece in calls) + "]" if calls else "",
         ]
         body = ",".join(field for field in fields if field)
-        if not body and not delta.finish_reason:
+        told = ProvenanceAnswer.of(delta.provenance, self._asked)
+        if not body and not delta.finish_reason and told is None:
             return ""
         logprobs = LogprobsAnswer.of(delta.logprobs)
-        return self._event(index, "{" + body + "}", to_json(logprobs).decode() if logprobs else "null", finish)
+        more = f',"provenance":{to_json(told).decode()}' if told else ""
+        return self._event(index, "{" + body + "}", to_json(logprobs).decode() if logprobs else "null", finish + more)
 
     def _event(self, index: int, delta: str, logprobs: str, finish: str) -> str:
         return f'data: {self._head}{{"index":{index},"delta":{delta},"logprobs":{logprobs},"finish_reason":{finish}}}{self._tail}'

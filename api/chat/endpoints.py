@@ -10,7 +10,7 @@ from starlette.responses import Response
 from api.chat.answers import ChatAnswer
 from api.chat.schemas import ChatBody
 from api.chat.service import Chat
-from api.generation.service import Generations
+from api.generation.deps import WithGenerations
 from api.web.answers import json_answer
 from api.web.attend import attend
 from api.web.bodies import json_body
@@ -33,8 +33,8 @@ ANSWER = {
 STREAM = 'data: {"id":"chatcmpl-0b9e","object":"chat.completion.chunk","choices":[{"index":0,"delta":{"content":"3"}}]}\n\ndata: [DONE]\n\n'
 
 
-async def chat(parts: WithParts, exchange: WithExchange) -> Chat:
-    return Chat(Generations(parts.gateway, parts.settings, parts.metrics, exchange), exchange.request_id)
+async def chat(generations: WithGenerations, exchange: WithExchange) -> Chat:
+    return Chat(generations, exchange.request_id)
 
 
 @router.post(

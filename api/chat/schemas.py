@@ -7,7 +7,9 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field, JsonValue, model_validator
 
 from api.generation.schemas import Count, GenerationBody, unsupported
-from api.web.schema import Body, FreeObject
+from api.web.schema import Body, FreeObject, ModelId
+from cluster.contracts.generation import JsonObject, ResponseFormat
+from cluster.specs.providers import DEEPEST_CHAIN
 
 ToolName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,128}$")]
 
@@ -131,17 +133,57 @@ Format = Annotated[TextFormat | JsonObjectFormat | JsonSchemaFormat, Field(discr
 Metadata = dict[Annotated[str, Field(max_length=64)], Annotated[str, Field(max_length=512)]]
 
 
-class ChatBody(GenerationBody):
-    messages: list[ChatMessage] = Field(min_length=1, description="The conversation so far.")
-    max_completion_tokens: Count | None = Field(None, description="Most tokens to generate; the newer name of `max_tokens`.")
-    logprobs: bool | None = Field(None, description="Report the log probability of each token.")
-    top_logprobs: int | None = Field(None, ge=0, le=20, description="Alternatives to report for each token; only with `logprobs`.")
+class CacheWish(Body):
+    """Hearth's own."""
+
+    ttl_s: int = Field(ge=0, le=30 * 86400, description="Seconds the answer is given again to an equal request; 0: never.")
+    sampled: bool = Field(False, description="Even where the temperature is not 0.")
+
+
+class ToolsBody(Body):
+    """What may come instead of free text, and from whom."""
+
     tools: list[Tool] | None = Field(None, max_length=128, description="Functions the model may call.")
     tool_choice: Literal["none", "auto", "required"] | NamedTool | None = Field(
         None, description="Whether, or which, tool is to be called."
     )
-    parallel_tool_calls: bool | None = Field(None, description="False: at most one tool call in an answer.")
     response_format: Format | None = Field(None, description="Hold the answer to JSON, or to a JSON schema.")
+    fallbacks: Annotated[list[ModelId], Field(max_length=DEEPEST_CHAIN - 1)] | None = Field(
+        None, description="Hearth's own: models to ask in this order when `model` cannot answer."
+    )
+
+    @model_validator(mode="after")
+    def _tools_fit(self) -> ToolsBody:
+        names = [tool.function.name for tool in self.tools or ()]
+        if len(set(names)) < len(names):
+            raise ValueError("two of the 'tools' have the same name; rename one")
+        if self.tool_choice not in (None, "none", "auto") and not names:
+            raise ValueError("'tool_choice' needs 'tools'")
+        if isinstance(self.tool_choice, NamedTool) and self.tool_choice.function.name not in names:
+            raise ValueError(f"'tool_choice' names '{self.tool_choice.function.name}', which is not among the 'tools'")
+        return self
+
+    def offered(self) -> tuple[JsonObject, ...]:
+        return tuple(tool.model_dump(exclude_none=True) for tool in self.tools or ())
+
+    def choice(self) -> str | JsonObject | None:
+        return self.tool_choice.model_dump() if isinstance(self.tool_choice, NamedTool) else self.tool_choice
+
+    def wanted_format(self) -> ResponseFormat:
+        if self.response_format is None:
+            return ResponseFormat()
+        if isinstance(self.response_format, JsonSchemaFormat):
+            return ResponseFormat("json_schema", dict(self.response_format.json_schema.schema_))
+        return ResponseFormat(self.response_format.type)
+
+
+class ChatBody(GenerationBody, ToolsBody):
+    messages: list[ChatMessage] = Field(min_length=1, description="The conversation so far.")
+    max_completion_tokens: Count | None = Field(None, description="Most tokens to generate; the newer name of `max_tokens`.")
+    logprobs: bool | None = Field(None, description="Report the log probability of each token.")
+    top_logprobs: int | None = Field(None, ge=0, le=20, description="Alternatives to report for each token; only with `logprobs`.")
+    parallel_tool_calls: bool | None = Field(None, description="False: at most one tool call in an answer.")
+    cache: CacheWish | None = Field(None, description="Hearth's own: may an equal request of your organisation get this answer again?")
     metadata: Annotated[Metadata, Field(max_length=16)] | None = Field(None, description="Accepted, without effect.")
     store: Literal[False] | None = Field(None, description="Nothing is stored.")
     service_tier: Literal["auto", "default"] | None = Field(None, description="There is one tier.")
@@ -164,15 +206,4 @@ class ChatBody(GenerationBody):
             raise ValueError("'max_tokens' and 'max_completion_tokens' differ; give one of them")
         if self.stream_options is not None and not self.stream:
             raise ValueError("'stream_options' needs 'stream': true")
-        return self
-
-    @model_validator(mode="after")
-    def _tools_fit(self) -> ChatBody:
-        names = [tool.function.name for tool in self.tools or ()]
-        if len(set(names)) < len(names):
-            raise ValueError("two of the 'tools' have the same name; rename one")
-        if self.tool_choice not in (None, "none", "auto") and not names:
-            raise ValueError("'tool_choice' needs 'tools'")
-        if isinstance(self.tool_choice, NamedTool) and self.tool_choice.function.name not in names:
-            raise ValueError(f"'tool_choice' names '{self.tool_choice.function.name}', which is not among the 'tools'")
         return self

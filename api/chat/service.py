@@ -6,12 +6,12 @@ import time
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
-from api.chat.answers import ChatAnswer, ChoiceAnswer, LogprobsAnswer, MessageAnswer
+from api.chat.answers import ChatAnswer, ChoiceAnswer, LogprobsAnswer, MessageAnswer, ProvenanceAnswer
 from api.chat.chunks import ChatChunks
-from api.chat.schemas import AssistantMessage, ChatBody, ChatMessage, JsonSchemaFormat, NamedTool, ToolMessage
+from api.chat.schemas import AssistantMessage, ChatBody, ChatMessage, ToolMessage
 from api.generation.schemas import UsageAnswer
-from api.generation.service import Generations, fingerprint
-from cluster.contracts.generation import GenerationRequest, JsonObject, Message, ResponseFormat, ToolCall, Usage
+from api.generation.service import Generations, adapter_of, fingerprint
+from cluster.contracts.generation import Caching, GenerationRequest, Message, ToolCall, Usage
 from cluster.contracts.models import ModelStatus
 
 
@@ -29,6 +29,7 @@ class Chat:
                 message=MessageAnswer.of(answer, most_calls=_most_calls(body)),
                 logprobs=LogprobsAnswer.of(answer.logprobs),
                 finish_reason=answer.finish_reason,
+                provenance=ProvenanceAnswer.of(answer.provenance, status.id),
             )
             for index, answer in enumerate(answers)
         ]
@@ -51,7 +52,7 @@ class Chat:
             "model": body.model,
             "system_fingerprint": fingerprint(status),
         }
-        chunks = ChatChunks(head, wants_usage=body.wants_usage, most_calls=_most_calls(body))
+        chunks = ChatChunks(head, status.id, wants_usage=body.wants_usage, most_calls=_most_calls(body))
         usages = [Usage()] * len(requests)
         unopened = set(range(len(requests)))
         async with aclosing(self._generations.stream(requests)) as batches:
@@ -73,21 +74,23 @@ class Chat:
         count = self._generations.choices(body.n)
         messages = tuple(self._message(index, message) for index, message in enumerate(body.messages))
         status = await self._generations.resolve(body.model)
-        _, _, adapter = body.model.partition(":")
         return status, [
             GenerationRequest(
                 model=status.id,
                 messages=messages,
-                adapter=adapter or None,
+                adapter=adapter_of(body.model, status),
                 sampling=body.sampling(
                     max_tokens=body.max_completion_tokens or body.max_tokens,
                     top_logprobs=(body.top_logprobs or 0) if body.logprobs else None,
                     choice=choice,
                 ),
-                tools=tuple(_tool(body)),
-                tool_choice=body.tool_choice.model_dump() if isinstance(body.tool_choice, NamedTool) else body.tool_choice,
-                response_format=_format(body),
+                tools=body.offered(),
+                tool_choice=body.choice(),
+                response_format=body.wanted_format(),
                 request_id=self._request_id if count == 1 else f"{self._request_id}-{choice}",
+                fallbacks=tuple(body.fallbacks or ()),
+                caching=Caching(body.cache.ttl_s, body.cache.sampled) if body.cache else None,
+                scope=self._generations.scope,
             )
             for choice in range(count)
         ]
@@ -106,15 +109,3 @@ class Chat:
 
 def _most_calls(body: ChatBody) -> int | None:
     return 1 if body.parallel_tool_calls is False else None
-
-
-def _tool(body: ChatBody) -> list[JsonObject]:
-    return [tool.model_dump(exclude_none=True) for tool in body.tools or ()]
-
-
-def _format(body: ChatBody) -> ResponseFormat:
-    if body.response_format is None:
-        return ResponseFormat()
-    if isinstance(body.response_format, JsonSchemaFormat):
-        return ResponseFormat("json_schema", dict(body.response_format.json_schema.schema_))
-    return ResponseFormat(body.response_format.type)

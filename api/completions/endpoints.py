@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from api.completions.schemas import CompletionAnswer, CompletionBody
 from api.completions.service import Completions
-from api.generation.service import Generations
+from api.generation.deps import WithGenerations
 from api.web.answers import json_answer
 from api.web.attend import attend
 from api.web.bodies import json_body
@@ -32,8 +32,8 @@ ANSWER = {
 STREAM = 'data: {"id":"cmpl-0b9e","object":"text_completion","choices":[{"index":0,"text":" there"}]}\n\ndata: [DONE]\n\n'
 
 
-async def completions(parts: WithParts, exchange: WithExchange) -> Completions:
-    return Completions(Generations(parts.gateway, parts.settings, parts.metrics, exchange), exchange.request_id)
+async def completions(generations: WithGenerations, exchange: WithExchange) -> Completions:
+    return Completions(generations, exchange.request_id)
 
 
 @router.post(

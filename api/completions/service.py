@@ -9,7 +9,7 @@ from contextlib import aclosing
 from api.completions.chunks import CompletionChunks, legacy_logprobs
 from api.completions.schemas import CompletionAnswer, CompletionBody, CompletionChoice
 from api.generation.schemas import UsageAnswer
-from api.generation.service import Generations, fingerprint
+from api.generation.service import Generations, adapter_of, fingerprint
 from cluster.contracts.generation import GenerationRequest, Usage
 from cluster.contracts.models import ModelStatus
 
@@ -72,19 +72,19 @@ class Completions:
             if isinstance(prompt, str):
                 self._generations.check_length(prompt, f"prompt.{index}")
         status = await self._generations.resolve(body.model)
-        _, _, adapter = body.model.partition(":")
         prompts = [prompt if isinstance(prompt, str) else tuple(prompt) for prompt in body.prompt for _ in range(count)]
         return status, [
             GenerationRequest(
                 model=status.id,
                 prompt=prompt,
-                adapter=adapter or None,
+                adapter=adapter_of(body.model, status),
                 sampling=body.sampling(
                     max_tokens=body.max_tokens or _DEFAULT_MAX_TOKENS,
                     top_logprobs=body.logprobs,
                     choice=index % count,
                 ),
                 request_id=self._request_id if len(prompts) == 1 else f"{self._request_id}-{index}",
+                scope=self._generations.scope,
             )
             for index, prompt in enumerate(prompts)
         ]

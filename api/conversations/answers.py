@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import uuid
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Generic, TypeVar
 
 from pydantic import Field
 
+from api.chat.answers import FallbackAnswer
 from api.conversations.tables import Conversation, Message, Participant, ShareLink
 from api.web.schema import Answer
 
 RowT = TypeVar("RowT")
+
+
+class ModelUsage(Answer):
+    answers: int = Field(description="Summaries included.")
+    input_tokens: int
+    output_tokens: int
+    cached_tokens: int
 
 
 class ConversationAnswer(Answer):
@@ -29,10 +37,12 @@ class ConversationAnswer(Answer):
     prompt_id: uuid.UUID | None
     prompt_variables: dict[str, str]
     active_leaf_id: uuid.UUID | None
-    summary: str | None
+    auto_compact: bool
     input_tokens: int
     output_tokens: int
-    total_tokens: int = Field(description="Of all answers so far.")
+    cached_tokens: int
+    total_tokens: int = Field(description="Of all answers so far, and of summaries.")
+    usage_by_model: dict[str, ModelUsage]
     created_at: datetime
     updated_at: datetime
     expires_at: datetime
@@ -55,10 +65,12 @@ class ConversationAnswer(Answer):
             prompt_id=row.prompt_id,
             prompt_variables=row.prompt_variables,
             active_leaf_id=row.active_leaf_id,
-            summary=row.summary,
+            auto_compact=row.auto_compact,
             input_tokens=row.input_tokens,
             output_tokens=row.output_tokens,
+            cached_tokens=row.cached_tokens,
             total_tokens=row.input_tokens + row.output_tokens,
+            usage_by_model={name: ModelUsage.model_validate(counts) for name, counts in row.usage_by_model.items()},
             created_at=row.created_at,
             updated_at=row.updated_at,
             expires_at=row.expires_at,
@@ -81,6 +93,11 @@ class MessageAnswer(Answer):
     pinned: bool
     model: str | None
     adapter: str | None
+    served_by: str | None = Field(description="The model that answered, where it may have been another than `model`.")
+    fallbacks: list[FallbackAnswer] = Field(description="Models that were asked before it, and why they could not answer.")
+    from_cache: bool
+    summary: str | None = Field(description="What stands for this message and all before it when a model is asked.")
+    tool_call_id: str | None = Field(description="The call that a tool's message answers.")
     prompt_tokens: int | None
     completion_tokens: int | None
     cached_tokens: int | None
@@ -110,6 +127,11 @@ class MessageAnswer(Answer):
             pinned=row.pinned,
             model=row.model,
             adapter=row.adapter,
+            served_by=row.served_by,
+            fallbacks=[FallbackAnswer.model_validate(step) for step in row.fallbacks],
+            from_cache=row.from_cache,
+            summary=row.summary,
+            tool_call_id=row.tool_call_id,
             prompt_tokens=row.prompt_tokens,
             completion_tokens=row.completion_tokens,
             cached_tokens=row.cached_tokens,
@@ -174,6 +196,28 @@ class FoundMessage(Answer):
 class Listing(Answer, Generic[RowT]):
     items: list[RowT]
     next_cursor: str | None = Field(None, description="None: this was the last page.")
+
+
+class ModelActivity(ModelUsage):
+    model: str = Field(description="That answered.")
+    unfinished: int = Field(description="Answers that were stopped, were interrupted or failed.")
+
+
+class DayActivity(Answer):
+    day: date = Field(description="In UTC. Days on which nothing was said are left out.")
+    conversations: int
+    messages: int
+    tokens: int
+
+
+class Analytics(Answer):
+    """Of what is not deleted; what was used in all stands below `/api/v1/usage`."""
+
+    conversations: int = Field(description="In which something was said.")
+    messages: int
+    people: int = Field(description="Who said something.")
+    models: list[ModelActivity] = Field(description="The busiest first.")
+    days: list[DayActivity] = Field(description="The latest first.")
 
 
 class Cleaned(Answer):

@@ -8,7 +8,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query
 from starlette.responses import Response
 
-from api.conversations import branch_endpoints, people_endpoints
+from api.conversations import analytics_endpoints, branch_endpoints, people_endpoints
 from api.conversations.alias import twice
 from api.conversations.answers import Cleaned, ConversationAnswer, Done, FoundMessage, Listing
 from api.conversations.deps import READS, WRITES, Reading, Writing
@@ -23,6 +23,7 @@ from api.conversations.schemas import (
     SessionBody,
     StatusBody,
 )
+from api.streams.deps import WithRemoving
 from api.web.answers import Success, success
 from api.web.bodies import json_body
 from api.web.openapi import json_request, responses
@@ -150,8 +151,9 @@ async def change_conversation(
     response_model=Success[Done],
     responses=responses(done("deleted"), READS),
 )
-async def delete_conversation(service: Writing, conversation_id: uuid.UUID, wanted: Annotated[DeleteQuery, Query()]) -> Response:
-    """Softly, so that it can be restored for a while, or with `?hard_delete=true` at once and for good, messages and links included."""
+async def delete_conversation(service: WithRemoving, conversation_id: uuid.UUID, wanted: Annotated[DeleteQuery, Query()]) -> Response:
+    """Softly, so that it can be restored for a while, or with `?hard_delete=true` at once and for good, messages, links
+    and an answer that is being written included."""
     await service.delete(conversation_id, hard=wanted.hard_delete)
     return success(Done(id=conversation_id, done="deleted"))
 
@@ -163,8 +165,8 @@ async def delete_conversation(service: Writing, conversation_id: uuid.UUID, want
     responses=responses(ok(CONVERSATION), READS),
 )
 async def restore_conversation(service: Writing, conversation_id: uuid.UUID) -> Response:
-    """Takes a soft deletion back."""
+    """Takes a soft deletion back, as long as the conversation is kept."""
     return success(ConversationAnswer.of(await service.restore(conversation_id)))
 
 
-routers: tuple[APIRouter, ...] = twice(router, branch_endpoints.router, people_endpoints.router)
+routers: tuple[APIRouter, ...] = twice(router, branch_endpoints.router, people_endpoints.router, analytics_endpoints.router)

@@ -17,10 +17,12 @@ CONVERSATION = {
     "prompt_id": None,
     "prompt_variables": {},
     "active_leaf_id": None,
-    "summary": None,
+    "auto_compact": False,
     "input_tokens": 18,
     "output_tokens": 1,
+    "cached_tokens": 0,
     "total_tokens": 19,
+    "usage_by_model": {"nano-llm": {"answers": 1, "input_tokens": 18, "output_tokens": 1, "cached_tokens": 0}},
     "created_at": "2026-01-01T12:00:00Z",
     "updated_at": "2026-01-01T12:00:00Z",
     "expires_at": "2027-01-01T12:00:00Z",
@@ -41,6 +43,11 @@ MESSAGE = {
     "pinned": False,
     "model": "nano-llm",
     "adapter": None,
+    "served_by": "nano-llm",
+    "fallbacks": [],
+    "from_cache": False,
+    "summary": None,
+    "tool_call_id": None,
     "prompt_tokens": 18,
     "completion_tokens": 1,
     "cached_tokens": 0,
@@ -72,6 +79,14 @@ SHARED = {
             "created_at": "2026-01-01T12:00:01Z",
         }
     ],
+}
+
+ANALYTICS = {
+    "conversations": 1,
+    "messages": 2,
+    "people": 1,
+    "models": [{"answers": 1, "input_tokens": 18, "output_tokens": 1, "cached_tokens": 0, "model": "nano-llm", "unfinished": 0}],
+    "days": [{"day": "2026-01-01", "conversations": 1, "messages": 2, "tokens": 19}],
 }
 
 

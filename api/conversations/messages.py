@@ -7,6 +7,7 @@ import uuid
 from api.conversations.answers import ConversationAnswer, Exported, Listing, MessageAnswer
 from api.conversations.cursors import cursor_of, position_of
 from api.conversations.message_repository import MessageRepository
+from api.conversations.pictures import check_pictures
 from api.conversations.schemas import MessageBody, MessageQuery, stored, text_of
 from api.conversations.service import WRITERS, Conversations
 from api.conversations.tables import Conversation, Message
@@ -44,7 +45,9 @@ class Messages:
         """Written down under its parent, and the new end of the conversation."""
         conversation = await self._conversations.get(conversation_id, roles=WRITERS, lock=True)
         parent = conversation.active_leaf_id if body.parent_id is None else (await self.get(conversation_id, body.parent_id)).id
-        row = Message(role=body.role, parts=stored(body.content), author_id=self._who.user_id, parent_id=parent)
+        row = Message(
+            role=body.role, parts=stored(body.content), author_id=self._who.user_id, parent_id=parent, tool_call_id=body.tool_call_id
+        )
         return await self.append(conversation, row)
 
     async def append(self, conversation: Conversation, row: Message) -> Message:
@@ -53,6 +56,7 @@ class Messages:
         most = self._settings.limits.text_chars
         if len(row.text) > most:
             raise TooLarge(f"The message has {len(row.text)} characters, at most {most} are taken (setting limits.text_chars).")
+        check_pictures(row.parts, self._settings.limits)
         most = self._settings.conversations.most_messages
         if await self._rows.count(conversation.id) >= most:
             raise Conflict(f"A conversation holds at most {most} messages (setting conversations.most_messages); begin a new one.")

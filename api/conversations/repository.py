@@ -5,8 +5,10 @@ from __future__ import annotations
 import uuid
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import ColumnElement, and_, delete, func, literal, select, tuple_, update
+from sqlalchemy import ColumnElement, Select, and_, delete, func, literal, literal_column, select, text, tuple_, union_all, update
+from sqlalchemy.orm import InstrumentedAttribute
 
 from api.conversations.cursors import Position
 from api.conversations.schemas import ConversationQuery
@@ -15,7 +17,10 @@ from api.people.tables import Membership
 from api.web.principal import Principal
 from cluster.stores.sql import AsyncSession
 
+_CONFIGURATION: ColumnElement[Any] = literal_column("'simple'::regconfig")
 _HEADLINE = "StartSel=**, StopSel=**, MaxWords=30, MinWords=10"
+# Conversation, its title, the message or none, when, and what tells apart those of one moment.
+Matches = Select[uuid.UUID, str, Any, datetime, uuid.UUID]
 Found = tuple[uuid.UUID, str, uuid.UUID | None, str, datetime, uuid.UUID]
 
 
@@ -52,29 +57,22 @@ class ConversationRepository:
 
     async def search(self, who: Principal, words: str, limit: int, after: Position | None) -> Sequence[Found]:
         """Messages and titles with ``words``, the latest first."""
-        asked = func.websearch_to_tsquery("simple", words)
-        excerpt = func.ts_headline("simple", func.left(Message.text, 20_000), asked, _HEADLINE)
-        seen = and_(_visible(who, ()), _alive())
-        inside = (
-            select(
-                Conversation.id, Conversation.title, Message.id.label("message_id"), excerpt, Message.created_at, Message.id.label("key")
-            )
-            .join(Message, Message.conversation_id == Conversation.id)
-            .where(seen, Message.text_vector.bool_op("@@")(asked))
+        asked = func.websearch_to_tsquery(_CONFIGURATION, words)
+        # The plan depends on how frequent the words are, so that one for any words is a bad one: PostgreSQL takes such from the sixth time.
+        await self._session.execute(text("SET LOCAL plan_cache_mode = force_custom_plan"))
+        # Each kind gives its latest only: with a limit the database may walk messages by time where a word is everywhere.
+        both = union_all(
+            _latest(_inside(who, asked), Message.created_at, Message.id, limit, after),
+            _latest(_titled(who, asked), Conversation.updated_at, Conversation.id, limit, after),
+        ).subquery()
+        found = select(both).order_by(both.c.at.desc(), both.c.key.desc()).limit(limit + 1).subquery()
+        # Excerpts are dear, so that they are made of what is shown, and of nothing else.
+        excerpt = func.ts_headline(_CONFIGURATION, func.left(Message.text, 20_000), asked, _HEADLINE)
+        query = (
+            select(found.c.id, found.c.title, found.c.message_id, func.coalesce(excerpt, found.c.title), found.c.at, found.c.key)
+            .outerjoin(Message, Message.id == found.c.message_id)
+            .order_by(found.c.at.desc(), found.c.key.desc())
         )
-        titled = select(
-            Conversation.id,
-            Conversation.title,
-            literal(None, Message.id.type),
-            Conversation.title,
-            Conversation.updated_at,
-            Conversation.id,
-        ).where(seen, Conversation.title_vector.bool_op("@@")(asked))
-        both = inside.union_all(titled).subquery()
-        at, key = both.c[4], both.c[5]
-        query = select(both).order_by(at.desc(), key.desc()).limit(limit + 1)
-        if after is not None:
-            query = query.where(tuple_(at, key) < tuple_(literal(after[0]), literal(after[1])))
         return [(row[0], row[1], row[2], row[3], row[4], row[5]) for row in await self._session.execute(query)]
 
     async def member(self, organisation_id: uuid.UUID, user_id: uuid.UUID) -> bool:
@@ -113,6 +111,29 @@ class ConversationRepository:
         await self._session.execute(
             update(Conversation).where(Conversation.id == conversation_id).values(updated_at=func.clock_timestamp(), expires_at=expires_at)
         )
+
+
+def _inside(who: Principal, asked: ColumnElement[Any]) -> Matches:
+    """Messages that hold what is ``asked``."""
+    columns = (Conversation.id, Conversation.title, Message.id.label("message_id"), Message.created_at.label("at"), Message.id.label("key"))
+    query = select(*columns).join(Message, Message.conversation_id == Conversation.id)
+    return query.where(_visible(who, ()), _alive(), Message.text_vector.bool_op("@@")(asked))
+
+
+def _titled(who: Principal, asked: ColumnElement[Any]) -> Matches:
+    """Conversations whose title holds what is ``asked``."""
+    nothing = literal(None, Message.id.type).label("message_id")
+    query = select(Conversation.id, Conversation.title, nothing, Conversation.updated_at.label("at"), Conversation.id.label("key"))
+    return query.where(_visible(who, ()), _alive(), Conversation.title_vector.bool_op("@@")(asked))
+
+
+def _latest(
+    query: Matches, at: InstrumentedAttribute[datetime], key: InstrumentedAttribute[uuid.UUID], limit: int, after: Position | None
+) -> Matches:
+    """The first ``limit`` behind ``after``, and one more."""
+    if after is not None:
+        query = query.where(tuple_(at, key) < tuple_(literal(after[0]), literal(after[1])))
+    return query.order_by(at.desc(), key.desc()).limit(limit + 1)
 
 
 def _visible(who: Principal, roles: Sequence[str]) -> ColumnElement[bool]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, model_validator
 
 from api.web.schema import Body, FormBody, FreeObject
 
@@ -32,13 +32,23 @@ class TextPart(Body):
 
 
 class MediaPart(Body):
-    """Something that stands elsewhere. A model that takes text only is given ``text``: what it shows, says or contains."""
+    """An image by its bytes, in a ``data:`` URL, which a model that sees is shown; or something that stands elsewhere, which nobody
+    fetches. A model that is not shown it is given ``text``: what it shows, says or contains."""
 
     type: Literal["image", "audio", "file"]
-    url: str = Field(pattern=r"^https?://\S+$", max_length=2048)
+    url: str = Field(
+        pattern=r"^(https?://\S{1,2040}|data:image/[a-z0-9.+-]{1,50};base64,[A-Za-z0-9+/=]+)$",
+        description="For example `data:image/png;base64,...`; or an http address, which is a link for people only.",
+    )
     media_type: str | None = Field(None, max_length=100)
     name: str | None = Field(None, max_length=255)
     text: str | None = Field(None, description="Description, transcript or extracted text.")
+
+    @model_validator(mode="after")
+    def _shown(self) -> MediaPart:
+        if self.type != "image" and self.url.startswith("data:"):
+            raise ValueError(f"only an image comes as a data: URL; give the address of the {self.type}, and what it says as 'text'")
+        return self
 
 
 Part = Annotated[TextPart | MediaPart, Field(discriminator="type")]
@@ -63,6 +73,7 @@ class ConversationBody(Body):
         None, description="Stored system prompt to use here; by default the one whose pattern fits the model best."
     )
     prompt_variables: Variables = Field(default_factory=dict)
+    auto_compact: bool = Field(False, description="Summarise the oldest messages when the model's context is full.")
 
 
 class SessionBody(ConversationBody):
@@ -84,6 +95,7 @@ class ConversationPatch(Body):
     system_prompt: str | None = Field(None, min_length=1)
     prompt_id: Id | None = None
     prompt_variables: Variables | None = None
+    auto_compact: bool | None = None
     active_leaf_id: Id | None = Field(None, description="The message at the end of the branch that goes on.")
 
 
@@ -98,9 +110,16 @@ class CleanupBody(Body):
 class MessageBody(Body):
     """A message that is only written down; no model is asked."""
 
-    role: Literal["system", "user", "assistant"]
+    role: Literal["system", "user", "assistant", "tool"]
     content: Content
     parent_id: Id | None = Field(None, description="The message before it; by default the active leaf.")
+    tool_call_id: str | None = Field(None, min_length=1, max_length=256, description="Of a tool's message: `id` of the call it answers.")
+
+    @model_validator(mode="after")
+    def _called(self) -> MessageBody:
+        if (self.role == "tool") != (self.tool_call_id is not None):
+            raise ValueError("'tool_call_id' belongs to a message of the role 'tool', and only there")
+        return self
 
 
 class MessagePatch(Body):
@@ -131,6 +150,11 @@ class ConversationQuery(Page):
 
 class SearchQuery(Page):
     q: str = Field(min_length=1, max_length=500, description='Words; "a phrase", -without, one OR other.')
+
+
+class AnalyticsQuery(FormBody):
+    days: int = Field(30, ge=1, le=3660, description="How many days back, today (UTC) included.")
+    organisation: bool = Field(False, description="All conversations of the organisation instead of your own; for admins.")
 
 
 class MessageQuery(Page):

@@ -22,7 +22,7 @@ from cluster.stores.sql import AsyncSession
 OWNER = ("owner",)
 WRITERS = ("owner", "writer")
 # Fields that are never null, although a patch leaves them out as None.
-_FILLED = {"title", "status", "is_resumable", "tags", "metadata", "pinned", "prompt_variables"}
+_FILLED = {"title", "status", "is_resumable", "tags", "metadata", "pinned", "prompt_variables", "auto_compact"}
 
 
 class Conversations:
@@ -147,6 +147,8 @@ class Conversations:
             expires_at=expiry(self._settings),
             input_tokens=0,
             output_tokens=0,
+            cached_tokens=0,
+            usage_by_model={},
         )
         self._rows.add(row)
         await self._rows.flush()

@@ -19,8 +19,8 @@ _EMPTY_OBJECT = text("'{}'::jsonb")
 
 
 class Conversation(Identified, Owned, Table):
-    """A session and a conversation are the same thing. ``active_leaf_id``: the message the next one answers; ``summary``: what stands for
-    all messages up to ``summary_until_id`` when the model is asked; the token counts are running totals."""
+    """A session and a conversation are the same thing. ``active_leaf_id``: the message the next one answers. The token counts are
+    running totals, ``usage_by_model`` the same for each model that answered (see totals.py)."""
 
     __tablename__ = "conversations"
     __table_args__ = (
@@ -40,10 +40,11 @@ class Conversation(Identified, Owned, Table):
     prompt_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("system_prompts.id", ondelete="SET NULL"))
     prompt_variables: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default=_EMPTY_OBJECT)
     active_leaf_id: Mapped[uuid.UUID | None]
-    summary: Mapped[str | None] = mapped_column(Text)
-    summary_until_id: Mapped[uuid.UUID | None]
+    auto_compact: Mapped[bool] = mapped_column(server_default=false())
     input_tokens: Mapped[int] = mapped_column(BigInteger, server_default="0")
     output_tokens: Mapped[int] = mapped_column(BigInteger, server_default="0")
+    cached_tokens: Mapped[int] = mapped_column(BigInteger, server_default="0")
+    usage_by_model: Mapped[dict[str, dict[str, int]]] = mapped_column(JSONB, server_default=_EMPTY_OBJECT)
     updated_at: Mapped[datetime] = mapped_column(server_default=func.now())
     expires_at: Mapped[datetime]
     deleted_at: Mapped[datetime | None]
@@ -52,12 +53,16 @@ class Conversation(Identified, Owned, Table):
 
 class Message(Identified, Table):
     """One message; those with the same ``parent_id`` are branches. An answer has the id of the generation that wrote it, which is why it
-    can be saved only once. ``prompt_tokens`` is None where the engine did not get to report its count; then ``tokens_exact`` is false."""
+    can be saved only once. ``prompt_tokens`` is None where nobody could count them; ``tokens_exact``: the engine's own report.
+    ``summary``: what stands for this message and all before it when a model is asked. ``tool_call_id``: the call that a tool's message
+    answers. ``served_by``: the model that answered, where ``fallbacks`` (model, code, reason) could not."""
 
     __tablename__ = "messages"
     __table_args__ = (
         Index("ix_messages_text_vector", "text_vector", postgresql_using="gin"),
         Index("ix_messages_conversation_id_created_at", "conversation_id", "created_at"),
+        # For searches: the latest messages with a word that is everywhere are found by walking back in time.
+        Index("ix_messages_created_at_id", "created_at", "id"),
     )
 
     conversation_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("conversations.id", ondelete="CASCADE"))
@@ -73,6 +78,11 @@ class Message(Identified, Table):
     pinned: Mapped[bool] = mapped_column(server_default=false())
     model: Mapped[str | None] = mapped_column(String(200))
     adapter: Mapped[str | None] = mapped_column(String(200))
+    served_by: Mapped[str | None] = mapped_column(String(300))
+    fallbacks: Mapped[list[dict[str, str]]] = mapped_column(JSONB, server_default=_EMPTY_LIST)
+    from_cache: Mapped[bool] = mapped_column(server_default=false())
+    summary: Mapped[str | None] = mapped_column(Text)
+    tool_call_id: Mapped[str | None] = mapped_column(String(256))
     prompt_tokens: Mapped[int | None]
     completion_tokens: Mapped[int | None]
     cached_tokens: Mapped[int | None]

@@ -12,7 +12,8 @@ from api.conversations.deps import WRITES
 from api.conversations.examples import ok
 from api.direct.schemas import DirectAnswer, DirectBody, DirectMessage, QuickBody
 from api.direct.service import Direct
-from api.generation.service import Generations
+from api.generation.deps import WithGenerations
+from api.streams.window import Measure
 from api.web.answers import Success, success
 from api.web.attend import attend
 from api.web.bodies import json_body
@@ -35,13 +36,14 @@ ANSWER = {
     "completion_tokens": 1,
     "total_tokens": 19,
     "cached_tokens": 0,
+    "provenance": None,
     "latency_ms": 20,
 }
 STREAM = 'data: {"type":"text","text":"3","part":0}\n\ndata: [DONE]\n\n'
 
 
-async def direct(parts: WithParts, exchange: WithExchange, _: AsEditor) -> Direct:
-    return Direct(Generations(parts.gateway, parts.settings, parts.metrics, exchange), exchange.request_id)
+async def direct(parts: WithParts, generations: WithGenerations, exchange: WithExchange, _: AsEditor) -> Direct:
+    return Direct(generations, Measure(parts.gateway, parts.settings.conversations.count_timeout_s), exchange.request_id)
 
 
 WithDirect = Annotated[Direct, Depends(direct)]

@@ -6,7 +6,8 @@ from typing import Literal
 
 from pydantic import Field
 
-from api.streams.schemas import SamplingBody
+from api.chat.answers import ProvenanceAnswer
+from api.streams.schemas import AskingBody
 from api.web.schema import Answer, Body
 
 
@@ -15,11 +16,11 @@ class DirectMessage(Body):
     content: str = Field(min_length=1)
 
 
-class DirectBody(SamplingBody):
+class DirectBody(AskingBody):
     messages: list[DirectMessage] = Field(min_length=1, max_length=1000)
 
 
-class QuickBody(SamplingBody):
+class QuickBody(AskingBody):
     message: str = Field(min_length=1)
 
 
@@ -39,4 +40,5 @@ class DirectAnswer(Answer):
     completion_tokens: int
     total_tokens: int
     cached_tokens: int
+    provenance: ProvenanceAnswer | None = Field(description="Where the answer comes from, when not simply from the model that was asked.")
     latency_ms: int

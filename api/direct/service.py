@@ -8,24 +8,27 @@ from contextlib import aclosing
 
 from pydantic_core import to_json
 
+from api.chat.answers import ProvenanceAnswer
 from api.direct.schemas import DirectAnswer, DirectMessage, DirectToolCall
 from api.generation.service import Generations
-from api.streams.context import Window, need_room
-from api.streams.fold import Content, calls_of, finish_event, piece_event
-from api.streams.schemas import SamplingBody
+from api.streams.fold import Content, calls_of, finish_event, piece_event, source_event
+from api.streams.schemas import AskingBody
 from api.streams.thinking import ThinkingParser
+from api.streams.window import Measure, Window
 from api.web.sse import event
 from cluster.contracts.generation import FinishReason, GenerationRequest, Message, Usage
 
 
 class Direct:
-    def __init__(self, generations: Generations, request_id: str) -> None:
+    def __init__(self, generations: Generations, measure: Measure, request_id: str) -> None:
         self._generations = generations
+        self._measure = measure
         self._request_id = request_id
 
-    async def answer(self, body: SamplingBody, messages: Sequence[DirectMessage]) -> DirectAnswer:
+    async def answer(self, body: AskingBody, messages: Sequence[DirectMessage]) -> DirectAnswer:
         began = time.monotonic()
-        answers, usage = await self._generations.run([await self._request(body, messages)], per_prompt=1)
+        request = await self._request(body, messages)
+        answers, usage = await self._generations.run([request], per_prompt=1)
         parser = ThinkingParser()
         pieces = parser.feed(answers[0].text) + parser.close()
         thoughts = [answers[0].reasoning, *(piece.text for piece in pieces if piece.kind == "thinking")]
@@ -39,10 +42,11 @@ class Direct:
             completion_tokens=usage.completion_tokens,
             total_tokens=usage.total_tokens,
             cached_tokens=usage.cached_tokens,
+            provenance=ProvenanceAnswer.of(answers[0].provenance, request.model),
             latency_ms=round((time.monotonic() - began) * 1000),
         )
 
-    async def stream(self, body: SamplingBody, messages: Sequence[DirectMessage]) -> AsyncGenerator[bytes, None]:
+    async def stream(self, body: AskingBody, messages: Sequence[DirectMessage]) -> AsyncGenerator[bytes, None]:
         """The events of a prepared stream, without ids: there is nothing to come back to."""
         began = time.monotonic()
         request = await self._request(body, messages)
@@ -52,6 +56,7 @@ class Direct:
             async for _, batch in batches:
                 contents: list[Content] = []
                 for delta in batch:
+                    contents += [source_event(delta.provenance)] if delta.provenance else []
                     usage, reason = delta.usage or usage, delta.finish_reason or reason
                     contents += [{"type": "thinking", "text": delta.reasoning, "part": -1}] if delta.reasoning else []
                     contents += [piece_event(piece) for piece in parser.feed(delta.text)] + calls_of(delta)
@@ -60,14 +65,14 @@ class Direct:
         self._generations.account([usage], 1)
         yield _events([*map(piece_event, parser.close()), _finish(reason, usage, began)])
 
-    async def _request(self, body: SamplingBody, messages: Sequence[DirectMessage]) -> GenerationRequest:
+    async def _request(self, body: AskingBody, messages: Sequence[DirectMessage]) -> GenerationRequest:
         for index, message in enumerate(messages):
             self._generations.check_length(message.content, f"messages.{index}.content")
         status = await self._generations.resolve(body.model)
-        need_room([message.content for message in messages], Window(status.id, status.context_tokens, body.max_tokens or 1))
-        _, _, adapter = body.model.partition(":")
         told = tuple(Message(message.role, message.content) for message in messages)
-        return GenerationRequest(status.id, told, adapter=adapter or None, sampling=body.sampling(), request_id=self._request_id)
+        request = body.request(status, told, self._request_id, self._generations.scope)
+        await self._measure.need_room(request, Window(status, body.max_tokens or 1))
+        return request
 
 
 def _finish(reason: FinishReason | None, usage: Usage, began: float) -> Content:

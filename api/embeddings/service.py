@@ -14,6 +14,7 @@ from cluster.contracts.generation import Usage
 from cluster.contracts.models import ModelKind
 from cluster.contracts.perception import EmbeddingRequest
 from cluster.errors import BadInput
+from cluster.specs.prices import Consumption
 
 
 class TextEmbeddings:
@@ -30,6 +31,7 @@ class TextEmbeddings:
         )
         self._exchange.usage = Usage(prompt_tokens=found.prompt_tokens)
         self._parts.metrics.count_usage(status.id, self._exchange.usage)
+        self._exchange.spent.append((status.id, Consumption(found.prompt_tokens)))
         vectors = _encoded(found.vectors) if body.encoding_format == "base64" else found.vectors.tolist()
         return EmbeddingAnswer(
             data=[EmbeddingItem(index=index, embedding=vector) for index, vector in enumerate(vectors)],

@@ -7,8 +7,9 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Sequence
 from contextlib import aclosing
 from typing import Any
 
+from api.generation.spending import Running, shares_prompt, spent
 from api.web.exchange import Exchange
-from api.web.metrics import Metrics, StreamMeter
+from api.web.metrics import Metrics
 from cluster.contracts.generation import Generation, GenerationDelta, GenerationRequest, Usage
 from cluster.contracts.models import ModelKind, ModelStatus
 from cluster.errors import BadInput
@@ -19,9 +20,10 @@ Batch = tuple[int, Sequence[GenerationDelta]]
 
 
 class Generations:
-    """Several requests run at once; the index of each is the index of its choice."""
+    """Several requests run at once; the index of each is the index of its choice. ``scope``: of the requests, see GenerationRequest."""
 
-    def __init__(self, gateway: ModelGateway, settings: Settings, metrics: Metrics, exchange: Exchange) -> None:
+    def __init__(self, gateway: ModelGateway, settings: Settings, metrics: Metrics, exchange: Exchange, scope: str) -> None:
+        self.scope = scope
         self._gateway = gateway
         self._settings = settings
         self._metrics = metrics
@@ -56,19 +58,28 @@ class Generations:
             answers = [await self._gateway.generate(requests[0])]
         else:
             answers = await _all_or_none([self._gateway.generate(request) for request in requests])
+        self._exchange.spent += [
+            spent(request, answer.usage, answer.provenance, prompt=not shares_prompt(requests, index))
+            for index, (request, answer) in enumerate(zip(requests, answers, strict=True))
+        ]
         return answers, self.account([answer.usage for answer in answers], per_prompt)
 
     async def stream(self, requests: Sequence[GenerationRequest]) -> AsyncGenerator[Batch, None]:
         """Deltas of all requests as they come, each batch with the index of its request. Closing it closes the streams of the gateway."""
+        running = [Running(request, prompt=not shares_prompt(requests, index)) for index, request in enumerate(requests)]
         with self._metrics.meter(self._exchange.model) as meter:
             if len(requests) == 1:
                 source = _indexed(self._gateway.stream(requests[0]))
             else:
                 source = _merged([self._gateway.stream(request) for request in requests])
-            async with aclosing(source):
-                async for index, batch in source:
-                    _measure(meter, batch)
-                    yield index, batch
+            try:
+                async with aclosing(source):
+                    async for index, batch in source:
+                        if tokens := running[index].saw(batch):
+                            meter.arrived(tokens)
+                        yield index, batch
+            finally:
+                self._exchange.spent += [cost for stream in running if (cost := stream.spent()) is not None]
 
     def account(self, usages: Sequence[Usage], per_prompt: int) -> Usage:
         """The sum of what the requests cost, noted for the log and the metrics."""
@@ -83,14 +94,13 @@ class Generations:
         return total
 
 
+def adapter_of(model: str, status: ModelStatus) -> str | None:
+    """The adapter in ``<model>:<adapter>``, when ``status`` is that model's. A provider's model may have a colon in its own name."""
+    return model.removeprefix(f"{status.id}:") if model.startswith(f"{status.id}:") else None
+
+
 def fingerprint(status: ModelStatus) -> str:
     return f"fp_{status.engine}_{status.dtype}"
-
-
-def _measure(meter: StreamMeter, batch: Sequence[GenerationDelta]) -> None:
-    tokens = sum(1 for delta in batch if delta.text or delta.reasoning or delta.tool_calls)
-    if tokens:
-        meter.arrived(tokens)
 
 
 async def _all_or_none(works: Sequence[Awaitable[Generation]]) -> list[Generation]:

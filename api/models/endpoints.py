@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Request
+from starlette.convertors import Convertor, register_url_convertor
 from starlette.responses import Response
 
 from api.models.schemas import ModelDetail, ModelEntry, ModelList
@@ -14,6 +15,20 @@ from api.web.attend import attend
 from api.web.deps import WithParts
 from api.web.openapi import READING, responses
 
+
+class ModelIdConvertor(Convertor[str]):
+    """A model id, which has slashes where a provider serves it."""
+
+    regex = "[^/].*"
+
+    def convert(self, value: str) -> str:
+        return value
+
+    def to_string(self, value: str) -> str:
+        return value
+
+
+register_url_convertor("model_id", ModelIdConvertor())
 router = APIRouter(tags=["models"])
 
 ENTRY = {"id": "nano-llm", "object": "model", "created": 1760000000, "owned_by": "hearth", "parent": None}
@@ -52,7 +67,7 @@ async def list_models(request: Request, service: WithModels) -> Response:
     return json_answer(await attend(request, service.entries()))
 
 
-@router.get("/v1/models/{model}", summary="One model", response_model=ModelEntry, responses=responses(ENTRY, (*READING, 404)))
+@router.get("/v1/models/{model:model_id}", summary="One model", response_model=ModelEntry, responses=responses(ENTRY, (*READING, 404)))
 async def get_model(request: Request, model: ModelPath, service: WithModels) -> Response:
     """One model or adapter, in OpenAI's shape."""
     return json_answer(await attend(request, service.entry(model)))
@@ -70,7 +85,7 @@ async def list_model_details(request: Request, service: WithModels) -> Response:
 
 
 @router.get(
-    "/api/v1/models/{model}",
+    "/api/v1/models/{model:model_id}",
     summary="One model in detail",
     response_model=Success[ModelDetail],
     responses=responses({"status": "success", "data": DETAIL}, (*READING, 404)),

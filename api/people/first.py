@@ -31,7 +31,7 @@ async def first(settings: Settings) -> str | None:
     stores = connect(settings)
     try:
         async with stores.database.session() as session:
-            return await _make(session, Home(settings.home).keys / "admin.key")
+            return await _make(session, Home(settings.home).admin_key)
     finally:
         await stores.close()
 

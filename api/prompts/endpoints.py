@@ -109,7 +109,7 @@ async def delete(service: Writing, prompt_id: uuid.UUID) -> Response:
     responses=responses(ok([PROMPT]), READS),
 )
 async def versions(service: Reading, prompt_id: uuid.UUID) -> Response:
-    """All of them, the latest first."""
+    """Every version it ever had, the latest first."""
     return success(await service.versions(prompt_id))
 
 
@@ -120,7 +120,7 @@ async def versions(service: Reading, prompt_id: uuid.UUID) -> Response:
     responses=responses(ok(PROMPT), READS),
 )
 async def get_version(service: Reading, prompt_id: uuid.UUID, version: Annotated[int, Path(ge=1, le=2**31 - 1)]) -> Response:
-    """What the prompt said then."""
+    """What the prompt said at that time, variables included."""
     return success(await service.get(prompt_id, version))
 
 

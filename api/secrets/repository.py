@@ -8,10 +8,8 @@ from collections.abc import Sequence
 from sqlalchemy import delete, select, text
 
 from api.secrets.tables import Secret, SecretVersion
+from cluster.stores.locks import SEALING
 from cluster.stores.sql import AsyncSession
-
-# Any number of Hearth's own: PostgreSQL's advisory lock between those who seal and the one who rotates.
-SEALING = 48_881
 
 
 class Secrets:

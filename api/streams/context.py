@@ -1,77 +1,99 @@
-"""What a model is given of a conversation, and whether it fits."""
+"""What a model is given of a conversation: its instructions, what a summary stands for, and the messages."""
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from api.conversations.pictures import picture
 from api.conversations.tables import Message as MessageRow
-from cluster.contracts.generation import Message, Role
-from cluster.errors import ContextLengthExceeded, Unprocessable
+from cluster.contracts.generation import Message, Role, ToolCall
+from cluster.errors import Unprocessable
+from cluster.providers.tokens import MESSAGE_TOKENS, estimated
 
-# Few tokenizers do better than this on prose, so that a refusal is right; the engine counts exactly, and has the last word.
-BYTES_PER_TOKEN = 5
-_ROLES: dict[str, Role] = {"system": "system", "user": "user", "assistant": "assistant"}
+SUMMARY = "What was said before, in short:"
+_ROLES: dict[str, Role] = {"system": "system", "user": "user", "assistant": "assistant", "tool": "tool"}
 
 
 @dataclass(frozen=True, slots=True)
-class Window:
-    """The context of ``model`` (None: unknown), in tokens, of which ``answer`` are kept for the answer."""
+class Line:
+    """A message as the model is given it; ``stays``: whatever else is left out."""
 
-    model: str
-    tokens: int | None
-    answer: int
-
-    def holds(self, needed: int) -> bool:
-        return self.tokens is None or needed + self.answer <= self.tokens
+    id: uuid.UUID
+    message: Message
+    stays: bool
 
 
-def fitted(system: str | None, rows: Sequence[MessageRow], window: Window, *, drop: bool) -> tuple[Message, ...]:
-    """The messages for the model. With ``drop`` the oldest that are not pinned are left out until the rest fits; the last always stays.
-    Raises ContextLengthExceeded."""
-    kept = list(rows)
-    while not window.holds(_tokens(system, kept, window.model)):
-        index = next((at for at, row in enumerate(kept[:-1]) if not row.pinned), None) if drop else None
-        if index is None:
-            raise _too_long(_tokens(system, kept, window.model), window, dropped=drop)
-        del kept[index]
-    head = (Message("system", system),) if system else ()
-    return head + tuple(_message(row) for row in kept)
+@dataclass(frozen=True, slots=True)
+class Context:
+    """``system``: instructions and summary; many chat templates take one system message, at the beginning, and no second one."""
+
+    system: str | None
+    lines: tuple[Line, ...]
+
+    @property
+    def messages(self) -> tuple[Message, ...]:
+        head = (Message("system", self.system),) if self.system else ()
+        return head + _paired([line.message for line in self.lines])
+
+    def without_oldest(self, tokens: float) -> Context | None:
+        """The same less the oldest lines that may go, at least one and about ``tokens``; the last always stays. None: none may go."""
+        going: set[uuid.UUID] = set()
+        for line in self.lines[:-1]:
+            if going and tokens <= 0:
+                break
+            if not line.stays:
+                going.add(line.id)
+                tokens -= estimated(line.message.content or "") + MESSAGE_TOKENS
+        return replace(self, lines=tuple(line for line in self.lines if line.id not in going)) if going else None
 
 
-def need_room(texts: Sequence[str], window: Window) -> None:
-    """Raises ContextLengthExceeded where ``texts`` certainly do not fit."""
-    needed = sum(_estimate(text) for text in texts)
-    if not window.holds(needed):
-        raise _too_long(needed, window, dropped=True)
+def context_of(system: str | None, rows: Sequence[MessageRow], *, sees: bool) -> Context:
+    """Of a branch from its first message to the one that is answered. ``sees``: whether the model takes images. Raises Unprocessable for
+    an answered message that holds what the model cannot be given."""
+    summary, kept = _in_force(rows)
+    parts = [part for part in (system, f"{SUMMARY}\n{summary}" if summary else None) if part]
+    lines = tuple(Line(row.id, _message(row, sees, last=row is rows[-1]), row.pinned or row.role == "system") for row in kept)
+    return Context("\n\n".join(parts) or None, lines)
 
 
-def _tokens(system: str | None, rows: Sequence[MessageRow], model: str) -> int:
-    """At least as many as are needed: the engine's count of the last answer where it saw these very messages, the rest by its length."""
-    for at in range(len(rows) - 1, -1, -1):
-        row = rows[at]
-        whole = row.tokens_exact and row.model == model and rows[0].parent_id is None
-        if whole and row.prompt_tokens is not None and row.completion_tokens is not None and not row.thinking:
-            return row.prompt_tokens + row.completion_tokens + sum(_estimate(later.text) for later in rows[at + 1 :])
-    return _estimate(system or "") + sum(_estimate(row.text) for row in rows)
+def _in_force(rows: Sequence[MessageRow]) -> tuple[str | None, Sequence[MessageRow]]:
+    """The latest summary on the branch, and the messages it does not stand for: pinned ones, instructions, and all after it."""
+    at = next((at for at in range(len(rows) - 2, -1, -1) if rows[at].summary), None)
+    if at is None:
+        return None, rows
+    return rows[at].summary, [row for row in rows[: at + 1] if row.pinned or row.role == "system"] + list(rows[at + 1 :])
 
 
-def _estimate(text: str) -> int:
-    return len(text.encode()) // BYTES_PER_TOKEN
+def _message(row: MessageRow, sees: bool, *, last: bool) -> Message:
+    images = tuple(image for part in row.parts if (image := picture(part)) is not None) if sees else ()
+    texts = [row.text] + [_unseen(part, last=last) for part in row.parts if _bare(part) and not (images and picture(part))]
+    calls = tuple(ToolCall(call["id"], call["name"], call["arguments"]) for call in row.tool_calls)
+    return Message(_ROLES[row.role], "\n".join(text for text in texts if text), None, calls, row.tool_call_id, images)
 
 
-def _message(row: MessageRow) -> Message:
-    bare = next((part["type"] for part in row.parts if part["type"] in {"image", "audio", "file"} and not part.get("text")), None)
-    if bare is not None:
-        raise Unprocessable(
-            f"A message holds an {bare} without 'text', and the model takes text only; add what it shows or says as its 'text'."
-        ).about("content")
-    return Message(_ROLES[row.role], row.text)
+def _bare(part: dict[str, str]) -> bool:
+    return part["type"] in {"image", "audio", "file"} and not part.get("text")
 
 
-def _too_long(needed: int, window: Window, *, dropped: bool) -> ContextLengthExceeded:
-    advice = "shorten the message" if dropped else "send 'compact': 'drop' to leave the oldest messages out, shorten the message"
-    return ContextLengthExceeded(
-        f"The conversation has about {needed} tokens, {window.answer} are wanted for the answer, and '{window.model}' takes "
-        f"{window.tokens}; {advice}, or choose a model with a larger context."
-    )
+def _unseen(part: dict[str, str], *, last: bool) -> str:
+    """What stands for a part that the model is not given. Nobody can add a description to what was said long ago, so that only the
+    message that is answered must have one."""
+    kind = part["type"]
+    if not last:
+        return f"(This message holds an {kind} that you cannot see.)"
+    if part["url"].startswith("data:"):
+        raise Unprocessable("This model takes no images; choose one that does, or add what the image shows as its 'text'.").about("content")
+    how = "send it as a data: URL, or " if kind == "image" else ""
+    raise Unprocessable(
+        f"A message holds an {kind} by its address, and nothing is fetched from elsewhere; {how}add what it shows or says as its 'text'."
+    ).about("content")
+
+
+def _paired(messages: Sequence[Message]) -> tuple[Message, ...]:
+    """Without tool calls that no message answers, and answers without a call: a template or provider would refuse the whole."""
+    answered = {message.tool_call_id for message in messages if message.role == "tool"}
+    told = [message if {call.id for call in message.tool_calls} <= answered else replace(message, tool_calls=()) for message in messages]
+    called = {call.id for message in told for call in message.tool_calls}
+    return tuple(message for message in told if message.role != "tool" or message.tool_call_id in called)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from api.streams.thinking import Piece
-from cluster.contracts.generation import GenerationDelta, Usage
+from cluster.contracts.generation import GenerationDelta, Provenance, Usage
 
 Content = dict[str, Any]
 
@@ -26,8 +26,14 @@ def finish_event(status: str, reason: str | None, usage: Usage | None, remark: s
             "completion_tokens": usage.completion_tokens,
             "total_tokens": usage.total_tokens,
             "cached_tokens": usage.cached_tokens,
+            "estimated": usage.estimated,
         }
     return {"type": "finish", "status": status, "reason": reason, "usage": counts, "remark": remark, "latency_ms": latency_ms}
+
+
+def source_event(provenance: Provenance) -> Content:
+    failed = [{"model": one.model, "code": one.code, "reason": one.reason} for one in provenance.fallbacks]
+    return {"type": "source", "served_by": provenance.served_by, "fallbacks": failed, "cached": provenance.cached}
 
 
 def calls_of(delta: GenerationDelta) -> list[Content]:
@@ -39,13 +45,15 @@ def calls_of(delta: GenerationDelta) -> list[Content]:
 
 @dataclass(slots=True)
 class Folded:
-    """``tokens``: what was seen. ``finish``: the event that says how it ended, None while it has not."""
+    """``tokens``: what was seen. ``source``: the event that says who answers, where it need not be the model that was asked. ``finish``:
+    the one that says how it ended, None while it has not."""
 
     parts: list[Content] = field(default_factory=list)
     thinking: str = ""
     calls: dict[int, Content] = field(default_factory=dict)
     tokens: int = 0
     first_token_ms: int | None = None
+    source: Content | None = None
     finish: Content | None = None
     ended: bool = False
     _part: int = -1
@@ -65,10 +73,20 @@ class Folded:
             self._add_call(content)
         elif kind == "first":
             self.first_token_ms = content["after_ms"]
+        elif kind == "source":
+            self.source = content
         elif kind == "finish":
             self.finish = content
         elif kind == "end":
             self.ended = True
+
+    @property
+    def usage(self) -> Usage:
+        """The engine's count, else what was seen."""
+        told = (self.finish or {}).get("usage")
+        if told is None:
+            return Usage(0, self.tokens, estimated=True)
+        return Usage(told["prompt_tokens"], told["completion_tokens"], told["cached_tokens"], told["estimated"])
 
     def _add_part(self, content: Content) -> None:
         if self.parts and self._part == content["part"]:

@@ -2,31 +2,47 @@
 
 from __future__ import annotations
 
+import asyncio
 import uuid
+from collections.abc import Awaitable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from pydantic_core import from_json, to_json
 from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import ExponentialWithJitterBackoff
 
 from api.streams import keys
 from cluster.settings import ConversationSettings
 
-# Adds events, unless the lease is somebody else's by now or a stop was asked for: what a reader saw and what is saved cannot differ.
+# Adds what the stream lacks of the events from number ARGV[4] on, and holds the lease for longer; unless that is somebody else's by now, or
+# a stop was asked for: what a reader saw and what is saved cannot differ. An event's number is its id, so that asking twice, as one must
+# when the answer was lost, adds it once. What Redis lost in a crash (up to a second) is missing, and sent again.
 _APPEND = """
-if redis.call('GET', KEYS[2]) ~= ARGV[1] then return 'lost' end
-if ARGV[2] == '0' and redis.call('EXISTS', KEYS[3]) == 1 then return 'halt' end
-for i = 4, #ARGV, 2 do redis.call('XADD', KEYS[1], '*', 'data', ARGV[i], 'tokens', ARGV[i + 1]) end
-redis.call('EXPIRE', KEYS[1], ARGV[3])
-redis.call('PUBLISH', KEYS[4], string.match(KEYS[1], 'stream:(.-):events'))
-return 'written'
+if redis.call('GET', KEYS[2]) ~= ARGV[1] then return {'lost', 0} end
+if ARGV[2] == '0' and redis.call('EXISTS', KEYS[3]) == 1 then return {'halt', 0} end
+redis.call('PEXPIRE', KEYS[2], ARGV[5])
+local first, last = tonumber(ARGV[4]), redis.call('XREVRANGE', KEYS[1], '+', '-', 'COUNT', 1)[1]
+local there = last and tonumber(string.match(last[1], '^%d+')) or 0
+if there + 1 < first then return {'missing', there} end
+for i = 6, #ARGV, 2 do
+  local number = first + (i - 6) / 2
+  if number > there then redis.call('XADD', KEYS[1], string.format('%d-0', number), 'data', ARGV[i], 'tokens', ARGV[i + 1]) end
+end
+if #ARGV > 5 then
+  redis.call('EXPIRE', KEYS[1], ARGV[3])
+  redis.call('PUBLISH', KEYS[4], string.match(KEYS[1], 'stream:(.-):events'))
+end
+return {'written', there}
 """
-_KEEP = "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('PEXPIRE', KEYS[1], ARGV[2]) end return 0"
 _LEAVE = "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end return 0"
+# Seconds between two tries while Redis is away: it is back within one or two.
+_SOONEST_S, _LATEST_S = 0.05, 0.5
 
 
 class LeaseLost(Exception):
-    """Somebody else writes this answer now."""
+    """Somebody else writes this answer now, or may."""
 
 
 class Halted(Exception):
@@ -55,6 +71,10 @@ class Journal:
         self._settings = settings
         self._id = generation_id
         self._me = uuid.uuid4().hex
+        # Data and tokens of all events; the first ``_sent`` of them are known to be in the stream.
+        self._events: list[tuple[str, int]] = []
+        self._sent = 0
+        self._turn = asyncio.Lock()
 
     async def take(self) -> bool:
         """Hold the lease, if nobody does."""
@@ -63,31 +83,67 @@ class Journal:
             await self._cache.sadd(keys.OPEN, str(self._id))
         return bool(taken)
 
+    async def resume(self) -> list[Event]:
+        """What is there already, to go on behind it. For whoever has taken the lease."""
+        events = await self.read()
+        self._events = [(event.data, event.tokens) for event in events]
+        self._sent = len(events)
+        return events
+
     async def keep(self) -> None:
         """Hold it for longer. Raises LeaseLost, or Halted."""
-        if not await self._cache.eval(_KEEP, 1, keys.lease(self._id), self._me, str(self._lease_ms)):
-            raise LeaseLost
-        if await self.halting():
-            raise Halted
+        await self.append()
 
     async def leave(self) -> None:
         await self._cache.eval(_LEAVE, 1, keys.lease(self._id), self._me)
 
     async def append(self, *events: tuple[dict[str, Any], int], final: bool = False) -> None:
-        """Raises LeaseLost; and Halted, unless ``final``."""
-        words = [word for content, tokens in events for word in (to_json(content).decode(), str(tokens))]
-        names = (keys.events(self._id), keys.lease(self._id), keys.halt(self._id), keys.WOKEN)
-        result = await self._cache.eval(_APPEND, 4, *names, self._me, "1" if final else "0", str(self._settings.stream_kept_s), *words)
-        if result == "lost":
-            raise LeaseLost
-        if result == "halt":
-            raise Halted
+        """All of them, once. Raises LeaseLost; and Halted, unless ``final``; none of them is written then. Those of a call that was
+        cancelled are written with the next. While Redis is away it is waited for, as long as others would wait before they take over."""
+        self._events += [(to_json(content).decode(), tokens) for content, tokens in events]
+        async with self._turn:
+            result = "missing"
+            while result == "missing":
+                size = len(self._events)
+                result, there = await self._insist(self._events[self._sent :], final=final)
+                self._sent = size if result == "written" else there if result == "missing" else self._sent
+            if result != "written":
+                del self._events[self._sent :]
+                raise LeaseLost if result == "lost" else Halted
 
-    async def finish(self, message_id: uuid.UUID | None) -> None:
-        """Write the last event."""
-        await self.append(({"type": "end", "message_id": None if message_id is None else str(message_id)}, 0), final=True)
+    async def _insist(self, events: list[tuple[str, int]], *, final: bool) -> tuple[str, int]:
+        """What the script says, once Redis says anything."""
+        names = (keys.events(self._id), keys.lease(self._id), keys.halt(self._id), keys.WOKEN)
+        told = (self._me, "1" if final else "0", str(self._settings.stream_kept_s), str(self._sent + 1), str(self._lease_ms))
+        words = [word for data, tokens in events for word in (data, str(tokens))]
+        trying = Retry(ExponentialWithJitterBackoff(cap=_LATEST_S, base=_SOONEST_S), retries=-1)
+        try:
+            async with asyncio.timeout(self._settings.lease_s):
+                result, there = await trying.call_with_retry(lambda: self._cache.eval(_APPEND, len(names), *names, *told, *words), _nothing)
+        except TimeoutError:
+            raise LeaseLost from None
+        return str(result), int(there)
+
+    async def finish(self, message_id: uuid.UUID, *, ended: bool) -> None:
+        """Write the last event, unless it ``ended`` before."""
+        if not ended:
+            await self.append(({"type": "end", "message_id": str(message_id)}, 0), final=True)
         await self._cache.srem(keys.OPEN, str(self._id))
         await self.leave()
+
+    async def forget(self) -> None:
+        """Leave nothing of it. Whoever writes it finds the lease gone and stops; whoever reads it finds nothing to wait for."""
+        hashes = await cast("Awaitable[set[str]]", self._cache.smembers(keys.tokens(self._id)))
+        tokens = [name for hashed in hashes for name in (keys.unused(hashed), keys.known(hashed))]
+        async with self._cache.pipeline(transaction=True) as pipe:
+            pipe.unlink(keys.lease(self._id), keys.events(self._id), keys.halt(self._id), keys.tokens(self._id), *tokens)
+            pipe.srem(keys.OPEN, str(self._id))
+            pipe.publish(keys.WOKEN, str(self._id))
+            await pipe.execute()
+
+    async def gone(self) -> bool:
+        """Was it forgotten, or is it past its time?"""
+        return not await self._cache.exists(keys.events(self._id), keys.lease(self._id), keys.tokens(self._id))
 
     async def read(self, after: str = "0-0", limit: int | None = None) -> list[Event]:
         return await self._range(f"({after}", "+", limit)
@@ -110,3 +166,7 @@ class Journal:
     @property
     def _lease_ms(self) -> int:
         return int(self._settings.lease_s * 1000)
+
+
+async def _nothing(_: Exception) -> None:
+    """A try that failed needs no clearing up: the client closes the connection itself."""

@@ -22,6 +22,11 @@ def halt(generation_id: uuid.UUID) -> str:
     return f"hearth:stream:{generation_id}:halt"
 
 
+def tokens(generation_id: uuid.UUID) -> str:
+    """Hashes of the tokens that lead to it: there for as long as anybody may come to read."""
+    return f"hearth:stream:{generation_id}:tokens"
+
+
 def unused(token_hash: str) -> str:
     return f"hearth:stream-token:{token_hash}:unused"
 

@@ -17,8 +17,11 @@ from redis.exceptions import RedisError
 from api.streams import keys
 from api.streams.journal import Journal
 
-# Seconds until a reader looks by itself: what is said while the subscription is down is not lost.
-_LOOK_S = 1.0
+# Seconds until a reader looks by itself, should it not have been woken: a thousand who wait are not to ask a thousand times a second.
+_LOOK_S = 5.0
+# Seconds between two subscriptions, and between two looks whether one still stands. Everybody is woken by a new one, because nobody knows
+# what was said before it.
+_AGAIN_S = 1.0
 # Reads of Redis at once; the client's connections are for everybody.
 _AT_ONCE = 16
 _BATCH = 500
@@ -36,20 +39,23 @@ class Relay:
             with suppress(RedisError, OSError):
                 async with self._cache.pubsub(ignore_subscribe_messages=True) as said:
                     await said.subscribe(keys.WOKEN)
+                    for generation_id in list(self._waiting):
+                        self._wake(generation_id)
                     while True:
-                        message = await said.get_message(timeout=_LOOK_S)
+                        message = await said.get_message(timeout=_AGAIN_S)
                         if message is not None:
                             self._wake(message["data"])
-            await asyncio.sleep(_LOOK_S)
+            await asyncio.sleep(_AGAIN_S)
 
     async def follow(self, journal: Journal, generation_id: uuid.UUID, after: str, keepalive_s: float) -> AsyncGenerator[bytes, None]:
-        """Server-sent events after the one with id ``after``, to the last; a comment after each ``keepalive_s`` of silence. The bytes of an
-        event are the same whoever reads it and whenever."""
+        """Server-sent events after the one with id ``after``, to the last, or until the answer is forgotten; a comment after each
+        ``keepalive_s`` of silence. The bytes of an event are the same whoever reads it and whenever."""
         woken = asyncio.Event()
         self._waiting[str(generation_id)].add(woken)
         now, silent_since = asyncio.get_running_loop().time, asyncio.get_running_loop().time()
         try:
             while True:
+                told = woken.is_set()
                 woken.clear()
                 async with self._reads:
                     batch = await journal.read(after, _BATCH)
@@ -58,11 +64,14 @@ class Relay:
                     after, silent_since = event.id, now()
                     if event.content["type"] == "end":
                         return
+                silent = now() - silent_since >= keepalive_s
+                if not batch and (told or silent) and await journal.gone():
+                    return
                 if not batch:
                     with suppress(TimeoutError):
                         async with asyncio.timeout(min(_LOOK_S, keepalive_s)):
                             await woken.wait()
-                if now() - silent_since >= keepalive_s:
+                if silent:
                     yield b": still here\n\n"
                     silent_since = now()
         finally:

@@ -34,6 +34,10 @@ class GenerationRepository:
         query = select(GenerationRow).where(GenerationRow.conversation_id == conversation_id, GenerationRow.state == "running")
         return (await self._session.scalars(query.order_by(GenerationRow.created_at))).all()
 
+    async def of_conversation(self, conversation_id: uuid.UUID) -> Sequence[uuid.UUID]:
+        """All of them, those that have ended too."""
+        return (await self._session.scalars(select(GenerationRow.id).where(GenerationRow.conversation_id == conversation_id))).all()
+
     async def left_running(self, older_s: float) -> Sequence[uuid.UUID]:
         """Those not ended that began more than ``older_s`` seconds ago."""
         before = datetime.now(UTC) - timedelta(seconds=older_s)

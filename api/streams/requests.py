@@ -2,25 +2,33 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import Any
 
-from pydantic import TypeAdapter
+from pydantic import ConfigDict, TypeAdapter
 
-from cluster.contracts.generation import GenerationRequest, Message, Sampling
+from cluster.contracts.generation import GenerationRequest, Message, ResponseFormat, Sampling
 
-_MESSAGES = TypeAdapter(tuple[Message, ...])
+# Images are bytes, and JSON has none.
+_BYTES = ConfigDict(ser_json_bytes="base64", val_json_bytes="base64")
+
+
+_MESSAGES: TypeAdapter[tuple[Message, ...]] = TypeAdapter(tuple[Message, ...], config=_BYTES)
 _SAMPLING = TypeAdapter(Sampling)
 
 
 def packed(request: GenerationRequest) -> dict[str, Any]:
-    """Of a chat without tools or a response format: what a prepared answer asks for."""
+    """Of a chat. Caching is left out: a prepared answer is never an old one."""
     return {
         "model": request.model,
-        "messages": [asdict(message) for message in request.messages],
+        "messages": _MESSAGES.dump_python(request.messages, mode="json"),
         "adapter": request.adapter,
-        "sampling": asdict(request.sampling),
+        "sampling": _SAMPLING.dump_python(request.sampling, mode="json"),
+        "tools": list(request.tools),
+        "tool_choice": request.tool_choice,
+        "response_format": {"kind": request.response_format.kind, "schema": request.response_format.schema},
         "request_id": request.request_id,
+        "fallbacks": list(request.fallbacks),
+        "scope": request.scope,
     }
 
 
@@ -30,5 +38,10 @@ def unpacked(kept: dict[str, Any]) -> GenerationRequest:
         messages=_MESSAGES.validate_python(kept["messages"]),
         adapter=kept["adapter"],
         sampling=_SAMPLING.validate_python(kept["sampling"]),
+        tools=tuple(kept["tools"]),
+        tool_choice=kept["tool_choice"],
+        response_format=ResponseFormat(**kept["response_format"]),
         request_id=kept["request_id"],
+        fallbacks=tuple(kept["fallbacks"]),
+        scope=kept["scope"],
     )

@@ -10,14 +10,17 @@ from typing import Any
 import structlog
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
+from sqlalchemy.exc import SQLAlchemyError
 
-from api.streams.ending import end
 from api.streams.fold import Folded
 from api.streams.journal import Halted, Journal, LeaseLost
 from api.streams.requests import unpacked
 from api.streams.saving import Saving
+from api.streams.window import Measure
 from api.streams.writing import Writing
+from api.web.ending import end
 from api.web.errors import public
+from cluster.contracts.models import ModelKind
 from cluster.errors import DeadlineExceeded
 from cluster.gateway import ModelGateway
 from cluster.settings import Settings
@@ -56,7 +59,10 @@ class Runner:
             if await journal.take():
                 await self._take_on(generation_id, journal)
         except LeaseLost:
-            log.warning("another process took an answer over", generation=str(generation_id))
+            log.warning("an answer is left to whoever takes its lease", generation=str(generation_id))
+        except (RedisError, SQLAlchemyError, OSError) as error:
+            # A store is away, and many answers find it so at the same time.
+            log.warning("an answer could not be finished; it is tried again", generation=str(generation_id), error=type(error).__name__)
         except Exception:
             # The row says that it is not saved: the sweeper of some process tries again when the lease has run out.
             log.exception("an answer could not be finished; it is tried again", generation=str(generation_id))
@@ -67,23 +73,26 @@ class Runner:
 
     async def _take_on(self, generation_id: uuid.UUID, journal: Journal) -> None:
         folded = Folded()
-        for event in await journal.read():
+        for event in await journal.resume():
             folded.add(event.content, event.tokens)
-        row = None if folded.finish else await self._saving.begin(generation_id)
+        row = await self._saving.begin(generation_id) if folded.finish is None else None
         if row is not None:
             writing = Writing(journal, folded)
             if folded.began:
-                await writing.finish("interrupted", remark=_INTERRUPTED)
+                counted = await self._counted(folded, row.request)
+                await writing.finish("interrupted", remark=_INTERRUPTED, prompt_tokens=counted)
             elif row.attempts > MOST_ATTEMPTS:
                 await writing.finish(
                     "failed", remark="The processes that wrote this answer ended one after the other; ask for less at once."
                 )
             else:
-                await self._write(writing, row.request)
-        stands = await self._saving.save(generation_id, folded) if folded.finish else row is not None
-        await journal.finish(generation_id if stands else None)
+                await self._write(writing, folded, row.request)
+        if await (self._saving.save(generation_id, folded) if folded.finish else self._saving.stands(generation_id)):
+            await journal.finish(generation_id, ended=folded.ended)
+        else:
+            await journal.forget()  # the conversation was deleted meanwhile
 
-    async def _write(self, writing: Writing, kept: dict[str, Any]) -> None:
+    async def _write(self, writing: Writing, folded: Folded, kept: dict[str, Any]) -> None:
         """Ask the model, and see to it that there is a finish event in the end."""
         asking = asyncio.ensure_future(self._ask(writing, kept))
         keeping = asyncio.ensure_future(self._keep(writing.journal))
@@ -94,14 +103,22 @@ class Runner:
                     task.result()
         except Halted:
             await end((asking,))
-            await writing.finish("stopped", remark="Stopped on request.")
+            await writing.finish("stopped", remark="Stopped on request.", prompt_tokens=await self._counted(folded, kept))
         except LeaseLost:
             raise
         except Exception as error:  # noqa: BLE001 - the reader and the message say what happened
             told = public(error)
-            await writing.finish("failed", remark=told.message, error=told.code)
+            await writing.finish("failed", remark=told.message, error=told.code, prompt_tokens=await self._counted(folded, kept))
         finally:
             await end((asking, keeping))
+
+    async def _counted(self, folded: Folded, kept: dict[str, Any]) -> int | None:
+        """Tokens of the prompt of an answer that did not reach its end: the model has worked on them."""
+        if not folded.tokens:
+            return None
+        measure = Measure(self._gateway, self._settings.conversations.count_timeout_s)
+        status = await self._gateway.resolve(kept["model"], ModelKind.LLM)
+        return await measure.tokens(unpacked(kept), status)
 
     async def _ask(self, writing: Writing, kept: dict[str, Any]) -> None:
         http, now = self._settings.http, asyncio.get_running_loop().time

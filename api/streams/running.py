@@ -13,13 +13,14 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from api.conversations.repository import ConversationRepository
 from api.streams import keys
-from api.streams.ending import end
+from api.streams.accounts import OnSaved, nobody
 from api.streams.relay import Relay
 from api.streams.repository import GenerationRepository
 from api.streams.runner import Runner
 from api.streams.saving import Saving
 from api.streams.tickets import Tickets
 from api.web.deps import Parts
+from api.web.ending import end
 
 log = structlog.get_logger(__name__)
 
@@ -29,10 +30,11 @@ CLEAN_EVERY_S = 3600.0
 class Streams:
     """Belongs to one event loop. Answers are written without :meth:`start` too; left ones are then found by other processes only."""
 
-    def __init__(self, parts: Parts) -> None:
+    def __init__(self, parts: Parts, on_saved: OnSaved = nobody) -> None:
         self._stores = parts.stores
         self._settings = parts.settings.conversations
-        self.saving = Saving(parts.stores.database, self._settings)
+        self.on_saved = on_saved
+        self.saving = Saving(parts.stores.database, self._settings, on_saved)
         self.runner = Runner(parts.gateway, parts.settings, parts.stores.cache, self.saving)
         self.relay = Relay(parts.stores.cache)
         self.tickets = Tickets(parts.stores.cache, self._settings)
@@ -79,8 +81,9 @@ class Streams:
             log.info("old conversations removed", expired=expired, purged=purged)
 
 
-def install(app: FastAPI) -> Streams:
-    """Puts it on ``app.state.streams``; needs ``app.state.parts``. Whoever runs the app calls ``start`` and ``stop``."""
-    streams = Streams(app.state.parts)
+def install_streams(app: FastAPI, on_saved: OnSaved = nobody) -> Streams:
+    """Puts it on ``app.state.streams``; needs ``app.state.parts``. ``on_saved`` is told what each answer used. Whoever runs the app calls
+    ``start`` and ``stop``."""
+    streams = Streams(app.state.parts, on_saved)
     app.state.streams = streams
     return streams

@@ -11,22 +11,36 @@ from api.conversations.schemas import stored
 from api.conversations.service import WRITERS, Conversations
 from api.conversations.tables import Conversation, Message
 from api.prompts.service import Prompts
-from api.streams.context import Window, fitted
+from api.streams.compacting import Compacting
+from api.streams.context import context_of
+from api.streams.fitting import Draft, Fitting
 from api.streams.repository import GenerationRepository
 from api.streams.requests import packed
 from api.streams.running import Streams
 from api.streams.schemas import PrepareBody, Prepared, Stopped
 from api.streams.tables import GenerationRow
+from api.streams.window import Measure, Window
 from api.web.deps import Parts
 from api.web.principal import Principal
-from cluster.contracts.generation import GenerationRequest
 from cluster.contracts.models import ModelKind, ModelStatus
-from cluster.errors import BadInput, NotFound
+from cluster.errors import BadInput, Conflict, NotFound
+from cluster.providers.routes import IMAGES
 from cluster.stores.sql import AsyncSession
+
+# As often as a summary can leave fewer messages as they are, and the context can be counted again after each.
+_ATTEMPTS = 30
+
+
+class _Unsettled(Exception):
+    """It is not known how the draft fits."""
+
+    def __init__(self, draft: Draft) -> None:
+        super().__init__()
+        self.draft = draft
 
 
 class Preparing:
-    """For one person. Each call is one short transaction; writing begins after it."""
+    """For one person. What is written is written in one short transaction; the answer begins after it."""
 
     def __init__(self, parts: Parts, streams: Streams, who: Principal) -> None:
         self._parts = parts
@@ -35,10 +49,19 @@ class Preparing:
 
     async def prepare(self, conversation_id: uuid.UUID, body: PrepareBody) -> Prepared:
         status = await self._parts.gateway.resolve(body.model, ModelKind.LLM)
-        async with self._parts.stores.database.session() as session:
-            row = await self._write_down(session, conversation_id, body, status)
-        self._streams.runner.start(row.id)
-        return await self._ticket(row)
+        fitting = self._fitting(conversation_id, body)
+        for _ in range(_ATTEMPTS):
+            try:
+                async with self._parts.stores.database.session() as session:
+                    row = await self._write_down(session, conversation_id, body, status, fitting)
+            except _Unsettled as unsettled:
+                await fitting.settle(unsettled.draft)
+            else:
+                prepared = await self._ticket(row)
+                # Last, so that whoever waits for the token is served first; a row without a writer is found by the sweeper.
+                self._streams.runner.start(row.id)
+                return prepared
+        raise Conflict("The conversation changed again and again while its answer was prepared; send the request again.")
 
     async def resume(self, conversation_id: uuid.UUID, generation_id: uuid.UUID | None) -> Prepared:
         """A new token for an answer whose events are still there: a named one, or the latest that is being written."""
@@ -67,22 +90,29 @@ class Preparing:
             stream_token=token, stream_url=f"/stream/{token}", expires_in_s=wait_s, generation_id=row.id, message_id=row.parent_id
         )
 
-    async def _write_down(self, session: AsyncSession, conversation_id: uuid.UUID, body: PrepareBody, status: ModelStatus) -> GenerationRow:
+    async def _write_down(
+        self, session: AsyncSession, conversation_id: uuid.UUID, body: PrepareBody, status: ModelStatus, fitting: Fitting
+    ) -> GenerationRow:
+        """Raises _Unsettled, which undoes the transaction."""
         conversation = await self._conversations(session).get(conversation_id, roles=WRITERS, lock=True)
         asked = await self._asked(session, conversation, body)
+        row_id = uuid.uuid4()
+        draft = await self._draft(session, conversation, asked, body, status)
+        request = fitting.settled(draft)
+        if request is None:
+            raise _Unsettled(draft)
         row = GenerationRow(
-            id=uuid.uuid4(),
+            id=row_id,
             organisation_id=conversation.organisation_id,
             owner_id=self._who.user_id,
+            key_id=self._who.key_id,
             conversation_id=conversation_id,
             parent_id=asked.id,
             state="running",
             attempts=0,
             model=body.model,
-            request={},
+            request=packed(replace(request, request_id=row_id.hex)),
         )
-        request = await self._request(session, conversation, asked, body, status)
-        row.request = packed(replace(request, request_id=row.id.hex))
         rows = GenerationRepository(session)
         rows.add(row)
         await rows.flush()
@@ -91,6 +121,12 @@ class Preparing:
     async def _asked(self, session: AsyncSession, conversation: Conversation, body: PrepareBody) -> Message:
         """The message to be answered, which is the active leaf from now on."""
         messages = Messages(session, self._parts.settings, self._who)
+        if body.answers is not None:
+            said = await messages.get(conversation.id, body.answers)
+            if said.role not in {"user", "tool"}:
+                raise BadInput("Only a user's or a tool's message is answered; for an answer anew, send 'regenerates'.").about("answers")
+            conversation.active_leaf_id = said.id
+            return said
         if body.content is None:
             assert body.regenerates is not None
             old = await messages.get(conversation.id, body.regenerates)
@@ -109,17 +145,37 @@ class Preparing:
         row = Message(role="user", parts=stored(body.content), author_id=self._who.user_id, parent_id=parent)
         return await messages.append(conversation, row)
 
-    async def _request(
+    async def _draft(
         self, session: AsyncSession, conversation: Conversation, asked: Message, body: PrepareBody, status: ModelStatus
-    ) -> GenerationRequest:
+    ) -> Draft:
         system = await Prompts(session, self._who).instructions(
             body.model, conversation.system_prompt, conversation.prompt_id, conversation.prompt_variables
         )
         branch = await MessageRepository(session).branch(asked.id)
-        window = Window(status.id, status.context_tokens, body.max_tokens or 1)
-        messages = fitted(system, branch, window, drop=body.compact == "drop")
-        _, _, adapter = body.model.partition(":")
-        return GenerationRequest(model=status.id, messages=messages, adapter=adapter or None, sampling=body.sampling())
+        return Draft(
+            request=body.request(status, (), "", str(self._who.organisation_id)),
+            context=context_of(system, branch, sees=_sees(status, body)),
+            window=Window(status, body.max_tokens or 1),
+            # A message that is new in this transaction is undone with it.
+            leaf_id=asked.id if body.content is None else asked.parent_id,
+            compact=body.compact or ("summary" if conversation.auto_compact else "off"),
+        )
+
+    def _fitting(self, conversation_id: uuid.UUID, body: PrepareBody) -> Fitting:
+        settings = self._parts.settings.conversations
+        compacting = Compacting(self._parts, self._streams.on_saved, self._who)
+
+        async def summarise(leaf_id: uuid.UUID | None, keep: int) -> int:
+            if leaf_id is None:
+                return 0
+            return (await compacting.compact(conversation_id, model=body.model, leaf_id=leaf_id, keep=keep)).summarised
+
+        return Fitting(Measure(self._parts.gateway, settings.count_timeout_s), summarise, settings.compact_keep_messages)
 
     def _conversations(self, session: AsyncSession) -> Conversations:
         return Conversations(session, self._parts.settings.conversations, self._who)
+
+
+def _sees(status: ModelStatus, body: PrepareBody) -> bool:
+    """Is anybody who may answer shown images? What stands behind an alias is known when it is asked."""
+    return IMAGES in status.capabilities or status.engine == "alias" or bool(body.fallbacks)

@@ -15,7 +15,8 @@ from api.web.tables import Identified, Owned, Table
 
 class GenerationRow(Identified, Owned, Table):
     """One answer: ``id`` is also the id of the message that it becomes. ``state``: running until the message is saved, then how it ended
-    (complete, stopped, interrupted, failed). ``request``: what the model is asked, so that any process can ask it."""
+    (complete, stopped, interrupted, failed). ``request``: what the model is asked, so that any process can ask it; empty when it has
+    ended. ``key_id``: the API key that was shown."""
 
     __tablename__ = "generations"
     __table_args__ = (Index("ix_generations_running", "created_at", postgresql_where=text("state = 'running'")),)
@@ -26,4 +27,5 @@ class GenerationRow(Identified, Owned, Table):
     attempts: Mapped[int]
     model: Mapped[str] = mapped_column(String(200))
     request: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    key_id: Mapped[uuid.UUID | None]
     ended_at: Mapped[datetime | None]

@@ -24,6 +24,8 @@ class Tickets:
         async with self._cache.pipeline(transaction=True) as pipe:
             pipe.set(keys.unused(hashed), str(generation_id), ex=self._settings.stream_token_s)
             pipe.set(keys.known(hashed), str(generation_id), ex=self._settings.stream_kept_s)
+            pipe.sadd(keys.tokens(generation_id), hashed)
+            pipe.expire(keys.tokens(generation_id), self._settings.stream_kept_s)
             await pipe.execute()
         return token
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Sequence
 
-from api.streams.fold import Content, Folded, calls_of, finish_event, piece_event
+from api.streams.fold import Content, Folded, calls_of, finish_event, piece_event, source_event
 from api.streams.journal import Journal
 from api.streams.thinking import ThinkingParser
 from cluster.contracts.generation import FinishReason, GenerationDelta, Usage
@@ -31,6 +32,8 @@ class Writing:
         reason: FinishReason | None = None
         for delta in batch:
             usage, reason = delta.usage or usage, delta.finish_reason or reason
+            if delta.provenance is not None:
+                events.append((source_event(delta.provenance), 0))
             # A token is counted with the event that shows it; one that is held back, because it may begin a tag, with the next.
             self._uncounted += int(bool(delta.text or delta.reasoning or delta.tool_calls))
             for content in self._contents(delta):
@@ -45,12 +48,15 @@ class Writing:
         if events:
             await self._append(events, final=reason is not None)
 
-    async def finish(self, status: str, *, remark: str, error: str | None = None) -> None:
-        """How it ended without its own end."""
+    async def finish(self, status: str, *, remark: str, error: str | None = None, prompt_tokens: int | None = None) -> None:
+        """How it ended without its own end. ``prompt_tokens``: where they could be counted."""
         events = self._rest()
         if error is not None:
             events.append(({"type": "error", "code": error, "message": remark}, 0))
-        await self._append([*events, (finish_event(status, None, None, remark, self._ms()), 0)], final=True)
+        usage = None
+        if prompt_tokens is not None:
+            usage = Usage(prompt_tokens, self._folded.tokens + sum(tokens for _, tokens in events), estimated=True)
+        await self._append([*events, (finish_event(status, None, usage, remark, self._ms()), 0)], final=True)
 
     def _contents(self, delta: GenerationDelta) -> list[Content]:
         thought: list[Content] = [{"type": "thinking", "text": delta.reasoning, "part": -1}] if delta.reasoning else []
@@ -61,7 +67,14 @@ class Writing:
         return [(piece_event(piece), counted if at == 0 else 0) for at, piece in enumerate(self._parser.close())]
 
     async def _append(self, events: list[tuple[Content, int]], *, final: bool = False) -> None:
-        await self.journal.append(*events, final=final)
+        try:
+            await self.journal.append(*events, final=final)
+        except asyncio.CancelledError:
+            self._fold(events)  # the next call writes them, if they are not written already
+            raise
+        self._fold(events)
+
+    def _fold(self, events: list[tuple[Content, int]]) -> None:
         for content, tokens in events:
             self._folded.add(content, tokens)
 

@@ -22,8 +22,9 @@ from api.web.answers import json_answer
 from api.web.deps import Parts
 from api.web.exchange import Exchange
 from cluster.contracts.models import ModelKind
-from cluster.contracts.perception import Segment, TranscriptionRequest
+from cluster.contracts.perception import Segment, Transcript, TranscriptionRequest
 from cluster.errors import BadInput
+from cluster.specs.prices import Consumption
 
 
 class Transcriptions:
@@ -38,7 +39,7 @@ class Transcriptions:
         if form.granularities and form.response_format != "verbose_json":
             raise BadInput("'timestamp_granularities[]' needs 'response_format' verbose_json.").about("timestamp_granularities[]")
         model = await self._model(form.model)
-        transcript = await self._gateway.transcribe(
+        transcript = await self._transcribe(
             TranscriptionRequest(
                 model,
                 audio,
@@ -69,10 +70,15 @@ class Transcriptions:
             )
         )
 
+    async def _transcribe(self, request: TranscriptionRequest) -> Transcript:
+        transcript = await self._gateway.transcribe(request)
+        self._exchange.spent.append((request.model, Consumption(audio_seconds=transcript.duration)))
+        return transcript
+
     async def everything(self, form: TranscribeForm, audio: bytes) -> TranscriptData:
         """All that is known of the sound."""
         model = await self._model(form.model)
-        transcript = await self._gateway.transcribe(
+        transcript = await self._transcribe(
             TranscriptionRequest(
                 model,
                 audio,

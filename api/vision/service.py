@@ -12,6 +12,7 @@ from api.web.forms import too_large
 from cluster.contracts.models import ModelKind
 from cluster.contracts.perception import ImageEmbeddingRequest, TextExtractionRequest
 from cluster.errors import BadInput
+from cluster.specs.prices import Consumption
 
 
 class Vision:
@@ -27,6 +28,7 @@ class Vision:
         found = await self._gateway.embed_images(
             ImageEmbeddingRequest(name, tuple(images), tuple(texts), request_id=self._exchange.request_id)
         )
+        self._exchange.spent.append((name, Consumption(images=len(images))))
         vectors = found.vectors.tolist()
         return EmbedData(
             model=name,
@@ -39,6 +41,7 @@ class Vision:
     async def extract_text(self, model: str | None, image: bytes) -> ExtractedData:
         name = await self._model(model, ModelKind.OCR)
         found = await self._gateway.extract_text(TextExtractionRequest(name, image, request_id=self._exchange.request_id))
+        self._exchange.spent.append((name, Consumption(images=1)))
         return ExtractedData(
             model=name,
             text=found.text,

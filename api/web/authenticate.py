@@ -23,12 +23,13 @@ _BEARER = re.compile(r"Bearer +([\x21-\x7e]+)", re.IGNORECASE)
 PUBLIC = (
     r"/healthz|/readyz",
     r"/docs(/assets/[A-Za-z0-9._-]+)?|/openapi\.json",
-    r"/api/v1/auth/(login|refresh|invitation|oidc|oidc/[a-z0-9-]{1,40}/(authorize|callback))",
+    r"/api/v1/auth/(login|refresh|invitation|oidc|oidc/[^/]+/(authorize|callback))",
     # The token is the permission: EventSource sends no headers.
-    r"(/api/v1)?/stream/[A-Za-z0-9_-]+",
+    r"/stream/[^/]+",
+    r"/api(/v1)?/chat/shared/[^/]+",
 )
 METRICS = r"/metrics"
-_IDENTITY = re.compile(r"/api/v1/(auth|users|organisations|teams|keys|audit|secrets)(/|$)")
+_IDENTITY = re.compile(r"/api/v1/((auth|users|organisations|teams|keys|audit|secrets)(/|$)|limits/)")
 
 
 class KeyScope(StrEnum):

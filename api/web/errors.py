@@ -15,6 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from cluster.errors import BadInput, HearthError
 from cluster.specs.loader import nearest
+from cluster.stores.away import as_told
 
 log = structlog.get_logger(__name__)
 
@@ -58,9 +59,9 @@ def ours(error: BaseException) -> HearthError | None:
 
 
 def public(error: Exception) -> HearthError:
-    """What a caller may know of ``error``: itself if it is ours, else that something went wrong. What is not ours, or says that the server
-    failed, is logged."""
-    known = ours(error)
+    """What a caller may know of ``error``: itself if it is ours, that a store does not answer, else that something went wrong. What is not
+    ours, or says that the server failed, is logged."""
+    known = ours(error) or as_told(error)
     if known is None:
         log.error("unexpected error", exc_info=error)
         return INTERNAL

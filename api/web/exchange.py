@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import structlog
 from starlette.datastructures import Headers, MutableHeaders
@@ -13,6 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from cluster.contracts.generation import Usage
 from cluster.contracts.models import ModelStatus
+from cluster.specs.prices import Consumption
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._:+/=-]{1,128}")
 NANO_NOTICE = "Answered by a nano demonstration model; configure a larger model for useful answers."
@@ -20,7 +21,11 @@ NANO_NOTICE = "Answered by a nano demonstration model; configure a larger model 
 
 @dataclass(slots=True)
 class Exchange:
-    """Times are of the running event loop, in seconds. ``model`` is empty until a model is resolved, and then always one that exists."""
+    """Times are of the running event loop, in seconds. ``model`` is empty until a model is resolved, and then always one that exists.
+
+    ``spent``: what the request used so far, by the models that did the work; it is put on somebody's account when the request has ended,
+    whichever way it ended.
+    """
 
     request_id: str
     arrived: float
@@ -29,6 +34,7 @@ class Exchange:
     notice: str | None = None
     usage: Usage | None = None
     left: bool = False
+    spent: list[tuple[str, Consumption]] = field(default_factory=list)
 
     def serves(self, status: ModelStatus) -> None:
         """Note which model answers; a nano model's answers carry a notice."""

@@ -44,7 +44,7 @@ class ObserveMiddleware:
 
     def _report(self, scope: Scope, exchange: Exchange, status: int) -> None:
         seconds = asyncio.get_running_loop().time() - exchange.arrived
-        path = getattr(scope.get("route"), "path", "unmatched")
+        path = getattr(scope.get("route"), "path_format", "unmatched")
         method = scope["method"] if scope["method"] in _METHODS else "other"
         status = 499 if exchange.left else status or 500
         self._metrics.requests.labels(method, path, str(status)).inc()

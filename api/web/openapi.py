@@ -17,6 +17,7 @@ from fastapi.staticfiles import StaticFiles
 from pydantic import BaseModel
 from starlette.responses import HTMLResponse
 
+from api.web.authenticate import METRICS, PUBLIC
 from api.web.errors import ErrorBody
 
 Document = dict[str, Any]
@@ -37,6 +38,8 @@ _REASONS = {
     504: ("deadline_exceeded", "The answer was not ready in time."),
 }
 _KINDS = {401: "authentication_error", 403: "permission_error", 429: "rate_limit_error"}
+_ERROR = {"$ref": "#/components/schemas/ErrorBody"}
+_PUBLIC = re.compile("|".join(f"(?:{pattern})" for pattern in (*PUBLIC, METRICS)))
 READING = (400, 500, 504)
 WORKING = (400, 404, 408, 413, 415, 422, 429, 500, 503, 504)
 
@@ -46,11 +49,15 @@ def responses(example: object, errors: tuple[int, ...], *, media: Mapping[str, o
     content = {"application/json": {"example": example}} | {kind: {"example": sample} for kind, sample in (media or {}).items()}
     documented: dict[int | str, Document] = {200: {"description": "The answer.", "content": content}}
     for status in errors:
-        code, meaning = _REASONS[status]
-        kind = "server_error" if status >= 500 else _KINDS.get(status, "invalid_request_error")
-        sample = {"error": {"message": meaning, "type": kind, "param": None, "code": code}}
-        documented[status] = {"model": ErrorBody, "description": meaning, "content": {"application/json": {"example": sample}}}
+        documented[status] = {"model": ErrorBody, **_refusal(status)}
     return documented
+
+
+def _refusal(status: int) -> Document:
+    code, meaning = _REASONS[status]
+    kind = "server_error" if status >= 500 else _KINDS.get(status, "invalid_request_error")
+    sample = {"error": {"message": meaning, "type": kind, "param": None, "code": code}}
+    return {"description": meaning, "content": {"application/json": {"example": sample}}}
 
 
 def json_request(shape: type[BaseModel], example: Mapping[str, object]) -> Document:
@@ -113,7 +120,12 @@ def _document(app: FastAPI) -> Document:
     if app.openapi_schema is None:
         document = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes, tags=app.openapi_tags)
         components = document.setdefault("components", {}).setdefault("schemas", {})
-        for operation in (operation for path in document["paths"].values() for operation in path.values()):
+        document["components"]["securitySchemes"] = {
+            "bearer": {"type": "http", "scheme": "bearer", "description": "API key or access token."}
+        }
+        for path, operation in ((path, operation) for path, methods in document["paths"].items() for operation in methods.values()):
+            if not _PUBLIC.fullmatch(re.sub(r"\{[^}]*\}", "x", path)):
+                _guard(operation)
             for content in operation.get("requestBody", {}).get("content", {}).values():
                 components |= content["schema"].pop("$defs", {})
             operation["responses"].pop("422", None) if 422 not in _documented(operation) else None
@@ -121,11 +133,20 @@ def _document(app: FastAPI) -> Document:
     return app.openapi_schema
 
 
+def _guard(operation: Document) -> None:
+    """What holds for everything that wants a key: who is not known, not allowed or too frequent, and what cannot be found out now."""
+    operation["security"] = [{"bearer": []}]
+    for status in (401, 403, 429, 503):
+        if str(status) not in operation["responses"]:
+            told = _refusal(status)
+            told["content"]["application/json"]["schema"] = _ERROR
+            operation["responses"][str(status)] = told
+
+
 def _documented(operation: Document) -> set[int]:
     """Statuses documented by us; FastAPI adds a 422 of its own shape to everything with parameters."""
-    ours = {"$ref": "#/components/schemas/ErrorBody"}
     return {
         int(status)
         for status, answer in operation["responses"].items()
-        if answer.get("content", {}).get("application/json", {}).get("schema") == ours
+        if answer.get("content", {}).get("application/json", {}).get("schema") == _ERROR
     }

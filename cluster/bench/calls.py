@@ -28,6 +28,7 @@ class CallJob(BaseModel):
     callers: int = Field(ge=1)
     requests: int = Field(ge=1)
     seed: int = 1
+    key: str = Field("", description="API key to show.", repr=False)
 
     def sentence(self, number: int) -> str:
         """8 to 24 words, the same for the same number."""
@@ -52,7 +53,7 @@ async def run(job: CallJob, host: str, port: int, path: str) -> CallOutcome:
     errors: list[str] = []
 
     async def caller() -> None:
-        async with Connection(host, port) as connection:
+        async with Connection(host, port, job.key) as connection:
             for number in numbers:
                 sent = time.perf_counter()
                 body = json.dumps({"model": job.model, "input": job.sentence(number)}).encode()

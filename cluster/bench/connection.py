@@ -13,11 +13,23 @@ from typing import Self
 import httptools
 
 
-class Connection:
-    """One keep-alive connection, one request at a time; opened again when the server closed it. Use as an async context manager."""
+class Refused(ConnectionError):
+    """The answer's ``status`` is not 2xx. The connection is fit for the next request."""
 
-    def __init__(self, host: str, port: int) -> None:
+    def __init__(self, status: int, body: bytes) -> None:
+        super().__init__(f"status {status}: {body.decode(errors='replace')[:200]}")
+        self.status = status
+
+
+class Connection:
+    """One keep-alive connection, one request at a time; opened again when the server closed it. Use as an async context manager.
+
+    ``key``: API key to show; empty: none.
+    """
+
+    def __init__(self, host: str, port: int, key: str = "") -> None:
         self._host, self._port = host, port
+        self._authorization = f"Authorization: Bearer {key}\r\n" if key else ""
         self._reader: asyncio.StreamReader | None = None
         self._writer: asyncio.StreamWriter | None = None
 
@@ -36,12 +48,17 @@ class Connection:
             except ConnectionError:
                 return  # the server was faster
 
-    async def post(self, path: str, body: bytes) -> AsyncIterator[bytes]:
-        """The body of the answer, in pieces as they arrive. Raises ConnectionError for a status that is not 2xx or an answer cut short."""
+    def post(self, path: str, body: bytes) -> AsyncIterator[bytes]:
+        """See :meth:`request`."""
+        return self.request("POST", path, body)
+
+    async def request(self, method: str, path: str, body: bytes = b"") -> AsyncIterator[bytes]:
+        """The body of the answer, in pieces as they arrive. Raises Refused for a status that is not 2xx, ConnectionError for an answer
+        that is cut short."""
         if self._writer is None or self._writer.is_closing():
             self._reader, self._writer = await asyncio.open_connection(self._host, self._port, limit=1 << 20)
         assert self._reader is not None
-        self._writer.write(_head(path, f"{self._host}:{self._port}", len(body)) + body)
+        self._writer.write(self._head(method, path, len(body)) + body)
         answer = _Answer()
         parser = httptools.HttpResponseParser(answer)
         while not answer.complete:
@@ -56,7 +73,13 @@ class Connection:
         if not parser.should_keep_alive():
             await self.close()
         if status // 100 != 2:
-            raise ConnectionError(f"status {status}: {answer.take().decode(errors='replace')[:200]}")
+            raise Refused(status, answer.take())
+
+    def _head(self, method: str, path: str, length: int) -> bytes:
+        return (
+            f"{method} {path} HTTP/1.1\r\nHost: {self._host}:{self._port}\r\nContent-Type: application/json\r\n{self._authorization}"
+            f"Accept: text/event-stream, application/json\r\nContent-Length: {length}\r\n\r\n"
+        ).encode()
 
 
 class _Answer:
@@ -78,10 +101,3 @@ class _Answer:
         joined = b"".join(self.pieces)
         self.pieces.clear()
         return joined
-
-
-def _head(path: str, host: str, length: int) -> bytes:
-    return (
-        f"POST {path} HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\nAccept: text/event-stream, application/json\r\n"
-        f"Content-Length: {length}\r\n\r\n"
-    ).encode()

@@ -110,6 +110,7 @@ class Listening(Program):
     """A script that listens on ``port``, its first argument."""
 
     port = 0
+    key = ""  # nobody asks for one
 
     def arguments(self) -> list[str]:
         (self.port,) = free_ports(1)

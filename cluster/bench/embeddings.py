@@ -128,12 +128,15 @@ def _weights() -> Path:
 
 
 def _call(server: Server, job: CallJob) -> CallOutcome:
-    return CallOutcome.model_validate_json(client("cluster.bench.calls", server.port, server.path, job))
+    return CallOutcome.model_validate_json(
+        client("cluster.bench.calls", server.port, server.path, job.model_copy(update={"key": server.key}))
+    )
 
 
 def _probe(server: Server) -> npt.NDArray[np.float64]:
     job = CallJob(model=MODEL, callers=1, requests=PROBES)
-    with httpx.Client(base_url=f"http://127.0.0.1:{server.port}", timeout=60.0) as http:
+    shown = {"Authorization": f"Bearer {server.key}"} if server.key else {}
+    with httpx.Client(base_url=f"http://127.0.0.1:{server.port}", timeout=60.0, headers=shown) as http:
         answers = [
             http.post(server.path, json={"model": MODEL, "input": job.sentence(number)}).raise_for_status() for number in range(PROBES)
         ]

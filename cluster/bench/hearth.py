@@ -47,6 +47,11 @@ class Hearth(Streaming):
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
+    @property
+    def key(self) -> str:
+        """An admin's API key."""
+        return self.home.admin_key.read_text(encoding="ascii").strip()
+
     def start(self) -> None:
         root = Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="hearth-bench-", ignore_cleanup_errors=True)))
         self.home = Home(root / "home")
@@ -67,7 +72,7 @@ class Hearth(Streaming):
         return head.read_text(encoding="utf-8", errors="replace")[-3000:] if head.exists() else "(none)"
 
     def drive(self, job: Job) -> Outcome:
-        return ask_over_http(job, self.port)
+        return ask_over_http(job.model_copy(update={"key": self.key}), self.port)
 
     def processes(self) -> list[psutil.Process]:
         return ours(self.home)
@@ -77,7 +82,7 @@ class Hearth(Streaming):
         return replica_spec(self._profile, model, self.home)
 
     def client(self) -> httpx.Client:
-        return httpx.Client(base_url=self.url, timeout=60.0)
+        return httpx.Client(base_url=self.url, timeout=60.0, headers={"Authorization": f"Bearer {self.key}"})
 
 
 def replica_spec(profile: ProfileSpec, model: str, home: Home | None = None) -> ReplicaSpec:

@@ -34,7 +34,7 @@ class ChatClient:
 
     async def ask(self, number: int) -> AsyncIterator[Chunk]:
         """The events of one answer. Raises ConnectionError, also for an event that reports an error or a stream without its end."""
-        connection = self._idle.pop() if self._idle else Connection(self._host, self._port)
+        connection = self._idle.pop() if self._idle else Connection(self._host, self._port, self._job.key)
         rest = b""
         try:
             async with aclosing(connection.post(self._path, self._body(number))) as pieces:  # type: ignore[type-var]

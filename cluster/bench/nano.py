@@ -39,7 +39,7 @@ def run(report: Callable[[str], None], *, items: int = 200, seed: int | None = N
     report("starting a cluster of its own")
     with Hearth(_profile()) as hearth:
         report(f"{items} questions of each skill, without and with constrained decoding")
-        marks = _examined(hearth.url, items, seed)
+        marks = _examined(hearth, items, seed)
     return summarise(marks)
 
 
@@ -68,8 +68,9 @@ def _profile() -> ProfileSpec:
     return ProfileSpec(name="bench", description="The nano model alone.", devices="cpu", models=served)
 
 
-def _examined(url: str, items: int, seed: int | None) -> Marks:
-    command = [sys.executable, "-m", EXAMINER, "--url", url, "--model", MODEL, "--items", str(items), "--json"]
+def _examined(hearth: Hearth, items: int, seed: int | None) -> Marks:
+    command = [sys.executable, "-m", EXAMINER, "--url", hearth.url, "--key-file", str(hearth.home.admin_key), "--model", MODEL]
+    command += ["--items", str(items), "--json"]
     ran = subprocess.run(
         command + (["--seed", str(seed)] if seed is not None else []), cwd=REPOSITORY, capture_output=True, text=True, check=False
     )

@@ -31,6 +31,7 @@ class Job(BaseModel):
     stagger_s: float = Field(0.0, ge=0)
     silenced: tuple[int, ...] = ()
     seed: int = 1
+    key: str = Field("", description="API key to show.", repr=False)
 
     def prompt(self, number: int) -> str:
         """Short, and different for each request, so that none is answered from a cache of the last one's prompt."""

@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from cluster.bench import chat as chat_bench
 from cluster.bench import connections as connections_bench
 from cluster.bench import embeddings as embeddings_bench
 from cluster.bench import idle as idle_bench
@@ -81,6 +82,12 @@ def idle(profile: ProfileOption = None, quick: QuickOption = False, out: OutOpti
 def connections(quick: QuickOption = False, out: OutOption = RESULTS, print_json: JsonOption = False) -> None:
     """A thousand streams open at once."""
     _finish(connections_bench.run(_say(print_json), streams=50 if quick else 1000), out, print_json)
+
+
+@bench_app.command()
+def chat(quick: QuickOption = False, out: OutOption = RESULTS, print_json: JsonOption = False) -> None:
+    """Conversations: preparing answers, recognising callers, a thousand readers, and 200,000 messages to find something in."""
+    _finish(chat_bench.run(chat_bench.QUICK if quick else chat_bench.Plan(), _say(print_json)), out, print_json)
 
 
 @bench_app.command()

@@ -17,6 +17,7 @@ from rich.progress import BarColumn, DownloadColumn, TaskID, TextColumn, TimeRem
 from rich.table import Table
 
 from cluster.cli.options import HomeOption, ProfileOption, home_of, profile_and_settings
+from cluster.cli.output import result_console
 from cluster.errors import BadInput, Conflict
 from cluster.hardware import NvmlReader, profile_devices, readable
 from cluster.home import CATALOG, PROFILES, Home
@@ -58,7 +59,7 @@ def list_models(home: HomeOption = None, as_json: JsonOption = False) -> None:
         size = readable(entry.size_bytes) if entry.size_bytes is not None else "?"
         state = f"{entry.state} (nano)" if entry.nano else entry.state
         table.add_row(entry.id, entry.kind, state, size, entry.license, ", ".join(entry.profiles) or "-")
-    Console().print(table)
+    result_console().print(table)
 
 
 @models_app.command("pull")

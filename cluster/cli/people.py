@@ -8,10 +8,10 @@ from typing import Annotated, Any
 
 import httpx
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from cluster.cli.options import HomeOption, home_of
+from cluster.cli.output import result_console
 from cluster.errors import BadInput, ConfigError, Unavailable
 from cluster.home import Home
 from cluster.runtime.state import running
@@ -43,18 +43,15 @@ class Api:
         if state is None:
             raise Unavailable("Hearth is not running; start it with `hearth up` (retry in 5 s).")
         self._base = state.base_url
-        self._headers = {"Authorization": f"Bearer {_read(key_file or home.keys / 'admin.key')}"} if signed else {}
+        self._headers = {"Authorization": f"Bearer {_read(key_file or home.admin_key)}"} if signed else {}
 
     def ask(self, method: str, path: str, body: dict[str, Any] | None = None, **query: str | int) -> Answer:
         """The data of the answer. Raises BadInput with the API's own words."""
-        try:
-            answer = httpx.request(method, f"{self._base}/api/v1/{path}", json=body, params=query, headers=self._headers, timeout=TIMEOUT_S)
-            told = answer.json()
-        except (httpx.HTTPError, ValueError):
-            raise Unavailable("The API does not answer; `hearth status` shows how it stands (retry in 5 s).") from None
-        if not answer.is_success:
-            raise BadInput(str(told["error"]["message"]))
-        return told["data"]
+        return self._answer(method, path, body, query).json()["data"]
+
+    def text(self, path: str, **query: str | int) -> str:
+        """A file that the API makes. Raises BadInput with the API's own words."""
+        return self._answer("GET", path, None, query).text
 
     def users(self) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = []
@@ -69,6 +66,16 @@ class Api:
             if user["email"] == email.lower():
                 return str(user["id"])
         raise BadInput(f"There is no user '{email}'; `hearth user list` shows all.")
+
+    def _answer(self, method: str, path: str, body: dict[str, Any] | None, query: dict[str, str | int]) -> httpx.Response:
+        try:
+            answer = httpx.request(method, f"{self._base}/api/v1/{path}", json=body, params=query, headers=self._headers, timeout=TIMEOUT_S)
+            mistake = None if answer.is_success else answer.json()["error"]["message"]
+        except (httpx.HTTPError, ValueError):
+            raise Unavailable("The API does not answer; `hearth status` shows how it stands (retry in 5 s).") from None
+        if mistake is not None:
+            raise BadInput(str(mistake))
+        return answer
 
 
 @user_app.command("list")
@@ -179,4 +186,4 @@ def _show(rows: list[dict[str, Any]], columns: tuple[str, ...], as_json: bool) -
     table = Table(*columns, box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for row in rows:
         table.add_row(*("-" if row[name] is None else str(row[name]) for name in columns))
-    Console().print(table)
+    result_console().print(table)

@@ -37,7 +37,7 @@ def up(
     spec, settings = profile_and_settings(profile, {"http.port": port, "home": home})
     where = Home(settings.home)
     console = Console(stderr=True)
-    before = running(where)
+    before, is_first = running(where), not where.admin_key.exists()
     with console.status("planning") as spinner:
 
         def report(step: str) -> None:
@@ -46,7 +46,12 @@ def up(
                 console.print(f"hearth: {step}", highlight=False)
 
         state = start(where, settings, lambda: make_launch(spec, settings, where, report), report)
-    _show(state, as_json)
+    _show(state, where, as_json)
+    if is_first and where.admin_key.exists():
+        key = where.admin_key.read_text(encoding="ascii").strip()
+        console.print(
+            f"hearth: your API key (an admin's) is {key}\nhearth: it is shown only now, and kept in {where.admin_key}", soft_wrap=True
+        )
     if before is not None and (before.profile, before.base_url) != (spec.name, _url(settings.http.host, settings.http.port)):
         console.print(f"hearth: it was already running with profile {before.profile}; `hearth down` first to change that.", highlight=False)
     if not detach:
@@ -66,11 +71,11 @@ def _url(host: str, port: int) -> str:
     return f"http://{host}:{port}"
 
 
-def _show(state: RunState, as_json: bool) -> None:
+def _show(state: RunState, home: Home, as_json: bool) -> None:
     if as_json:
-        typer.echo(json.dumps(state.model_dump() | {"models": fetch_models(state)}))
+        typer.echo(json.dumps(state.model_dump() | {"models": fetch_models(state, home)}))
     else:
-        render(state, fetch_models(state))
+        render(state, home, fetch_models(state, home))
 
 
 def _attend(home: Home, console: Console) -> None:

@@ -69,11 +69,10 @@ class ResponseFormat:
 @dataclass(frozen=True, slots=True)
 class Caching:
     """May the answer come from the cache of equal requests, and go there for ``ttl_s`` seconds (0: neither)? ``sampled``: even where
-    the temperature is not 0. Requests of different ``scope``, such as an organisation, share nothing."""
+    the temperature is not 0."""
 
     ttl_s: int
     sampled: bool = False
-    scope: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +80,7 @@ class GenerationRequest:
     """One generation. Exactly one of ``messages`` (chat) and ``prompt`` (raw completion: text or token ids) is given.
 
     ``fallbacks``: models to ask in this order when ``model`` cannot answer; with it at most four. ``caching`` None: as its alias says.
+    ``scope``: who asks, such as an organisation; requests of different scope share no cached answer.
     """
 
     model: str
@@ -94,6 +94,7 @@ class GenerationRequest:
     request_id: str = ""
     fallbacks: tuple[str, ...] = ()
     caching: Caching | None = None
+    scope: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +127,16 @@ class Usage:
     @property
     def total_tokens(self) -> int:
         return self.prompt_tokens + self.completion_tokens
+
+
+@dataclass(frozen=True, slots=True)
+class TokenCount:
+    """Tokens of a prompt. ``exact``: by the model's own vocabulary; of a provider's model it leaves out only what the provider adds around
+    the text. ``how``: a sentence for people."""
+
+    tokens: int
+    exact: bool
+    how: str
 
 
 @dataclass(frozen=True, slots=True)

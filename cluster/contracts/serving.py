@@ -16,6 +16,9 @@ MODELS_APP = "models"
 MODELS_ROOT = "Models"
 API_APP = "api"
 API_DEPLOYMENT = "Api"
+# The one deployment that owns the index of knowledge.
+VECTORS_APP = "vectors"
+VECTORS_DEPLOYMENT = "Vectors"
 
 
 class ReplicaSpec(BaseModel):

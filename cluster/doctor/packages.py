@@ -23,7 +23,7 @@ PACKAGES: dict[EngineName, tuple[str, str]] = {
     "vllm": ("vllm", "vllm"),
     "onnx_embedding": ("onnxruntime", "embeddings"),
     "sentence_transformers": ("sentence_transformers", "embeddings"),
-    "cross_encoder": ("sentence_transformers", "embeddings"),
+    "cross_encoder": ("transformers", "embeddings"),
     "open_clip": ("open_clip", "vision"),
     "rapidocr": ("rapidocr", "vision"),
     "faster_whisper": ("faster_whisper", "audio"),

@@ -1,4 +1,4 @@
-"""A gateway without models, for trying the API (``uvicorn --factory api.app:demo``) and for testing it.
+"""A gateway without models, for testing whatever stands above one.
 
 Every answer is computed from the request (see ``answers.py``). It can be told to fail, to be slow, and it remembers what it was asked and
 which streams were closed.
@@ -16,6 +16,7 @@ from cluster.contracts.generation import (
     Generation,
     GenerationDelta,
     GenerationRequest,
+    TokenCount,
     TokenLogprob,
     ToolCall,
     ToolCallDelta,
@@ -35,6 +36,7 @@ from cluster.contracts.perception import (
     Word,
 )
 from cluster.contracts.residency import DeviceUse, ModelUse, ResidencySnapshot
+from cluster.contracts.retrieval import Reranking, RerankRequest
 from cluster.errors import ModelNotFound, UnsupportedMedia
 from cluster.fakes.answers import example_of, forced_tool, prompt_tokens, until_stop, vectors, words
 from cluster.specs.loader import nearest
@@ -71,6 +73,7 @@ ONE_OF_EACH = (
     fake_model("fake-clip", ModelKind.CLIP),
     fake_model("fake-ocr", ModelKind.OCR),
     fake_model("fake-whisper", ModelKind.TRANSCRIPTION),
+    fake_model("fake-reranker", ModelKind.RERANKER),
 )
 
 
@@ -86,6 +89,7 @@ class FakeGateway:
     breaks_after: Mapping[str, int] = field(default_factory=dict)
     hangs: Collection[str] = ()
     asked: list[object] = field(default_factory=list)
+    counted: list[object] = field(default_factory=list)
     opened: int = 0
     closed: int = 0
 
@@ -135,11 +139,26 @@ class FakeGateway:
         finally:
             self.closed += 1
 
+    async def count_tokens(self, request: GenerationRequest) -> TokenCount:
+        """A token is a word. Fails and hangs as an answer would."""
+        await self._begin(request.model, request, self.counted)
+        return TokenCount(prompt_tokens(request), exact=True, how="a word is a token")
+
     async def embed(self, request: EmbeddingRequest) -> Embeddings:
         await self._begin(request.model, request)
         texts = [item if isinstance(item, str) else " ".join(map(str, item)) for item in request.inputs]
         rows = vectors([text.encode() for text in texts])
         return Embeddings(rows[:, : request.dimensions or rows.shape[1]], sum(len(text.split()) for text in texts), "fake-float32")
+
+    async def rerank(self, request: RerankRequest) -> Reranking:
+        """The share of the question's words that stand in a document; a word is a token."""
+        await self._begin(request.model, request)
+        asked = request.query.lower().split()
+        read = [document.lower().split() for document in request.documents]
+        most = request.document_tokens
+        scores = tuple(sum(word in words[:most] for word in asked) / len(asked) for words in read)
+        cut = tuple(number for number, words in enumerate(read) if most is not None and len(words) > most)
+        return Reranking(scores, sum(len(asked) + len(words[:most]) for words in read), cut)
 
     async def embed_images(self, request: ImageEmbeddingRequest) -> Embeddings:
         await self._begin(request.model, request)
@@ -166,8 +185,8 @@ class FakeGateway:
     async def close(self) -> None:
         """Nothing to close; there because the real one has it."""
 
-    async def _begin(self, model: str, request: object) -> None:
-        self.asked.append(request)
+    async def _begin(self, model: str, request: object, noted: list[object] | None = None) -> None:
+        (self.asked if noted is None else noted).append(request)
         await self._break(model)
         await self._pause()
 

@@ -88,12 +88,12 @@ class RedisResponseCache:
             return otherwise
 
 
-def cache_key(request: GenerationRequest, models: Sequence[str], scope: str) -> str:
+def cache_key(request: GenerationRequest, models: Sequence[str]) -> str:
     """SHA-256 of all that decides the answer: the models that may give it, the question, and who shares it."""
     question = asdict(request)
     for name in ("model", "fallbacks", "caching", "request_id"):
         del question[name]
-    text = json.dumps([scope, list(models), question], sort_keys=True, separators=(",", ":"), default=_digest)
+    text = json.dumps([list(models), question], sort_keys=True, separators=(",", ":"), default=_digest)
     return hashlib.sha256(text.encode()).hexdigest()
 
 

@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 
-from cluster.contracts.generation import Generation, GenerationDelta, GenerationRequest, Provenance
+from cluster.contracts.generation import Generation, GenerationDelta, GenerationRequest, Provenance, TokenCount
 from cluster.contracts.models import ModelKind, ModelStatus
 from cluster.contracts.perception import (
     EmbeddingRequest,
@@ -19,6 +19,7 @@ from cluster.contracts.perception import (
     TranscriptionRequest,
 )
 from cluster.contracts.residency import ResidencySnapshot
+from cluster.contracts.retrieval import Reranking, RerankRequest
 from cluster.errors import EngineError
 from cluster.gateway import ModelGateway
 from cluster.providers.cache import ResponseCache
@@ -30,7 +31,7 @@ from cluster.providers.provider import Provider
 from cluster.providers.reuse import as_deltas, reuse_of
 from cluster.providers.routes import Routes, Target
 from cluster.providers.stats import GatewayStats
-from cluster.providers.tokens import TokenCount, TokenCounter
+from cluster.providers.tokens import TokenCounter
 from cluster.specs.providers import ProvidersSpec
 
 
@@ -115,6 +116,9 @@ class ProviderGateway:
     async def embed(self, request: EmbeddingRequest) -> Embeddings:
         return await self._inner.embed(request)
 
+    async def rerank(self, request: RerankRequest) -> Reranking:
+        return await self._inner.rerank(request)
+
     async def embed_images(self, request: ImageEmbeddingRequest) -> Embeddings:
         return await self._inner.embed_images(request)
 
@@ -125,9 +129,10 @@ class ProviderGateway:
         return await self._inner.transcribe(request)
 
     async def count_tokens(self, request: GenerationRequest) -> TokenCount:
-        """Of the prompt, for the first model that would be asked. For a local one it is an estimate; its engine counts exactly."""
         first = await self._routes.find((await self._chains.names(request))[0])
-        return self._tokens.request(request, first.model if first.provider is not None else "")
+        if first.provider is None:
+            return await self._inner.count_tokens(_alone(request, first.model))
+        return self._tokens.request(request, first.model)
 
     async def health(self, *, probe: bool = False) -> list[ProviderHealth]:
         """Every enabled provider, as of its last look; ``probe``: looks now, at all of them at once."""

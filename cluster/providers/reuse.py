@@ -39,7 +39,7 @@ def reuse_of(request: GenerationRequest, alias: AliasSpec | None, models: Sequen
         return None
     if request.sampling.temperature != 0 and not wanted.sampled:
         return None
-    return Reuse(cache, cache_key(request, models, wanted.scope), wanted.ttl_s)
+    return Reuse(cache, cache_key(request, models), wanted.ttl_s)
 
 
 def as_deltas(answer: Generation) -> tuple[GenerationDelta, ...]:

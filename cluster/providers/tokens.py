@@ -11,14 +11,13 @@ import hashlib
 import json
 import os
 import tempfile
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
 import tiktoken
 from tiktoken.model import encoding_name_for_model
 
-from cluster.contracts.generation import Generation, GenerationRequest, Message
+from cluster.contracts.generation import Generation, GenerationRequest, Message, TokenCount
 
 MESSAGE_TOKENS = 4
 IMAGE_TOKENS = 765
@@ -34,15 +33,6 @@ VOCABULARIES = {
         "446a9538cb6c348e3516120d7c08b09f57c36495e2acfffe59a5bf8b0cfb1a2d",
     ),
 }
-
-
-@dataclass(frozen=True, slots=True)
-class TokenCount:
-    """``exact``: by the model's own vocabulary, which leaves only what a provider adds around the text. ``how``: a sentence for people."""
-
-    tokens: int
-    exact: bool
-    how: str
 
 
 class TokenCounter:

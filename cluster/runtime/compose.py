@@ -9,14 +9,17 @@ from collections.abc import Callable
 
 from cluster.errors import ConfigError, EngineError
 from cluster.hardware import NvmlReader, profile_devices
-from cluster.home import CATALOG, REPOSITORY, Home
+from cluster.home import CATALOG, PRICES, PROVIDERS, REPOSITORY, Home
 from cluster.planning import ResolvedPlan, resolve_plan
 from cluster.runtime.launch import Launch
 from cluster.runtime.ports import first_free
+from cluster.serving.args import ApiArgs
 from cluster.serving.config import ledger_args, serve_config
 from cluster.settings import Settings
 from cluster.specs.catalog import Catalog
+from cluster.specs.prices import load_prices
 from cluster.specs.profile import ProfileSpec
+from cluster.specs.providers import load_providers
 
 # Making another form of the weights takes seconds for a small model and minutes for a large one.
 PREPARE_S = 1800
@@ -25,9 +28,12 @@ PREPARE_S = 1800
 def make_launch(profile: ProfileSpec, settings: Settings, home: Home, report: Callable[[str], None]) -> Launch:
     """Raises ConfigError when the profile does not fit this machine, EngineError when weights cannot be prepared."""
     report("planning")
+    providers = load_providers(home.providers if home.providers.exists() else PROVIDERS)
+    prices = load_prices(home.prices if home.prices.exists() else PRICES)
     plan = plan_for_this_machine(profile, home)
     prepare(plan, home, report)
     residents = plan.resident_models()
+    api = ApiArgs(settings=settings, models=tuple(plan.statuses()), providers=providers, prices=prices)
     return Launch(
         profile=profile.name,
         settings=settings,
@@ -35,7 +41,7 @@ def make_launch(profile: ProfileSpec, settings: Settings, home: Home, report: Ca
         gpus=tuple(device.uuid or device.id.removeprefix("gpu-") for device in plan.devices if device.is_gpu),
         memory_bytes=sum(device.memory_bytes for device in plan.devices if not device.is_gpu),
         dashboard_port=first_free(settings.ray.dashboard_port),
-        serve_config=serve_config(plan.replica_specs(settings, home), residents, plan.statuses(), settings, plan.devices),
+        serve_config=serve_config(plan.replica_specs(settings, home), residents, api, plan.devices),
         ledger=ledger_args(settings),
     )
 

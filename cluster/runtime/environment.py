@@ -73,6 +73,8 @@ def _serve(home: Home, settings: Settings) -> dict[str, str]:
         "RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S": "1",
         "RAY_SERVE_HAPROXY_BINARY_PATH": str(WRAPPER),
         "HEARTH_HAPROXY": get_haproxy_binary(),
+        # Replaced, or what the proxy in front said with where the proxy itself is: nobody else can say where they come from.
+        "HEARTH_FORWARDED": "%[req.fhdr(x-forwarded-for)],%[src]" if settings.http.behind_proxy else "%[src]",
         "RAY_SERVE_HAPROXY_CONFIG_FILE_LOC": str(proxy / "haproxy.cfg"),
         "RAY_SERVE_HAPROXY_SOCKET_PATH": str(proxy / "admin.sock"),
         "RAY_SERVE_HAPROXY_SERVER_STATE_BASE": str(proxy),

@@ -1,7 +1,7 @@
 """The head process: it owns the cluster's Ray node and Serve, and with it they live and die.
 
 ``python -m cluster.runtime.head --home DIR`` reads the launch file that ``hearth up`` wrote, starts the stores, Ray (on loopback), the
-ledger and the two Serve applications, reports its progress in the run file, and then watches the node until it is told to stop (SIGTERM,
+ledger and the Serve applications, reports its progress in the run file, and then watches the node until it is told to stop (SIGTERM,
 SIGINT).
 Ray's own processes are tied to this one by the kernel (PR_SET_PDEATHSIG), so a kill -9 of it leaves no cluster without an owner.
 """
@@ -24,6 +24,7 @@ import structlog
 import tenacity
 
 from cluster import ledger
+from cluster.backup.create import backup_before_migration
 from cluster.errors import HearthError, Unavailable
 from cluster.home import Home
 from cluster.logs import configure_logging
@@ -31,7 +32,7 @@ from cluster.runtime.launch import Launch, read_launch
 from cluster.runtime.serve_api import ServeApi
 from cluster.runtime.state import RunState, write_state
 from cluster.stores.keeper import Stores
-from cluster.stores.migrate import migrate
+from cluster.stores.migrate import ensure_admin, migrate
 
 log = structlog.get_logger(__name__)
 
@@ -62,7 +63,9 @@ class Head:
         deadline = time.monotonic() + self.launch.settings.ray.start_timeout_s
         self.stores.start(lambda step: self.report(step=step))
         self.report(step="bringing the database up to date")
+        backup_before_migration(self.launch.settings)
         migrate(self.launch.settings)
+        ensure_admin(self.launch.settings)
         self.report(step="starting Ray")
         again = tenacity.stop_after_attempt(RAY_STARTS)
         tenacity.Retrying(stop=again, before_sleep=lambda _: ray.shutdown(), reraise=True)(self._start_ray)

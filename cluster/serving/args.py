@@ -1,4 +1,4 @@
-"""The arguments of the two Serve applications and of the residency policy, as they stand in the Serve config file."""
+"""The arguments of the Serve applications of models and API and of the residency policy, as they stand in the Serve config file."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from pydantic import BaseModel, ConfigDict
 from cluster.contracts.models import ModelStatus
 from cluster.contracts.serving import ReplicaSpec, ResidentModel
 from cluster.settings import LogSettings, ResidencySettings, Settings
+from cluster.specs.prices import PricesSpec
+from cluster.specs.providers import ProvidersSpec
 
 
 class ModelsArgs(BaseModel):
@@ -25,6 +27,8 @@ class ApiArgs(BaseModel):
 
     settings: Settings
     models: tuple[ModelStatus, ...]
+    providers: ProvidersSpec = ProvidersSpec()
+    prices: PricesSpec = PricesSpec()
 
 
 class GpuArgs(BaseModel):

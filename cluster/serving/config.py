@@ -1,4 +1,4 @@
-"""The Serve config file of a cluster: the models under the residency policy, and the HTTP API in front of them."""
+"""The Serve config file of a cluster: the models under the residency policy, the index of knowledge, and the HTTP API."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import Any
 
 from ray.serve.schema import ServeDeploySchema
 
-from cluster.contracts.models import ModelStatus
 from cluster.contracts.serving import API_APP, MODELS_APP, MODELS_ROOT, ReplicaSpec, ResidentModel
 from cluster.hardware import Device
 from cluster.home import Home
 from cluster.serving.args import ApiArgs, GpuArgs, LedgerArgs, ModelsArgs, PolicyArgs
+from cluster.serving.vectors import vectors_app
 from cluster.settings import Settings
 
 MODELS_BUILD = "deployments.app:build"
@@ -31,20 +31,20 @@ ServeConfig = dict[str, Any]
 def serve_config(
     replicas: Sequence[ReplicaSpec],
     residents: Sequence[ResidentModel],
-    statuses: Sequence[ModelStatus],
-    settings: Settings,
+    api: ApiArgs,
     devices: Sequence[Device],
 ) -> ServeConfig:
     """The file as a dict of plain JSON values, checked against Ray's own schema.
 
     ``replicas`` and ``residents`` are of the same models, in deployment order; ``devices``: GPUs in the order in which Ray counts them, and
-    the CPU; ``statuses``: every model of the profile. ``settings.home`` must be absolute.
+    the CPU. ``api.settings.home`` must be absolute.
     """
+    settings = api.settings
     config = {
         "proxy_location": "HeadOnly",
         "http_options": {"host": settings.http.host, "port": settings.http.port},
         "logging_config": _logging(settings),
-        "applications": [models_app(replicas, residents, settings, devices), _api_app(statuses, settings)],
+        "applications": [models_app(replicas, residents, settings, devices), vectors_app(settings), _api_app(api)],
     }
     as_schema(config)
     return config
@@ -130,12 +130,12 @@ def _resources(spec: ReplicaSpec, resident: ResidentModel) -> ServeConfig:
     return {"num_cpus": 0, "memory": spec.budget_bytes}
 
 
-def _api_app(statuses: Sequence[ModelStatus], settings: Settings) -> ServeConfig:
+def _api_app(api: ApiArgs) -> ServeConfig:
     return {
         "name": API_APP,
         "route_prefix": "/",
         "import_path": API_BUILD,
-        "args": ApiArgs(settings=settings, models=tuple(statuses)).model_dump(mode="json"),
+        "args": api.model_dump(mode="json"),
     }
 
 

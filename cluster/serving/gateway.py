@@ -7,7 +7,7 @@ from contextlib import aclosing
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from cluster.contracts.generation import Generation, GenerationDelta, GenerationRequest
+from cluster.contracts.generation import Generation, GenerationDelta, GenerationRequest, TokenCount
 from cluster.contracts.models import ModelKind, ModelState, ModelStatus
 from cluster.contracts.perception import (
     EmbeddingRequest,
@@ -19,6 +19,7 @@ from cluster.contracts.perception import (
     TranscriptionRequest,
 )
 from cluster.contracts.residency import ModelUse, ResidencySnapshot
+from cluster.contracts.retrieval import Reranking, RerankRequest
 from cluster.errors import ModelNotFound, Unavailable
 from cluster.serving.calls import Calls
 from cluster.serving.overview import Overview
@@ -59,8 +60,15 @@ class ServeGateway:
             async for deltas in items:
                 yield deltas
 
+    async def count_tokens(self, request: GenerationRequest) -> TokenCount:
+        addressed = self._addressed(request)
+        return await self._ask(addressed.model, "count_tokens", addressed, TokenCount)
+
     async def embed(self, request: EmbeddingRequest) -> Embeddings:
         return await self._ask(self._servable(request.model, ModelKind.EMBEDDING).id, "embed", request, Embeddings)
+
+    async def rerank(self, request: RerankRequest) -> Reranking:
+        return await self._ask(self._servable(request.model, ModelKind.RERANKER).id, "rerank", request, Reranking)
 
     async def embed_images(self, request: ImageEmbeddingRequest) -> Embeddings:
         return await self._ask(self._servable(request.model, ModelKind.CLIP).id, "embed", request, Embeddings)

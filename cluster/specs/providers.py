@@ -64,11 +64,13 @@ class ProviderBreaker(Spec):
 
 
 class Price(Spec):
-    """What a model costs, per million tokens, in the currency of the bill."""
+    """What a model costs, in the currency of the bill: tokens by the million, sound by the minute, images one by one."""
 
-    input: float = Field(0.0, ge=0, description="Prompt tokens.")
-    cached: float | None = Field(None, ge=0, description="Prompt tokens from the provider's cache; by default as input.")
-    output: float = Field(0.0, ge=0, description="Answer tokens.")
+    input: float = Field(0.0, ge=0, description="A million prompt tokens.")
+    cached: float | None = Field(None, ge=0, description="A million prompt tokens from the provider's cache; by default as input.")
+    output: float = Field(0.0, ge=0, description="A million answer tokens.")
+    audio_minute: float = Field(0.0, ge=0, description="A minute of sound.")
+    image: float = Field(0.0, ge=0, description="An image that is looked at.")
 
 
 class ProvidedModel(Spec):

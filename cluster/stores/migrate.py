@@ -1,28 +1,16 @@
-"""Brings the database to the shape that the code expects. The migrations stand in ``api/migrations``, beside the tables they make."""
+"""Brings the database to the shape that the code expects, and makes the first admin. Both stand in ``api``, beside the tables."""
 
 from __future__ import annotations
 
-import subprocess
-import sys
-
-from cluster.errors import EngineError
-from cluster.home import REPOSITORY
 from cluster.settings import Settings
-
-MIGRATE_S = 600
+from cluster.stores.upstairs import run_module
 
 
 def migrate(settings: Settings, revision: str = "head") -> None:
     """Runs ``python -m api.migrations`` in a process of its own. Raises EngineError with its last words."""
-    command = [sys.executable, "-m", "api.migrations", revision]
-    told = settings.storage.model_dump_json()
-    done = subprocess.run(
-        [*command, "--home", str(settings.home), "--storage", told],
-        cwd=REPOSITORY,
-        capture_output=True,
-        text=True,
-        timeout=MIGRATE_S,
-        check=False,
-    )
-    if done.returncode != 0:
-        raise EngineError(f"The database could not be brought up to date: {done.stderr.strip()[-1000:]}")
+    run_module(settings, "api.migrations", revision, otherwise="The database could not be brought up to date")
+
+
+def ensure_admin(settings: Settings) -> None:
+    """Makes an organisation, its admin and one API key (``Home.admin_key``) where there is no organisation yet. Raises EngineError."""
+    run_module(settings, "api.people.first", otherwise="The first admin could not be made")

@@ -15,7 +15,7 @@ from typing import Any
 
 import xllamacpp  # type: ignore[import-untyped]
 
-from cluster.contracts.generation import Generation, GenerationDelta, GenerationRequest, JsonObject
+from cluster.contracts.generation import Generation, GenerationDelta, GenerationRequest, JsonObject, TokenCount
 from cluster.contracts.serving import ReplicaSpec
 from cluster.errors import Cancelled, EngineError
 from deployments.engines import llama_server
@@ -24,6 +24,7 @@ from deployments.engines.admission import Admission
 from deployments.engines.gather import gather
 from deployments.engines.llama_errors import error_from_exception, error_from_reply
 from deployments.engines.llama_grammar import constraint
+from deployments.engines.llama_tokens import LlamaTokens
 from deployments.engines.mailbox import Mailbox
 from deployments.engines.openai_chunks import ChunkReader
 from deployments.engines.openai_json import request_body
@@ -36,14 +37,15 @@ STALL_S = 300.0
 
 def load(spec: ReplicaSpec) -> LlamaCpp:
     """The engine with the weights of ``spec`` loaded. Raises ConfigError or EngineError."""
-    return LlamaCpp(spec, llama_server.start(spec, llama_server.parameters(spec)))
+    return LlamaCpp(spec, *llama_server.start(spec, llama_server.parameters(spec)))
 
 
 class LlamaCpp:
     """A GenerationEngine. Its methods are called on one event loop."""
 
-    def __init__(self, spec: ReplicaSpec, server: xllamacpp.Server) -> None:
+    def __init__(self, spec: ReplicaSpec, server: xllamacpp.Server, door: llama_server.Door) -> None:
         self._spec = spec
+        self._tokens = LlamaTokens(spec, door)
         self._server: xllamacpp.Server | None = server
         self._admission = Admission(spec.model, spec.parallel, spec.max_queued)
         self._threads = ThreadPoolExecutor(spec.parallel, thread_name_prefix="llama-slot")
@@ -67,6 +69,11 @@ class LlamaCpp:
         finally:
             mailbox.abandon()
 
+    async def count_tokens(self, request: GenerationRequest) -> TokenCount:
+        if self._server is None:
+            raise Cancelled(f"'{self._spec.model}' is being shut down; send the request again.")
+        return TokenCount(await self._tokens.count(self._body(request)), exact=True, how="counted by llama.cpp")
+
     async def check_health(self) -> None:
         if self._server is None:
             raise EngineError(f"'{self._spec.model}' is shut down; a new replica takes over.")
@@ -81,6 +88,8 @@ class LlamaCpp:
             mailbox.abandon()
             mailbox.close(Cancelled(f"'{self._spec.model}' is being shut down; send the request again."))
         self._threads.shutdown(wait=True)
+        if self._server is not None:
+            self._tokens.close()
         self._server = None
 
     def _body(self, request: GenerationRequest) -> JsonObject:

@@ -1,11 +1,13 @@
 """Starting xllamacpp's server: parameters from a ReplicaSpec, files checked, errors with a cure.
 
 The server always listens for HTTP. It is given a Unix socket in a private folder that is removed as soon as it has started, so nobody, not
-even another user of the machine, reaches the model past the gateway, and nothing is left behind when the process is killed.
+even another user of the machine, reaches the model past the gateway, and nothing is left behind when the process is killed. A
+:class:`Door` to it stays open for what the library answers by HTTP only.
 """
 
 from __future__ import annotations
 
+import os
 import tempfile
 from pathlib import Path
 
@@ -39,20 +41,36 @@ def parameters(spec: ReplicaSpec) -> xllamacpp.CommonParams:
     return params
 
 
-def start(spec: ReplicaSpec, params: xllamacpp.CommonParams) -> xllamacpp.Server:
-    """The running server. Raises EngineError when it cannot load the weights."""
+class Door:
+    """Leads to a Unix socket whose name is gone: the system finds it by the file that this process holds open."""
+
+    def __init__(self, socket: Path) -> None:
+        self._held = os.open(socket, os.O_PATH | os.O_CLOEXEC)
+
+    @property
+    def path(self) -> str:
+        """For this process only."""
+        return f"/proc/self/fd/{self._held}"
+
+    def close(self) -> None:
+        os.close(self._held)
+
+
+def start(spec: ReplicaSpec, params: xllamacpp.CommonParams) -> tuple[xllamacpp.Server, Door]:
+    """The running server, and the way to its HTTP handlers. Raises EngineError when it cannot load the weights."""
     with tempfile.TemporaryDirectory(prefix="hearth-llama-") as folder:
-        params.hostnames = [str(Path(folder) / "llama.sock")]
+        socket = Path(folder) / "llama.sock"
+        params.hostnames = [str(socket)]
         try:
             server = xllamacpp.Server(params)
             _try(server)
+            return server, Door(socket)
         except (RuntimeError, ValueError) as error:
             raise EngineError(
                 f"llama.cpp cannot load {params.model.path} for '{spec.model}': {error} The file may be cut short, of an architecture this "
                 "build does not know, or too big for the memory that is free; the replica's log has its last words. Pull the model again, "
                 "or choose a smaller quantisation."
             ) from None
-    return server
 
 
 def _try(server: xllamacpp.Server) -> None:

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing
 
-from cluster.contracts.generation import Generation, GenerationDelta, GenerationRequest
+from cluster.contracts.generation import Generation, GenerationDelta, GenerationRequest, TokenCount
 from deployments.engines.gather import gather
 from deployments.engines.protocols import GenerationEngine, Occupancy
 
@@ -36,6 +36,9 @@ class Paced:
 
     async def generate(self, request: GenerationRequest) -> Generation:
         return await gather(self.stream(request))
+
+    async def count_tokens(self, request: GenerationRequest) -> TokenCount:
+        return await self._engine.count_tokens(request)
 
     async def check_health(self) -> None:
         await self._engine.check_health()

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from cluster.contracts.generation import Generation, GenerationDelta, GenerationRequest
+from cluster.contracts.generation import Generation, GenerationDelta, GenerationRequest, TokenCount
 from cluster.contracts.perception import Segment, TextLine, TranscriptionRequest
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ class Occupancy:
 
 
 class GenerationEngine(Protocol):
-    """A language model. Both calls raise ContextLengthExceeded, Overloaded, NotFound (adapter), Unprocessable, BadInput or EngineError."""
+    """A language model. Its calls raise ContextLengthExceeded, Overloaded, NotFound (adapter), Unprocessable, BadInput or EngineError."""
 
     def stream(self, request: GenerationRequest) -> AsyncIterator[Sequence[GenerationDelta]]:
         """The first delta as soon as it is there, then whatever has arrived since the last read. Closing the iterator, or cancelling its
@@ -44,6 +44,10 @@ class GenerationEngine(Protocol):
 
     async def generate(self, request: GenerationRequest) -> Generation:
         """The whole answer. Cancelling stops the work and frees the slot."""
+        ...
+
+    async def count_tokens(self, request: GenerationRequest) -> TokenCount:
+        """Of the prompt, as a generation's usage would report it. Takes no slot and waits for none; says nothing about whether it fits."""
         ...
 
     async def check_health(self) -> None:
@@ -78,6 +82,39 @@ class EmbeddingEngine(Protocol):
 
     def embed(self, batch: Sequence[Sequence[int]]) -> npt.NDArray[np.float32]:
         """Shape (inputs, dimensions), rows of L2 norm 1. Padded to the longest of the batch: put inputs of like length together."""
+        ...
+
+    def close(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """A question and a document as a reranker reads them, special tokens included. ``types``: which of both a token is of. ``cut``: whether
+    the document goes on."""
+
+    ids: Sequence[int]
+    types: Sequence[int]
+    cut: bool
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+
+class RerankEngine(Protocol):
+    """A cross-encoder. ``max_tokens``: question, document and special tokens together; ``batch_tokens`` as for an embedding engine."""
+
+    max_tokens: int
+    batch_tokens: int
+
+    def pair(self, query: str, documents: Sequence[str], document_tokens: int | None) -> list[Pair]:
+        """Each document beside the question, cut to ``document_tokens`` and to what the model reads.
+
+        Raises ContextLengthExceeded for a question that takes more than half of it. May be called from any thread, while ``score`` runs.
+        """
+        ...
+
+    def score(self, batch: Sequence[Pair]) -> npt.NDArray[np.float32]:
+        """Shape (pairs, 1): how well each document answers, in 0..1."""
         ...
 
     def close(self) -> None: ...

@@ -16,7 +16,7 @@ from ray.llm._internal.serve.core.configs.llm_config import DiskMultiplexConfig
 from ray.serve.llm import LLMServer
 from ray.serve.llm.openai_api_models import ChatCompletionRequest, CompletionRequest
 
-from cluster.contracts.generation import Generation, GenerationDelta, GenerationRequest, JsonObject
+from cluster.contracts.generation import Generation, GenerationDelta, GenerationRequest, JsonObject, TokenCount
 from cluster.contracts.serving import ReplicaSpec
 from cluster.errors import Cancelled, EngineError, HearthError
 from deployments.engines.adapters import require_known
@@ -29,7 +29,7 @@ from deployments.engines.openai_json import request_body, schema_of
 from deployments.engines.protocols import Occupancy
 from deployments.engines.vllm_config import context_tokens, llm_config, set_environment
 from deployments.engines.vllm_errors import error_from_exception, error_from_reply, is_about_length
-from deployments.engines.vllm_tokens import fit
+from deployments.engines.vllm_tokens import count, fit
 
 # Compiling for a new card takes minutes; this is the point to give up.
 START_TIMEOUT_S = 1800.0
@@ -93,6 +93,16 @@ class Vllm:
                     raise error_from_reply(chunks[-1]["error"], self._spec)
         finally:
             cancel()
+
+    async def count_tokens(self, request: GenerationRequest) -> TokenCount:
+        require_known(request.adapter, self._spec)
+        if self._closed:
+            raise Cancelled(f"'{self._spec.model}' is being shut down; send the request again.")
+        try:
+            tokens = await self._loop.call(count(self._server, self._body(request)))
+        except Exception as error:
+            raise error_from_exception(error, self._spec) from error
+        return TokenCount(tokens, exact=True, how="counted by vLLM")
 
     async def check_health(self) -> None:
         if self._closed:

@@ -1,4 +1,5 @@
-"""Fitting a request into vLLM's context. Tokens are counted only when vLLM has refused, so that the usual request is tokenised once."""
+"""Counting the tokens of a request, and fitting it into vLLM's context. A generation counts them only when vLLM has refused, so that the
+usual request is tokenised once."""
 
 from __future__ import annotations
 
@@ -14,7 +15,7 @@ from deployments.engines.vllm_config import context_tokens
 
 async def fit(server: Any, body: JsonObject, spec: ReplicaSpec) -> JsonObject:
     """``body`` with ``max_tokens`` cut to what the prompt leaves. Raises ContextLengthExceeded when it leaves nothing."""
-    counted = await _count(server, body)
+    counted = await count(server, body)
     allowed = context_tokens(spec)
     if counted >= allowed:
         raise ContextLengthExceeded(
@@ -24,7 +25,8 @@ async def fit(server: Any, body: JsonObject, spec: ReplicaSpec) -> JsonObject:
     return body | {"max_tokens": allowed - counted}
 
 
-async def _count(server: Any, body: JsonObject) -> int:
+async def count(server: Any, body: JsonObject) -> int:
+    """Tokens of the prompt in ``body``. Raises Unprocessable."""
     prompt = body.get("prompt")
     if isinstance(prompt, list):
         return len(prompt)

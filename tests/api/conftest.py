@@ -17,6 +17,7 @@ from api.app import create_app
 from cluster.fakes.gateway import FakeGateway
 from cluster.settings import Settings
 from cluster.stores.clients import connect
+from tests.api.fixtures.people import add_person
 
 Client = Callable[..., AbstractAsyncContextManager[httpx.AsyncClient]]
 
@@ -26,6 +27,24 @@ def gateway():
     return FakeGateway()
 
 
+@pytest.fixture(scope="session")
+def api_key(store_settings: Settings) -> str:
+    """The key of an admin whose organisation all these tests share."""
+
+    async def make() -> str:
+        stores = connect(store_settings)
+        try:
+            return (await add_person(stores)).key
+        finally:
+            await stores.close()
+
+    return asyncio.run(make())
+
+
+def _shown(key: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {key}"}
+
+
 async def _until(condition: Callable[[], object]) -> None:
     async with asyncio.timeout(10):
         while not condition():  # noqa: ASYNC110 - what is waited for does not know that anybody waits
@@ -33,26 +52,31 @@ async def _until(condition: Callable[[], object]) -> None:
 
 
 @asynccontextmanager
-async def _in_process(home: Path, gateway: FakeGateway, settings: Settings | None = None) -> AsyncIterator[httpx.AsyncClient]:
+async def _in_process(home: Path, key: str, gateway: FakeGateway, settings: Settings | None = None) -> AsyncIterator[httpx.AsyncClient]:
     chosen = (settings or Settings()).model_copy(update={"home": home})
     stores = connect(chosen)
-    transport = httpx.ASGITransport(create_app(gateway, chosen, stores))
-    async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
+    app = create_app(gateway, chosen, stores)
+    transport = httpx.ASGITransport(app)
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(transport=transport, base_url="http://localhost", headers=_shown(key)) as client,
+    ):
         yield client
     await stores.close()
 
 
 @asynccontextmanager
-async def _served(home: Path, gateway: FakeGateway, settings: Settings | None = None) -> AsyncIterator[httpx.AsyncClient]:
+async def _served(home: Path, key: str, gateway: FakeGateway, settings: Settings | None = None) -> AsyncIterator[httpx.AsyncClient]:
     chosen = (settings or Settings()).model_copy(update={"home": home})
     stores = connect(chosen)
-    config = uvicorn.Config(create_app(gateway, chosen, stores), log_level="warning", lifespan="off", ws="none")
+    config = uvicorn.Config(create_app(gateway, chosen, stores), log_level="warning", lifespan="on", ws="none")
     server = uvicorn.Server(config)
     listener = socket.create_server(("127.0.0.1", 0))
     running = asyncio.ensure_future(server.serve(sockets=[listener]))
     try:
         await _until(lambda: server.started)
-        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{listener.getsockname()[1]}", timeout=20) as client:
+        base = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        async with httpx.AsyncClient(base_url=base, timeout=20, headers=_shown(key)) as client:
             yield client
     finally:
         server.should_exit = True
@@ -62,15 +86,15 @@ async def _served(home: Path, gateway: FakeGateway, settings: Settings | None = 
 
 
 @pytest.fixture
-def in_process(store_settings: Settings) -> Client:
-    """``async with in_process(gateway, settings) as client``."""
-    return partial(_in_process, store_settings.home)
+def in_process(store_settings: Settings, api_key: str) -> Client:
+    """``async with in_process(gateway, settings) as client``, who shows an admin's key."""
+    return partial(_in_process, store_settings.home, api_key)
 
 
 @pytest.fixture
-def served(store_settings: Settings) -> Client:
+def served(store_settings: Settings, api_key: str) -> Client:
     """``async with served(gateway, settings) as client``: over a real socket."""
-    return partial(_served, store_settings.home)
+    return partial(_served, store_settings.home, api_key)
 
 
 @pytest.fixture

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import json
 import urllib.parse
-from functools import cache
 
 import httpx
-from fastapi import FastAPI
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
-from api.app import demo
 from api.chat.schemas import ChatBody
 from api.completions.schemas import CompletionBody
 from api.embeddings.schemas import EmbeddingBody
@@ -47,16 +44,6 @@ cases = st.one_of(
 )
 
 
-@cache
-def _app() -> FastAPI:
-    return demo()
-
-
-async def post(url: str, **content) -> httpx.Response:
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(_app()), base_url="http://localhost") as client:
-        return await client.post(url, **content)
-
-
 def check(response: httpx.Response) -> None:
     assert response.status_code < 500, response.text
     if response.status_code >= 400:
@@ -64,21 +51,21 @@ def check(response: httpx.Response) -> None:
         assert response.json()["error"]["message"].endswith((".", "?"))
 
 
-QUICKLY = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+QUICKLY = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
 
 
 @QUICKLY
 @given(cases)
-async def test_any_json_is_answered_or_refused(case):
+async def test_any_json_is_answered_or_refused(client, case):
     url, body = case
     raw = json.dumps(body)  # NaN and infinities as Python writes them, which is not JSON
-    check(await post(url, content=raw.encode("utf-8", "surrogatepass"), headers={"Content-Type": "application/json"}))
+    check(await client.post(url, content=raw.encode("utf-8", "surrogatepass"), headers={"Content-Type": "application/json"}))
 
 
 @QUICKLY
 @given(st.sampled_from(["/v1/chat/completions", "/v1/embeddings", "/api/v1/vision/embed"]), st.binary(max_size=200))
-async def test_any_bytes_are_refused(url, raw):
-    response = await post(url, content=raw, headers={"Content-Type": "application/json"})
+async def test_any_bytes_are_refused(client, url, raw):
+    response = await client.post(url, content=raw, headers={"Content-Type": "application/json"})
     check(response)
     assert response.status_code >= 400
 
@@ -91,15 +78,14 @@ async def test_any_bytes_are_refused(url, raw):
         ["multipart/form-data; boundary=x", "multipart/form-data", "image/png", "audio/wav", "application/octet-stream", "x/y; =;"]
     ),
 )
-async def test_any_upload_is_answered_or_refused(url, raw, kind):
+async def test_any_upload_is_answered_or_refused(client, url, raw, kind):
     wrapped = b'--x\r\nContent-Disposition: form-data; name="' + raw + b"\r\n--x--\r\n"
     for content in (raw, wrapped):
-        check(await post(url, content=content, headers={"Content-Type": kind}))
+        check(await client.post(url, content=content, headers={"Content-Type": kind}))
 
 
 @QUICKLY
 @given(st.text(max_size=60), st.sampled_from(["GET", "POST", "PUT", "DELETE", "HEAD", "OPTIONS"]))
-async def test_any_path_and_method_is_answered_or_refused(path, method):
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(_app()), base_url="http://localhost") as client:
-        response = await client.request(method, "/" + urllib.parse.quote(path.encode("utf-8", "surrogatepass")))
+async def test_any_path_and_method_is_answered_or_refused(client, path, method):
+    response = await client.request(method, "/" + urllib.parse.quote(path.encode("utf-8", "surrogatepass")))
     assert response.status_code < 500

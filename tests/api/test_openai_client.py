@@ -29,8 +29,8 @@ class Person(BaseModel):
 
 
 @pytest.fixture
-async def ai(served, gateway):
-    async with served(gateway) as http, openai.AsyncOpenAI(base_url=f"{http.base_url}/v1", api_key="unused", max_retries=0) as client:
+async def ai(served, gateway, api_key):
+    async with served(gateway) as http, openai.AsyncOpenAI(base_url=f"{http.base_url}/v1", api_key=api_key, max_retries=0) as client:
         yield client
 
 
@@ -120,9 +120,9 @@ async def test_errors_become_the_clients_own_exceptions(ai):
     assert wrong.value.param == "temprature"
 
 
-async def test_an_error_in_a_stream_is_raised_by_the_client(served):
+async def test_an_error_in_a_stream_is_raised_by_the_client(served, api_key):
     gateway = FakeGateway(failures={"fake-llm": EngineError("The engine stopped; send it again.")}, breaks_after={"fake-llm": 1})
-    async with served(gateway) as http, openai.AsyncOpenAI(base_url=f"{http.base_url}/v1", api_key="unused", max_retries=0) as client:
+    async with served(gateway) as http, openai.AsyncOpenAI(base_url=f"{http.base_url}/v1", api_key=api_key, max_retries=0) as client:
         stream = await client.chat.completions.create(model="fake-llm", messages=HELLO, stream=True)
         assert isinstance(stream, openai.AsyncStream)
         with pytest.raises(openai.APIError, match="The engine stopped"):

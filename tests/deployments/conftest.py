@@ -52,6 +52,11 @@ def tiny_clip() -> SpecFactory:
 
 
 @pytest.fixture(scope="session")
+def tiny_reranker() -> SpecFactory:
+    return lambda **others: _spec("tiny-reranker", ModelKind.RERANKER, "cross_encoder", **{"path": DATA / "tiny-reranker", **others})
+
+
+@pytest.fixture(scope="session")
 def ocr() -> SpecFactory:
     return lambda **others: _spec("ocr", ModelKind.OCR, "rapidocr", **{"path": Path(rapidocr.__file__).parent, **others})
 

@@ -1,10 +1,7 @@
 from __future__ import annotations
 
-import pytest
-
 from cluster.contracts.models import ModelKind
 from cluster.contracts.serving import ReplicaSpec
-from cluster.errors import ConfigError
 from cluster.serving.args import ModelsArgs
 from deployments.app import CLASSES, build
 
@@ -38,6 +35,5 @@ def test_serve_may_hand_the_arguments_over_as_json() -> None:
     assert names(build(args.model_dump(mode="json"))) == {"Models", "a"}
 
 
-def test_a_kind_without_a_deployment_is_refused_by_name() -> None:
-    with pytest.raises(ConfigError, match="'ranker' is of kind reranker"):
-        build(ModelsArgs(models=(spec("ranker", ModelKind.RERANKER),)))
+def test_every_kind_has_a_deployment() -> None:
+    assert set(CLASSES) == set(ModelKind)

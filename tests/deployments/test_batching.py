@@ -37,14 +37,14 @@ def summer() -> Summer:
 
 
 @pytest.fixture
-async def batcher(summer: Summer) -> AsyncIterator[Batcher]:
-    made = Batcher(summer, max_tokens=100)
+async def batcher(summer: Summer) -> AsyncIterator[Batcher[list[int]]]:
+    made: Batcher[list[int]] = Batcher(summer, max_tokens=100)
     yield made
     summer.gate.set()
     made.close()
 
 
-async def while_busy(batcher: Batcher, summer: Summer, requests: list[list[list[int]]]) -> list[Vectors]:
+async def while_busy(batcher: Batcher[list[int]], summer: Summer, requests: list[list[list[int]]]) -> list[Vectors]:
     """The answers of ``requests`` that all arrive while a first batch is computed."""
     summer.gate.clear()
     first = asyncio.create_task(batcher.submit([[1]]))
@@ -56,47 +56,47 @@ async def while_busy(batcher: Batcher, summer: Summer, requests: list[list[list[
     return await asyncio.gather(*waiting)
 
 
-async def test_rows_come_back_in_the_order_of_their_request(batcher: Batcher) -> None:
+async def test_rows_come_back_in_the_order_of_their_request(batcher: Batcher[list[int]]) -> None:
     lengths = [5, 1, 9, 3, 40, 2]
     vectors = await batcher.submit([[1] * length for length in lengths])
     assert vectors[:, 0].tolist() == lengths
 
 
-async def test_requests_that_wait_are_computed_together(batcher: Batcher, summer: Summer) -> None:
+async def test_requests_that_wait_are_computed_together(batcher: Batcher[list[int]], summer: Summer) -> None:
     answers = await while_busy(batcher, summer, [[[n]] for n in range(20)])
     assert [answer[0, 0] for answer in answers] == list(range(20))
     assert [len(batch) for batch in summer.batches] == [1, 20]
 
 
-async def test_a_batch_holds_no_more_tokens_than_allowed_padding_included(batcher: Batcher, summer: Summer) -> None:
+async def test_a_batch_holds_no_more_tokens_than_allowed_padding_included(batcher: Batcher[list[int]], summer: Summer) -> None:
     await while_busy(batcher, summer, [[[1] * length] for length in (50, 2, 48, 3, 2, 30, 29, 1)])
     for batch in summer.batches:
         assert len(batch) == 1 or len(batch) * max(map(len, batch)) <= 100
 
 
-async def test_short_texts_are_not_padded_to_a_long_one(batcher: Batcher, summer: Summer) -> None:
+async def test_short_texts_are_not_padded_to_a_long_one(batcher: Batcher[list[int]], summer: Summer) -> None:
     await while_busy(batcher, summer, [[[1] * length] for length in (2, 90, 3, 2)])
     assert sorted(sorted(map(len, batch)) for batch in summer.batches[1:]) == [[2, 2, 3], [90]]
 
 
-async def test_a_sequence_longer_than_a_batch_is_computed_alone(batcher: Batcher) -> None:
+async def test_a_sequence_longer_than_a_batch_is_computed_alone(batcher: Batcher[list[int]]) -> None:
     assert (await batcher.submit([[1] * 500]))[0, 0] == 500
 
 
-async def test_one_request_of_many_texts_does_not_hold_up_a_small_one(batcher: Batcher, summer: Summer) -> None:
+async def test_one_request_of_many_texts_does_not_hold_up_a_small_one(batcher: Batcher[list[int]], summer: Summer) -> None:
     big = [[1] * 40 for _ in range(50)]
     await while_busy(batcher, summer, [big, [[7] * 10]])
     place = next(number for number, batch in enumerate(summer.batches) if [7] * 10 in batch)
     assert place <= 2
 
 
-async def test_a_failure_reaches_those_in_the_batch_and_the_next_batch_runs(batcher: Batcher) -> None:
+async def test_a_failure_reaches_those_in_the_batch_and_the_next_batch_runs(batcher: Batcher[list[int]]) -> None:
     with pytest.raises(EngineError, match="poison"):
         await batcher.submit([[-1]])
     assert (await batcher.submit([[2, 3]]))[0, 0] == 5
 
 
-async def test_a_cancelled_request_is_withdrawn(batcher: Batcher, summer: Summer) -> None:
+async def test_a_cancelled_request_is_withdrawn(batcher: Batcher[list[int]], summer: Summer) -> None:
     summer.gate.clear()
     first = asyncio.create_task(batcher.submit([[1]]))
     await asyncio.to_thread(summer.entered.wait, 20)

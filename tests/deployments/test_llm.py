@@ -74,6 +74,11 @@ async def test_behind_serve_errors_keep_their_type(handle: Any):
         await handle.generate.remote(chat("hello " * 700))
 
 
+async def test_behind_serve_a_prompt_is_counted(handle: Any):
+    counted = await handle.count_tokens.remote(chat("hello"))
+    assert counted.tokens == (await handle.generate.remote(chat("hello"))).usage.prompt_tokens
+
+
 async def test_behind_serve_a_stream_ends_with_reason_and_usage(handle: Any):
     deltas = [delta async for batch in handle.options(stream=True).stream.remote(chat("hello")) for delta in batch]
     assert deltas[-1].finish_reason == "stop"

@@ -70,3 +70,10 @@ async def test_an_error_reaches_the_caller_and_frees_the_slot(tasks: Tasks) -> N
         with pytest.raises(ValueError, match="broken"):
             await tasks.run(fail)
     await reached(lambda now: now.running == 0, tasks)
+
+
+async def test_work_may_close_the_tasks_it_belongs_to():
+    tasks = Tasks(1, "test")
+    await tasks.run(lambda _: tasks.close())
+    with pytest.raises(RuntimeError):
+        await tasks.run(lambda _: None)

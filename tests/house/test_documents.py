@@ -40,7 +40,7 @@ def test_a_command_of_the_readme_works(hearth: RunningHearth, command: str):
 
 def test_the_python_of_the_readme_runs(hearth: RunningHearth):
     (code,) = re.findall(r"```python\n(.+?)```", README, re.DOTALL)
-    code = code.replace("http://localhost:8003", hearth.base_url)
+    code = code.replace("http://localhost:8003", hearth.base_url).replace("~/.hearth", str(hearth.home.root))
     done = subprocess.run([sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr
     assert "Velmhaven" in done.stdout

@@ -20,7 +20,7 @@ from tests.deployments.fixtures.shapes import draw
 
 @pytest.fixture(scope="module")
 def http(hearth: RunningHearth):
-    with httpx.Client(base_url=hearth.base_url, timeout=120) as client:
+    with httpx.Client(base_url=hearth.base_url, timeout=120, headers=hearth.shown) as client:
         yield client
 
 

@@ -50,13 +50,20 @@ def test_a_cluster_whose_head_was_killed_comes_up_again_and_goes_down_without_a_
     first = subprocess.run(launcher, env=env, capture_output=True, text=True, timeout=400, check=False)
     assert first.returncode == 0, first.stderr
     assert "hearth-nano" in first.stdout
+    key = home.admin_key.read_text().strip()
+    assert key in first.stderr  # the first admin's, shown once
+    assert home.admin_key.stat().st_mode & 0o777 == 0o600
     state = read_state(home)
     assert state is not None
     psutil.Process(state.pid).kill()
     wait_for(lambda: not psutil.pid_exists(state.pid) or psutil.Process(state.pid).status() == psutil.STATUS_ZOMBIE)
     again = hearth_command(*up, home=home)
     assert again.returncode == 0, again.stderr
+    assert key not in again.stderr + again.stdout
     assert httpx.get(f"http://127.0.0.1:{port}/readyz", timeout=30).json()["status"] == "ready"
+    assert httpx.get(f"http://127.0.0.1:{port}/v1/models", timeout=30).status_code == 401
+    shown = {"Authorization": f"Bearer {key}"}
+    assert httpx.get(f"http://127.0.0.1:{port}/v1/models", headers=shown, timeout=30).json()["data"][0]["id"] == "hearth-nano"
     assert hearth_command("down", home=home).returncode == 0
     assert ours(home) == []
     assert not home.scratch.exists()

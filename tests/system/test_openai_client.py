@@ -19,7 +19,7 @@ PASSAGE = "Tamira lives in Velmhaven. Okan lives in Sudale."
 
 @pytest.fixture(scope="module")
 def client(hearth: RunningHearth):
-    with openai.OpenAI(base_url=f"{hearth.base_url}/v1", api_key="none", timeout=120, max_retries=0) as client:
+    with openai.OpenAI(base_url=f"{hearth.base_url}/v1", api_key=hearth.key, timeout=120, max_retries=0) as client:
         yield client
 
 
@@ -41,7 +41,8 @@ def question(text: str) -> list[ChatCompletionMessageParam]:
 
 
 def test_every_served_model_is_listed(client: openai.OpenAI):
-    assert {model.id for model in client.models.list()} == {"hearth-nano", "all-minilm-l6-v2", "pp-ocrv6", "tiny-clip", "tiny-whisper"}
+    local = {"hearth-nano", "all-minilm-l6-v2", "pp-ocrv6", "tiny-clip", "tiny-whisper"}
+    assert {model.id for model in client.models.list()} == local | {"clever", "far/echo"}
 
 
 def test_a_chat_copies_the_answer_from_the_passage_and_counts_its_tokens(client: openai.OpenAI):

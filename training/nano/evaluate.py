@@ -23,7 +23,7 @@ from cluster.errors import HearthError
 from training.nano.answerers import EngineName, answerer
 from training.nano.corpus import SKILLS
 from training.nano.exam import EXAMS, Answerer, draw_items, mark
-from training.nano.responders import http_responder, local_responder
+from training.nano.responders import Server, http_responder, local_responder
 from training.nano.skills import BARS, Figures, Responder, examine_all
 
 WEIGHTS = Path(__file__).parent / "weights" / "hearth-nano"
@@ -52,19 +52,19 @@ def agreement(weights: Path, items: int, seed: int) -> float:
         return sum(a == b for a, b in zip(first(prompts), second(prompts), strict=True)) / len(prompts)
 
 
-def skill_figures(weights: Path, url: str, model: str, items: int, seed: int) -> dict[str, Figures]:
+def skill_figures(weights: Path, server: Server | None, items: int, seed: int) -> dict[str, Figures]:
     """Every skill's figures, "free" and "constrained"; only skills whose answers follow a schema differ between the two."""
     figures: dict[str, Figures] = {}
-    with responder(weights, url, model, constrained=False) as answer:
+    with responder(weights, server, constrained=False) as answer:
         figures["free"] = examine_all(answer, seed, items)
-    with responder(weights, url, model, constrained=True) as answer:
+    with responder(weights, server, constrained=True) as answer:
         figures["constrained"] = {**figures["free"], **examine_all(answer, seed, items, ("extraction", "tools"))}
     return figures
 
 
 @contextmanager
-def responder(weights: Path, url: str, model: str, constrained: bool) -> Iterator[Responder]:
-    with http_responder(url, model, constrained) if url else local_responder(weights, constrained) as answer:
+def responder(weights: Path, server: Server | None, constrained: bool) -> Iterator[Responder]:
+    with http_responder(server, constrained) if server else local_responder(weights, constrained) as answer:
         yield answer
 
 
@@ -86,13 +86,16 @@ def main(
     compare: Annotated[bool, typer.Option("--compare", help="Also say how often both engines answer alike.")] = False,
     url: Annotated[str, typer.Option(help="Skills: ask the server at this address instead, such as http://127.0.0.1:8003.")] = "",
     model: Annotated[str, typer.Option(help="Skills: the model's name on that server.")] = "hearth-nano",
+    key_file: Annotated[Path | None, typer.Option(help="Skills: file with the API key for that server.")] = None,
     print_json: Annotated[bool, typer.Option("--json", help="Skills: print the figures as JSON and nothing else.")] = False,
 ) -> None:
     """Score the nano language model."""
     seed = random.SystemRandom().randrange(10**6) if seed is None else seed
+    key = key_file.read_text(encoding="ascii").strip() if key_file else ""
+    server = Server(url, model, key) if url else None
     try:
         if print_json:
-            figures = skill_figures(weights, url, model, items, seed)
+            figures = skill_figures(weights, server, items, seed)
             sys.stdout.write(json.dumps({"seed": seed, "items": items, "skills": list(SKILLS), "bars": dict(BARS), **figures}) + "\n")
             return
         sys.stdout.write(f"seed {seed}, {url or engine}, {model if url else weights}\n")
@@ -100,7 +103,7 @@ def main(
             with answerer(weights, engine) as answer:
                 sys.stdout.write(report(answer, list(EXAMS), phrasing, items, seed))
         if exam != "passages":
-            sys.stdout.write(table(skill_figures(weights, url, model, items, seed)))
+            sys.stdout.write(table(skill_figures(weights, server, items, seed)))
         if compare:
             sys.stdout.write(f"both engines answer alike: {agreement(weights, items, seed):.1%}\n")
     except HearthError as error:

@@ -9,6 +9,7 @@ import json
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -36,13 +37,23 @@ def local_responder(weights: Path, constrained: bool, threads: int = 1) -> Itera
         yield answer
 
 
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A model behind OpenAI's API. ``key``: API key to show; empty: none."""
+
+    url: str
+    model: str
+    key: str = field(default="", repr=False)
+
+
 @contextmanager
-def http_responder(url: str, model: str, constrained: bool) -> Iterator[Responder]:
+def http_responder(server: Server, constrained: bool) -> Iterator[Responder]:
     """The model as a server serves it, several requests at once."""
-    with httpx.Client(base_url=url, timeout=PATIENCE_S) as client, ThreadPoolExecutor(AT_ONCE) as pool:
+    shown = {"Authorization": f"Bearer {server.key}"} if server.key else {}
+    with httpx.Client(base_url=server.url, timeout=PATIENCE_S, headers=shown) as client, ThreadPoolExecutor(AT_ONCE) as pool:
 
         def ask(exercise: Exercise) -> str:
-            return _content(client.post("/v1/chat/completions", json={"model": model, **request(exercise, constrained)}).json())
+            return _content(client.post("/v1/chat/completions", json={"model": server.model, **request(exercise, constrained)}).json())
 
         yield lambda exercises: list(pool.map(ask, exercises))
 

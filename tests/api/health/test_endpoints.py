@@ -29,7 +29,7 @@ async def test_ready_names_each_pinned_model_and_the_policy(client):
     assert response.status_code == 200
     body = response.json()
     assert body["status"] == "ready"
-    assert [found["name"] for found in body["dependencies"]][-4:] == ["model fake-whisper", "residency", "database", "cache"]
+    assert [found["name"] for found in body["dependencies"]][-4:] == ["model fake-reranker", "residency", "database", "cache"]
 
 
 async def test_not_ready_while_a_pinned_model_loads(in_process):
@@ -63,6 +63,22 @@ async def test_not_ready_without_the_stores(tmp_path):
     await stores.close()
     assert response.status_code == 503
     assert {found["name"] for found in response.json()["dependencies"] if not found["ready"]} == {"database", "cache"}
+
+
+async def test_a_database_that_does_not_answer_is_unavailable_and_no_failure_of_the_server(store_settings, tmp_path, error):
+    address = tmp_path / "elsewhere"
+    address.touch(mode=0o600)
+    address.write_text("postgresql+psycopg://nobody@127.0.0.1:1/nothing")
+    storage = store_settings.storage.model_copy(update={"database_url_file": address})
+    settings = store_settings.model_copy(update={"storage": storage})
+    stores = connect(settings)
+    transport = httpx.ASGITransport(create_app(FakeGateway(), settings, stores))
+    async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
+        response = await client.post("/api/v1/auth/login", json={"email": "ada@example.org", "password": "correct horse battery"})
+    await stores.close()
+    assert response.status_code == 503
+    assert int(response.headers["retry-after"]) > 0
+    assert error(response)["code"] == "unavailable"
 
 
 async def test_metrics_count_requests_tokens_and_models(client):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
@@ -15,14 +14,9 @@ from fastapi import FastAPI
 from api.audit import endpoints as audit
 from api.auth import endpoints as auth
 from api.auth.install import install_authentication
-from api.auth.passwords import Passwords
 from api.health import endpoints as health
 from api.keys import endpoints as keys
-from api.keys.repository import ApiKeys
-from api.keys.service import new_key
 from api.people import endpoints as people
-from api.people.repository import People
-from api.people.tables import User
 from api.people.teams import endpoints as teams
 from api.secrets import endpoints as secrets
 from api.web.deps import Parts
@@ -34,6 +28,7 @@ from api.web.principal import Role
 from cluster.fakes.gateway import FakeGateway
 from cluster.settings import AuthSettings, Settings
 from cluster.stores.clients import StoreClients
+from tests.api.fixtures.people import PASSWORD, Person, add_person
 
 ROUTERS = (
     auth.router,
@@ -45,21 +40,6 @@ ROUTERS = (
     secrets.router,
     health.router,
 )
-PASSWORD = "correct horse battery"
-
-
-@dataclass(frozen=True)
-class Person:
-    """Somebody with an API key."""
-
-    user_id: uuid.UUID
-    organisation_id: uuid.UUID
-    email: str
-    key: str
-
-    @property
-    def headers(self) -> dict[str, str]:
-        return {"Authorization": f"Bearer {self.key}"}
 
 
 App = Callable[..., AbstractAsyncContextManager[httpx.AsyncClient]]
@@ -107,15 +87,7 @@ def make_person(stores: StoreClients) -> MakePerson:
     """Somebody in an organisation of their own, or in that of ``colleague``."""
 
     async def make(role: Role = Role.ADMIN, colleague: Person | None = None, scopes: tuple[str, ...] = ()) -> Person:
-        hashed = await Passwords().hash(PASSWORD)
-        async with stores.database.session() as session:
-            rows = People(session)
-            place = colleague.organisation_id if colleague else (await rows.add_organisation("a place")).id
-            user = await rows.add_user(User(email=f"{uuid.uuid4().hex}@example.org", name="Somebody", password_hash=hashed))
-            await rows.join(place, user.id, role)
-            key, row = new_key(place, user.id, "test", scopes, None)
-            await ApiKeys(session).add(row)
-        return Person(user.id, place, user.email, key)
+        return await add_person(stores, role, colleague, scopes)
 
     return make
 

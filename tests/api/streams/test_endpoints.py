@@ -3,19 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from typing import Any
 
 import pytest
 
 from cluster.errors import EngineError
+from tests.api.fixtures.saying import CHAT, events, messages, prepare
 from tests.api.fixtures.talking import Person
-
-CHAT = "/api/v1/chat/conversations"
-
-
-def events(body: str) -> list[dict[str, Any]]:
-    return [json.loads(part.split("data: ", 1)[1]) for part in body.split("\n\n") if "data: " in part]
 
 
 def ids(body: str) -> list[str]:
@@ -24,21 +18,6 @@ def ids(body: str) -> list[str]:
 
 def text_of(found: list[dict[str, Any]]) -> str:
     return "".join(event["text"] for event in found if event["type"] == "text")
-
-
-async def prepare(someone: Person, conversation: str, **fields: Any) -> dict[str, Any]:
-    body = {"model": "fake-llm", "content": "hello there"} | fields
-    answer = await someone.client.post(f"{CHAT}/{conversation}/prepare-stream", json=body)
-    assert answer.status_code == 200, answer.text
-    made: dict[str, Any] = answer.json()["data"]
-    return made
-
-
-async def messages(someone: Person, conversation: str, **query: Any) -> list[dict[str, Any]]:
-    answer = await someone.client.get(f"{CHAT}/{conversation}/messages", params=query)
-    assert answer.status_code == 200, answer.text
-    found: list[dict[str, Any]] = answer.json()["data"]["items"]
-    return found
 
 
 @pytest.fixture

@@ -4,61 +4,33 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
-import socket
-import subprocess
-import sys
 from collections.abc import Iterator
 from typing import Any
 
 import httpx
 import pytest
 
-from cluster.home import REPOSITORY
 from cluster.settings import Settings
+from tests.api.fixtures.replica import Replica, replica
 from tests.api.fixtures.talking import Person
-
-SERVER = """
-import asyncio, sys, uvicorn
-from cluster.fakes.gateway import FakeGateway
-from cluster.settings import Settings
-from cluster.stores.clients import connect
-from tests.api.fixtures.talking import talking_app
-
-async def main():
-    settings = Settings.model_validate_json(sys.argv[1])
-    app = talking_app(FakeGateway(pace_s=0.05), settings, connect(settings))
-    await app.state.streams.start()
-    await uvicorn.Server(uvicorn.Config(app, fd=int(sys.argv[2]), log_level="warning", lifespan="off", ws="none")).serve()
-
-asyncio.run(main())
-"""
 
 
 @pytest.fixture
-def other_process(talking_settings: Settings) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
-    """A whole API in a process of its own, with a slow model, and its address."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        base = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        command = [sys.executable, "-c", SERVER, talking_settings.model_dump_json(), str(listener.fileno())]
-        env = {key: value for key, value in os.environ.items() if not key.startswith("HEARTH_")} | {"PYTHONPATH": str(REPOSITORY)}
-        process = subprocess.Popen(command, cwd=REPOSITORY, env=env, pass_fds=[listener.fileno()])
-    yield process, base
-    process.kill()
-    process.wait()
+def other_process(talking_settings: Settings) -> Iterator[Replica]:
+    """A whole API in a process of its own, with a slow model."""
+    with replica(talking_settings) as running:
+        yield running
 
 
 async def test_what_a_killed_process_left_is_finished_by_another_and_saved_once(person, stranger, other_process):
-    process, base = other_process
     mira: Person = await person()
     conversation = (await mira.new())["id"]
     path = f"/api/v1/chat/conversations/{conversation}"
-    async with httpx.AsyncClient(base_url=base, headers=mira.client.headers, timeout=20) as there:
+    async with httpx.AsyncClient(base_url=other_process.base, headers=mira.client.headers, timeout=20) as there:
         body = {"model": "fake-llm", "content": "word " * 500}
         prepared = (await there.post(f"{path}/prepare-stream", json=body)).json()["data"]
         seen = await _some_events(there, prepared["stream_url"], 6)
-    process.kill()
-    process.wait()
+    other_process.kill()
     last = seen[-1].split("\n")[0].removeprefix("id: ")
     rest = (await stranger.get(prepared["stream_url"], headers={"Last-Event-ID": last})).text
     found = [json.loads(block.split("data: ", 1)[1]) for block in [*seen, *rest.split("\n\n")] if "data: " in block]

@@ -95,3 +95,9 @@ async def test_a_wrong_method_is_answered_with_the_right_one(client, error):
     assert response.status_code == 405
     assert response.headers["allow"] == "POST"
     assert "use POST" in error(response)["message"]
+
+
+async def test_text_that_no_database_holds_is_the_callers_mistake(client, error):
+    response = await client.get("/api/v1/chat/search?q=a%00b")
+    assert response.status_code == 400
+    assert "NUL" in error(response)["message"]

@@ -39,7 +39,7 @@ async def test_behind_a_server_that_echoes_the_id_it_is_said_once(gateway):
 
 async def test_one_line_is_logged_for_each_request_without_what_was_said(client):
     with structlog.testing.capture_logs(processors=[structlog.contextvars.merge_contextvars]) as logs:
-        await client.post("/v1/chat/completions?key=hunter2", json=CHAT, headers={"X-Request-Id": "me", "Authorization": "Bearer hunter2"})
+        await client.post("/v1/chat/completions?key=hunter2", json=CHAT, headers={"X-Request-Id": "me", "Cookie": "hunter2"})
         await client.get("/healthz")
     (line,) = logs
     assert line["request_id"] == "me"

@@ -25,7 +25,8 @@ async def test_a_declared_length_over_the_limit_is_refused_before_anything_is_re
 async def half_sent(client, url, kind):
     """A connection on which a chunked request has begun: a function that sends a chunk, and one that reads the whole answer."""
     reader, writer = await asyncio.open_connection(client.base_url.host, client.base_url.port)
-    head = f"POST {url} HTTP/1.1\r\nHost: localhost\r\nContent-Type: {kind}\r\nTransfer-Encoding: chunked\r\n\r\n"
+    shown = f"Authorization: {client.headers['authorization']}"
+    head = f"POST {url} HTTP/1.1\r\nHost: localhost\r\n{shown}\r\nContent-Type: {kind}\r\nTransfer-Encoding: chunked\r\n\r\n"
     writer.write(head.encode())
 
     async def send(chunk: bytes) -> None:

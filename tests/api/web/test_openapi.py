@@ -1,15 +1,10 @@
 from __future__ import annotations
 
 import re
-from typing import Any
 
 import pytest
 
-from api.app import demo
-
-
-def operations() -> list[tuple[str, str, dict[str, Any]]]:
-    return [(path, method, operation) for path, methods in demo().openapi()["paths"].items() for method, operation in methods.items()]
+from tests.api.fixtures.application import application, operations
 
 
 @pytest.mark.parametrize(("path", "method", "operation"), operations(), ids=lambda value: value if isinstance(value, str) else "")
@@ -33,7 +28,7 @@ def test_every_operation_is_described_with_examples_and_errors(path, method, ope
 
 
 def test_every_reference_in_the_document_leads_somewhere():
-    document = demo().openapi()
+    document = application().openapi()
     names = set(re.findall(r"'#/components/schemas/([^']+)'", str(document)))
     assert names
     assert names <= set(document["components"]["schemas"])
@@ -41,7 +36,7 @@ def test_every_reference_in_the_document_leads_somewhere():
 
 
 def test_every_tag_is_described():
-    document = demo().openapi()
+    document = application().openapi()
     used = {tag for _, _, operation in operations() for tag in operation["tags"]}
     assert used == {tag["name"] for tag in document["tags"]}
 
@@ -62,6 +57,6 @@ async def test_the_docs_page_loads_nothing_from_elsewhere(client):
 async def test_examples_in_the_docs_are_answered(client):
     for path, method, operation in operations():
         example = operation.get("requestBody", {}).get("content", {}).get("application/json", {}).get("example")
-        if method == "post" and example and "/vision/" not in path:
-            model = "fake-embedder" if "embeddings" in path else "fake-llm"
+        if method == "post" and example and path.startswith("/v1/"):
+            model = {"/v1/embeddings": "fake-embedder", "/v1/rerank": "fake-reranker"}.get(path, "fake-llm")
             assert (await client.post(path, json=example | {"model": model})).status_code == 200

@@ -78,7 +78,7 @@ async def test_many_streams_run_side_by_side(served):
     gateway = FakeGateway(pace_s=0.02)
     body = LONG | {"messages": [{"role": "user", "content": "one two three"}]}
     async with served(gateway) as client:
-        client = httpx.AsyncClient(base_url=client.base_url, timeout=30, limits=httpx.Limits(max_connections=None))
+        client = httpx.AsyncClient(base_url=client.base_url, headers=client.headers, timeout=30, limits=httpx.Limits(max_connections=None))
         async with client:
             answers = await asyncio.gather(*(client.post(URL, json=body) for _ in range(200)))
     assert all(answer.text.endswith("data: [DONE]\n\n") for answer in answers)

@@ -72,7 +72,7 @@ async def test_a_warm_answer_is_kept_where_that_is_asked_for(gateway, upstream):
 
 async def test_requests_of_two_scopes_share_nothing(gateway, upstream):
     for scope in ("one", "two"):
-        await gateway.generate(ask("far/echo", sampling=COLD, caching=Caching(60, scope=scope)))
+        await gateway.generate(ask("far/echo", sampling=COLD, caching=Caching(60), scope=scope))
     assert len(upstream.asked) == 2
 
 
@@ -110,7 +110,7 @@ async def test_an_answer_is_forgotten_after_its_time(gateway, upstream):
 
 async def test_what_cannot_be_read_any_more_is_asked_anew(gateway, upstream, stores, cache):
     asked = ask("far/echo", **KEPT)
-    key = cache_key(asked, ["far/echo"], "")
+    key = cache_key(asked, ["far/echo"])
     await stores.cache.set(f"{cache._prefix}{key}", '{"text": 1}')
     assert (await gateway.generate(asked)).provenance.cached is False
 
@@ -131,7 +131,8 @@ async def test_without_redis_everything_is_asked(upstream, making):
         ask("far/echo", "good evening"),
         ask("far/echo", sampling=COLD),
         ask("far/echo", tools=(WEATHER,)),
+        ask("far/echo", scope="somebody else"),
     ],
 )
 def test_requests_that_differ_in_anything_that_counts_have_other_keys(other):
-    assert cache_key(ask("far/echo"), ["far/echo"], "") != cache_key(other, ["far/echo"], "")
+    assert cache_key(ask("far/echo"), ["far/echo"]) != cache_key(other, ["far/echo"])

@@ -23,8 +23,8 @@ async def second():
 async def test_models_of_providers_are_listed_beside_local_ones_under_their_exact_names(upstream, second, making):
     gateway = making({"one": provider(upstream), "two": provider(second, "ollama")}, aliases={"smart": {"models": ["one/echo"]}})
     ids = [status.id for status in await gateway.models()]
-    assert ids[:5] == ["fake-llm", "fake-embedder", "fake-clip", "fake-ocr", "fake-whisper"]
-    assert ids[5:] == ["smart", "one/echo", "two/echo", "two/fake-llm", "two/rare"]
+    assert ids[:6] == ["fake-llm", "fake-embedder", "fake-clip", "fake-ocr", "fake-whisper", "fake-reranker"]
+    assert ids[6:] == ["smart", "one/echo", "two/echo", "two/fake-llm", "two/rare"]
 
 
 async def test_a_bare_name_goes_to_the_local_model_then_to_providers_in_their_order(upstream, second, making):

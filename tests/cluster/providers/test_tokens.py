@@ -4,6 +4,7 @@ import pytest
 from tiktoken_ext import openai_public  # type: ignore[import-untyped]
 
 from cluster.contracts.generation import Image, Message
+from cluster.fakes.gateway import FakeGateway
 from cluster.providers.tokens import VOCABULARIES, TokenCounter, estimated
 from tests.cluster.providers.conftest import provider
 from tests.cluster.providers.questions import WEATHER, ask, talk
@@ -47,3 +48,11 @@ def test_the_vocabularies_are_those_that_tiktoken_knows(name):
 async def test_the_gateway_counts_for_the_model_that_would_be_asked(upstream, making):
     gateway = making({"far": provider(upstream, models=("echo",))}, aliases={"smart": {"models": ["far/echo"]}})
     assert (await gateway.count_tokens(ask("smart", "x" * 40))).tokens == 14
+
+
+async def test_a_local_model_counts_for_itself(upstream, making):
+    local = FakeGateway()
+    gateway = making({"far": provider(upstream, models=("echo",))}, local, aliases={"smart": {"models": ["fake-llm", "far/echo"]}})
+    counted = await gateway.count_tokens(ask("smart", "three words here"))
+    assert (counted.tokens, counted.exact) == (3, True)
+    assert (local.asked, len(local.counted)) == ([], 1)

@@ -11,6 +11,7 @@ from cluster.contracts.serving import ReplicaSpec, ResidentModel
 from cluster.hardware import CPU, Device
 from cluster.serving.args import ApiArgs, ModelsArgs, PolicyArgs
 from cluster.serving.config import as_schema, serve_config
+from cluster.serving.vectors import VectorsArgs
 from cluster.settings import Settings
 
 CARD = Device("gpu-1", "Tesla P40", 24_000, "6.1", reserve_bytes=4_000, uuid="GPU-1")
@@ -51,8 +52,7 @@ def config(tmp_path: Path) -> dict[str, Any]:
     return serve_config(
         [spec("pin", "cuda"), spec("guest", "cuda"), spec("small", "cpu")],
         [resident("pin", 0.5, pinned=True, replicas=2), resident("guest", 0.8, resident=False), resident("small", 0.0)],
-        [STATUS],
-        Settings(home=tmp_path),
+        ApiArgs(settings=Settings(home=tmp_path), models=(STATUS,)),
         [CARD, MEMORY],
     )
 
@@ -85,8 +85,9 @@ def test_shares_are_of_a_card_or_of_memory(config: dict[str, Any]) -> None:
 
 
 def test_the_arguments_come_out_as_they_went_in(config: dict[str, Any], tmp_path: Path) -> None:
-    models, api = config["applications"]
+    models, vectors, api = config["applications"]
     assert [model.model for model in ModelsArgs.model_validate(models["args"]).models] == ["pin", "guest", "small"]
+    assert VectorsArgs.model_validate(vectors["args"]).folder == str(tmp_path / "vectors")
     assert ApiArgs.model_validate(api["args"]).models == (STATUS,)
     policy = PolicyArgs.model_validate(models["autoscaling_policy"]["policy_kwargs"])
     assert (policy.gpus[0].memory_bytes, policy.gpus[0].uuid, policy.cpu_bytes) == (20_000, "GPU-1", 16_000)

@@ -51,6 +51,37 @@ async def test_usage_is_counted_by_the_engine_and_names_cached_tokens(engine: Ll
     assert 0 < again.usage.cached_tokens < again.usage.prompt_tokens
 
 
+@pytest.mark.parametrize(
+    "request_",
+    [
+        chat("hello"),
+        chat("hello", adapter="formal"),
+        chat("<|im_start|> is a mark, and 日本語 is not\n\n"),
+        chat("weather in Oslo?", tools=(WEATHER,)),
+        chat("a colour", answer=ResponseFormat("json_schema", SCHEMA), max_tokens=4),
+        replace(
+            chat("rain?"),
+            messages=(Message("system", "Be brief."), Message("user", "rain?"), Message("assistant", ""), Message("user", "?")),
+        ),
+        GenerationRequest(model="tiny", prompt="the quick <|im_start|>", sampling=Sampling(max_tokens=1)),
+        GenerationRequest(model="tiny", prompt=(40, 41, 42), sampling=Sampling(max_tokens=1)),
+    ],
+    ids=lambda request: str(request.prompt or request.messages[0].content)[:12],
+)
+async def test_a_count_without_an_answer_is_what_the_answer_reports(engine: LlamaCpp, request_: GenerationRequest):
+    counted = await engine.count_tokens(request_)
+    assert (counted.tokens, counted.exact) == ((await engine.generate(request_)).usage.prompt_tokens, True)
+
+
+async def test_counting_takes_no_slot_and_knows_no_limit(engine: LlamaCpp):
+    await idle(engine)
+    counting = asyncio.gather(*(engine.count_tokens(chat("hello " * 700)) for _ in range(5)))
+    while not counting.done():
+        assert (engine.occupancy().running, engine.occupancy().queued) == (0, 0)
+        await asyncio.sleep(0)
+    assert {count.tokens > CONTEXT for count in await counting} == {True}
+
+
 async def test_a_completion_takes_text_or_token_ids(engine: LlamaCpp):
     sampling = Sampling(temperature=0.0, max_tokens=5)
     by_ids = await engine.generate(GenerationRequest(model="tiny", prompt=(40, 41, 42), sampling=sampling))
@@ -234,6 +265,8 @@ async def test_an_engine_that_shuts_down_tells_its_readers(tiny: TinyModel):
             pass
     with pytest.raises(Cancelled):
         await task
+    with pytest.raises(Cancelled):
+        await engine.count_tokens(chat("hello"))
     with pytest.raises(EngineError, match="shut down"):
         await engine.check_health()
 

@@ -72,6 +72,18 @@ async def test_a_streamed_answer_is_the_whole_answer_in_pieces(replica: Any):
     assert deltas[-1].usage == whole.usage or whole.usage.cached_tokens
 
 
+async def test_a_count_without_an_answer_is_what_the_answer_reports(replica: Any):
+    for request in (
+        chat("hello"),
+        chat("hello", adapter="formal"),
+        chat("weather in Oslo?", tools=(WEATHER,)),
+        GenerationRequest(model="tiny", prompt="the quick", sampling=Sampling(max_tokens=1)),
+        GenerationRequest(model="tiny", prompt=(40, 41, 42), sampling=Sampling(max_tokens=1)),
+    ):
+        counted = await replica.count_tokens.remote(request)
+        assert counted.tokens == (await replica.generate.remote(request)).usage.prompt_tokens
+
+
 async def test_both_engines_say_the_same(replica: Any, tiny: TinyModel):
     other = llama_cpp.load(spec_of(tiny, "llama_cpp"))
     for request in (

@@ -14,7 +14,7 @@ import pytest
 from cluster.errors import EngineError
 from training.nano.corpus import ABSTENTION, SKILLS
 from training.nano.evaluate import WEIGHTS
-from training.nano.responders import http_responder, local_responder
+from training.nano.responders import Server, http_responder, local_responder
 from training.nano.skills import BARS, Exercise, draw, examine_all, marked, micro_f1
 
 
@@ -85,7 +85,7 @@ def test_over_http_the_schema_goes_along_only_where_decoding_is_constrained():
     exercises = draw(4, 3, "extraction")
     with server({"choices": [{"message": {"content": "{}"}}]}) as (url, seen):
         for constrained in (False, True):
-            with http_responder(url, "hearth-nano", constrained) as answer:
+            with http_responder(Server(url, "hearth-nano"), constrained) as answer:
                 assert answer(exercises) == ["{}"] * 3
     free, bound = seen[:3], seen[3:]
     assert all("response_format" not in body for body in free)
@@ -96,7 +96,7 @@ def test_over_http_the_schema_goes_along_only_where_decoding_is_constrained():
 def test_a_refusal_of_the_server_is_told():
     with (
         server({"error": {"message": "no such model"}}) as (url, _),
-        http_responder(url, "none", False) as answer,
+        http_responder(Server(url, "none"), False) as answer,
         pytest.raises(EngineError, match="no such model"),
     ):
         answer(draw(4, 1, "labels"))

@@ -1,0 +1,18 @@
+"""What the endpoints of language models are given."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import Depends
+
+from api.generation.service import Generations
+from api.web.deps import WithExchange, WithParts
+from api.web.principal import AsViewer
+
+
+async def generations(parts: WithParts, exchange: WithExchange, who: AsViewer) -> Generations:
+    return Generations(parts.gateway, parts.settings, parts.metrics, exchange, str(who.organisation_id))
+
+
+WithGenerations = Annotated[Generations, Depends(generations)]

@@ -1,0 +1,27 @@
+"""Which requests count, and which of them ask a model."""
+
+from __future__ import annotations
+
+import re
+from enum import StrEnum
+
+# Whoever is over a limit must still be able to see it, and an admin to change it.
+UNMETERED = re.compile(r"/api/v1/(limits|usage|auth|users|organisations|teams|keys|audit|secrets)(/.*)?|/healthz|/readyz|/metrics")
+ASKS = re.compile(
+    r"/v1/(chat/completions|completions|embeddings|rerank|audio/transcriptions)"
+    r"|/api/v1/(audio|vision)/[^/]+"
+    r"|/api(/v1)?/chat/(direct(/stream)?|quick|conversations/[^/]+/(prepare-stream|compact))"
+)
+
+
+class Metered(StrEnum):
+    NOT = "not"
+    REQUEST = "request"
+    MODEL = "model"
+
+
+def metered(method: str, path: str) -> Metered:
+    """MODEL: all limits hold. REQUEST: only that of requests in a minute. NOT: none."""
+    if UNMETERED.fullmatch(path) or method == "OPTIONS":
+        return Metered.NOT
+    return Metered.MODEL if method == "POST" and ASKS.fullmatch(path) else Metered.REQUEST

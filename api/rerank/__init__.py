@@ -1,0 +1,1 @@
+"""Documents in the order in which they answer a question."""

@@ -1,0 +1,75 @@
+"""Which operations the API has: the router of every feature, and what the docs say of each group."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+
+from api.audit import endpoints as audit
+from api.auth import endpoints as auth
+from api.chat import endpoints as chat
+from api.completions import endpoints as completions
+from api.conversations import endpoints as conversations
+from api.direct import endpoints as direct
+from api.embeddings import endpoints as embeddings
+from api.health import endpoints as health
+from api.keys import endpoints as keys
+from api.limits import endpoints as limits
+from api.models import endpoints as models
+from api.people import endpoints as people
+from api.people.teams import endpoints as teams
+from api.prompts import endpoints as prompts
+from api.providers import endpoints as providers
+from api.rerank import endpoints as rerank
+from api.secrets import endpoints as secrets
+from api.streams import endpoints as streams
+from api.transcriptions import endpoints as transcriptions
+from api.usage import endpoints as usage
+from api.vision import endpoints as vision
+
+ROUTERS: tuple[APIRouter, ...] = (
+    chat.router,
+    completions.router,
+    embeddings.router,
+    rerank.router,
+    transcriptions.router,
+    vision.router,
+    models.router,
+    providers.router,
+    *conversations.routers,
+    *streams.routers,
+    *direct.routers,
+    *prompts.routers,
+    auth.router,
+    people.router,
+    people.organisations_router,
+    teams.router,
+    keys.router,
+    secrets.router,
+    limits.router,
+    usage.router,
+    audit.router,
+    health.router,
+)
+TAGS = [
+    {"name": "chat", "description": "One answer to a list of messages, in OpenAI's shape. Nothing is kept."},
+    {"name": "completions", "description": "Raw text continuation, in OpenAI's shape."},
+    {"name": "embeddings", "description": "Texts as vectors, in OpenAI's shape."},
+    {"name": "rerank", "description": "Texts by how well they answer a question, in Jina's and Cohere's shape."},
+    {"name": "audio", "description": "Speech to text."},
+    {"name": "vision", "description": "Images as vectors, and the text in images."},
+    {"name": "models", "description": "What is served, where, and in which state."},
+    {"name": "providers", "description": "Models that others serve, and how those others are."},
+    {"name": "conversations", "description": "What was said, with branches, people and links; and quick answers without one."},
+    {"name": "streams", "description": "Answers that are prepared, then read: a reload or a crash loses nothing."},
+    {"name": "prompts", "description": "System prompts with versions and variables, matched to models."},
+    {"name": "auth", "description": "Signing in, here or at an OpenID Connect issuer."},
+    {"name": "users", "description": "Who belongs to the organisation, and what they may do."},
+    {"name": "organisations", "description": "The organisation, and changing between several."},
+    {"name": "teams", "description": "Groups of users."},
+    {"name": "keys", "description": "API keys: made, limited, rotated, revoked."},
+    {"name": "secrets", "description": "Values kept encrypted, such as the keys of providers."},
+    {"name": "limits", "description": "How much may be asked, by key, user and organisation, and what is left."},
+    {"name": "usage", "description": "What was asked, and what it cost."},
+    {"name": "audit", "description": "Who did what, to what, and from where."},
+    {"name": "health", "description": "For whoever watches the service."},
+]

@@ -1,0 +1,40 @@
+"""The services of answers, for whoever asks."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from api.streams.compacting import Compacting
+from api.streams.removing import Removing
+from api.streams.running import Streams
+from api.streams.service import Preparing
+from api.web.deps import WithParts
+from api.web.principal import AsEditor
+
+
+async def streams_of(request: Request) -> Streams:
+    streams = request.app.state.streams
+    assert isinstance(streams, Streams)
+    return streams
+
+
+WithStreams = Annotated[Streams, Depends(streams_of)]
+
+
+async def preparing(parts: WithParts, streams: WithStreams, who: AsEditor) -> Preparing:
+    return Preparing(parts, streams, who)
+
+
+async def compacting(parts: WithParts, streams: WithStreams, who: AsEditor) -> Compacting:
+    return Compacting(parts, streams.on_saved, who)
+
+
+async def removing(parts: WithParts, streams: WithStreams, who: AsEditor) -> Removing:
+    return Removing(parts, streams, who)
+
+
+WithPreparing = Annotated[Preparing, Depends(preparing)]
+WithCompacting = Annotated[Compacting, Depends(compacting)]
+WithRemoving = Annotated[Removing, Depends(removing)]

@@ -1,0 +1,131 @@
+"""Between Hearth's shapes and Qdrant's: point ids, payloads, and the one place where filters are made.
+
+Tenant isolation stands here and nowhere else: whoever reads or deletes does it through a :class:`Scope`, which cannot be made without an
+organisation, and each filter that a scope makes begins with it. Filters of callers only add conditions that must hold too. The id of a
+point is derived from the organisation as well, so that nobody can write over what belongs to another.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import qdrant_edge as qdrant
+
+from cluster.contracts.retrieval import EVERYTHING, Attribute, ChunkRecord, Filters, Space, Span
+from cluster.errors import BadInput, EngineError
+
+ORGANISATION = "organisation"
+# Attributes as they are looked up: name and value in one word, since Qdrant Edge 0.9 takes the `True` of a filter for a 1.
+FACETS = "facets"
+# Of a UUID that is a hash of names (RFC 9562, version 5); a fixed number, so that ids are the same everywhere.
+NAMES = uuid.UUID("6f1d2c52-7a0e-4a43-9b39-5d0c5e0f7b11")
+ATTRIBUTE = re.compile(r"[a-z0-9_]{1,64}")
+MOST_ATTRIBUTES = 32
+# Payload fields that are looked up in an index; the others are read point by point.
+INDEXES: Mapping[str, Any] = {
+    ORGANISATION: qdrant.KeywordIndexParams(is_tenant=True),
+    "collection": qdrant.PayloadSchemaType.Keyword,
+    "document": qdrant.PayloadSchemaType.Keyword,
+    "kind": qdrant.PayloadSchemaType.Keyword,
+    "tags": qdrant.PayloadSchemaType.Keyword,
+    FACETS: qdrant.PayloadSchemaType.Keyword,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What one organisation may see."""
+
+    organisation: str
+
+    def __post_init__(self) -> None:
+        if not self.organisation.strip():
+            raise BadInput("No organisation was named: whose knowledge is it?").about("organisation")
+
+    def filter(self, filters: Filters = EVERYTHING, other_than_version: int | None = None) -> qdrant.Filter:
+        """Points of the organisation to which ``filters`` apply."""
+        must: list[Any] = [_one(ORGANISATION, self.organisation)]
+        must += _any("collection", filters.collections) + _any("document", filters.documents)
+        must += _any("kind", filters.kinds) + _any("tags", filters.tags) + _any("number", filters.numbers)
+        if filters.version is not None:
+            must.append(_one("version", filters.version))
+        for name, values in filters.attributes.items():
+            must += _any(FACETS, [_facet(name, value) for value in values])
+        unwanted: list[Any] = [] if other_than_version is None else [_one("version", other_than_version)]
+        return qdrant.Filter(must=must, must_not=unwanted)
+
+    def corpus(self, filters: Filters) -> qdrant.Filter:
+        """The documents among which a word counts as rare: the organisation's, or those of the collections asked for. Never of others:
+        scores would tell what words they use."""
+        return self.filter(Filters(collections=filters.collections))
+
+    def check(self, payload: Mapping[str, Any]) -> None:
+        """Raises EngineError for what is not the organisation's: a last look before it leaves the index."""
+        if payload.get(ORGANISATION) != self.organisation:
+            raise EngineError("The index gave a chunk of another organisation, which was withheld; please report this.")
+
+    def point_id(self, document: str, number: int) -> uuid.UUID:
+        """The same for every version of a chunk, so that writing it again replaces it."""
+        return uuid.uuid5(NAMES, f"{len(self.organisation)}:{self.organisation}{len(document)}:{document}{number}")
+
+
+def check_chunk(chunk: ChunkRecord, scope: Scope, space: Space) -> None:
+    """Raises BadInput for a chunk that ``scope`` may not write, or that could not be found again."""
+    if chunk.organisation != scope.organisation:
+        raise BadInput(f"Chunk {chunk.number} of '{chunk.document}' belongs to another organisation; each writes its own to {space.model}.")
+    if not chunk.document or not chunk.collection or chunk.number < 0:
+        raise BadInput("A chunk needs a document, a collection, and a number from 0.")
+    if len(chunk.attributes) > MOST_ATTRIBUTES:
+        raise BadInput(f"Chunk {chunk.number} of '{chunk.document}' has {len(chunk.attributes)} attributes, at most {MOST_ATTRIBUTES}.")
+    for name, value in chunk.attributes.items():
+        _facet(name, value)
+
+
+def payload_of(chunk: ChunkRecord, scope: Scope) -> dict[str, Any]:
+    return {
+        ORGANISATION: scope.organisation,
+        "collection": chunk.collection,
+        "document": chunk.document,
+        "version": chunk.version,
+        "number": chunk.number,
+        "text": chunk.text,
+        "span": [chunk.span.start, chunk.span.end],
+        "page": chunk.page,
+        "heading_path": list(chunk.heading_path),
+        "parent": chunk.parent,
+        "kind": chunk.kind,
+        "tags": list(chunk.tags),
+        "attributes": dict(chunk.attributes),
+        FACETS: [_facet(name, value) for name, value in chunk.attributes.items()],
+    }
+
+
+def chunk_of(payload: Mapping[str, Any], scope: Scope) -> ChunkRecord:
+    """The chunk that was written. Raises EngineError when it is not the organisation's."""
+    scope.check(payload)
+    fields = {name: value for name, value in payload.items() if name != FACETS}
+    fields["span"] = Span(*fields["span"])
+    fields["heading_path"] = tuple(fields["heading_path"])
+    fields["tags"] = tuple(fields["tags"])
+    return ChunkRecord(**fields)
+
+
+def _one(key: str, value: str | int) -> qdrant.FieldCondition:
+    return qdrant.FieldCondition(key=key, match=qdrant.MatchValue(value))
+
+
+def _any(key: str, values: Sequence[str] | Sequence[int]) -> list[Any]:
+    """A list of the condition that ``key`` has one of ``values``, or of nothing."""
+    wanted: Any = list(values)
+    return [qdrant.FieldCondition(key=key, match=qdrant.MatchAny(wanted))] if wanted else []
+
+
+def _facet(name: str, value: Attribute) -> str:
+    if not ATTRIBUTE.fullmatch(name):
+        raise BadInput(f"'{name[:80]}' is no name of an attribute; use 1 to 64 lower-case letters, digits and '_'.").about("attributes")
+    return f"{name}={json.dumps(value)}"

@@ -1,0 +1,69 @@
+"""The OpenAPI document is kept: whatever is sent, with a key and without, the answer is a documented one and never a 5xx of our making."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import schemathesis
+import uvicorn
+from hypothesis import HealthCheck, settings
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi.checks import content_type_conformance, response_schema_conformance, status_code_conformance
+
+from api.app import create_app
+from cluster.fakes.gateway import FakeGateway
+from cluster.settings import Settings
+from cluster.stores.clients import connect
+from tests.api.fixtures.application import application
+
+DOCUMENT = schemathesis.openapi.from_dict(application().openapi())
+CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
+RELAXED = [HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large, HealthCheck.large_base_example]
+
+SOUNDS = ("audio/mpeg", "audio/wav", "audio/flac", "audio/aac", "audio/ogg", "audio/webm", "audio/mp4")
+
+
+@schemathesis.serializer("image/bmp", *SOUNDS)
+def as_it_is(_: schemathesis.SerializationContext, value: Any) -> bytes:
+    return value.data if hasattr(value, "data") else str(value).encode()
+
+
+@pytest.fixture(scope="module")
+def server(store_settings: Settings) -> Iterator[str]:
+    """The application over a real socket, in a thread of its own; its address."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    started: list[uvicorn.Server] = []
+
+    async def serve() -> None:
+        stores = connect(store_settings)
+        app = create_app(FakeGateway(), store_settings, stores)
+        started.append(uvicorn.Server(uvicorn.Config(app, log_level="warning", ws="none")))
+        await started[0].serve(sockets=[listener])
+        await stores.close()
+
+    thread = threading.Thread(target=asyncio.run, args=(serve(),))
+    thread.start()
+    yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+    started[0].should_exit = True
+    thread.join()
+
+
+@DOCUMENT.parametrize()
+@settings(max_examples=12, deadline=None, suppress_health_check=RELAXED)
+def test_an_admin_gets_documented_answers(case, server, api_key):
+    answer = case.call(base_url=server, headers={"Authorization": f"Bearer {api_key}"}, timeout=30)
+    case.validate_response(answer, checks=CHECKS)
+
+
+@DOCUMENT.parametrize()
+@settings(max_examples=3, deadline=None, suppress_health_check=RELAXED)
+def test_nobody_gets_documented_answers(case, server):
+    answer = case.call(base_url=server, timeout=30)
+    case.validate_response(answer, checks=CHECKS)
+    if "security" in case.operation.definition.raw:
+        assert answer.status_code == 401

@@ -1,0 +1,271 @@
+"""Every operation for every role, from the OpenAPI document: who may do what, and nobody reaches into another organisation."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+import pytest
+from sqlalchemy import select
+
+from api.tables import metadata
+from api.web.principal import Role
+from cluster.stores.clients import StoreClients
+from tests.api.fixtures.application import operations
+from tests.api.fixtures.people import Person, add_person
+
+# The least role that each operation is for. A new operation has to be added here.
+POLICY = """
+viewer POST /v1/chat/completions
+viewer POST /v1/completions
+viewer POST /v1/embeddings
+viewer POST /v1/rerank
+viewer POST /v1/audio/transcriptions
+viewer POST /api/v1/audio/transcribe
+viewer GET /api/v1/audio/models
+viewer GET /api/v1/audio/health
+viewer POST /api/v1/vision/embed
+viewer POST /api/v1/vision/extract-text
+viewer GET /api/v1/vision/models
+viewer GET /api/v1/vision/health
+viewer GET /v1/models
+viewer GET /v1/models/{model}
+viewer GET /api/v1/models
+viewer GET /api/v1/models/{model}
+admin GET /api/v1/providers
+editor POST /api/v1/chat/sessions
+viewer GET /api/v1/chat/sessions/{conversation_id}
+editor PUT /api/v1/chat/sessions/{conversation_id}/status
+admin POST /api/v1/chat/cleanup
+editor POST /api/v1/chat/conversations
+viewer GET /api/v1/chat/conversations
+viewer GET /api/v1/chat/search
+viewer GET /api/v1/chat/analytics
+viewer GET /api/v1/chat/conversations/{conversation_id}
+editor PATCH /api/v1/chat/conversations/{conversation_id}
+editor DELETE /api/v1/chat/conversations/{conversation_id}
+editor PUT /api/v1/chat/conversations/{conversation_id}/restore
+viewer GET /api/v1/chat/conversations/{conversation_id}/messages
+editor POST /api/v1/chat/conversations/{conversation_id}/messages
+editor PATCH /api/v1/chat/conversations/{conversation_id}/messages/{message_id}
+viewer GET /api/v1/chat/conversations/{conversation_id}/export
+viewer GET /api/v1/chat/conversations/{conversation_id}/participants
+editor POST /api/v1/chat/conversations/{conversation_id}/participants
+editor DELETE /api/v1/chat/conversations/{conversation_id}/participants/{user_id}
+editor POST /api/v1/chat/conversations/{conversation_id}/share
+editor GET /api/v1/chat/conversations/{conversation_id}/share
+editor DELETE /api/v1/chat/conversations/{conversation_id}/share/{share_id}
+public GET /api/v1/chat/shared/{token}
+editor POST /api/v1/chat/conversations/{conversation_id}/prepare-stream
+editor POST /api/v1/chat/conversations/{conversation_id}/resume-stream
+editor POST /api/v1/chat/conversations/{conversation_id}/stop
+editor POST /api/v1/chat/conversations/{conversation_id}/compact
+public GET /stream/{token}
+editor POST /api/v1/chat/direct
+editor POST /api/v1/chat/direct/stream
+editor POST /api/v1/chat/quick
+editor POST /api/v1/prompts
+viewer GET /api/v1/prompts
+viewer GET /api/v1/prompts/match
+viewer GET /api/v1/prompts/{prompt_id}
+editor PATCH /api/v1/prompts/{prompt_id}
+editor DELETE /api/v1/prompts/{prompt_id}
+viewer GET /api/v1/prompts/{prompt_id}/versions
+viewer GET /api/v1/prompts/{prompt_id}/versions/{version}
+editor POST /api/v1/prompts/{prompt_id}/revert
+viewer POST /api/v1/prompts/{prompt_id}/render
+public POST /api/v1/auth/login
+viewer POST /api/v1/auth/verify
+public POST /api/v1/auth/refresh
+viewer POST /api/v1/auth/logout
+viewer POST /api/v1/auth/password
+public POST /api/v1/auth/invitation
+public GET /api/v1/auth/oidc
+public POST /api/v1/auth/oidc/{issuer}/authorize
+public POST /api/v1/auth/oidc/{issuer}/callback
+viewer GET /api/v1/users
+admin POST /api/v1/users
+viewer GET /api/v1/users/me
+viewer PATCH /api/v1/users/me
+viewer GET /api/v1/users/{user_id}
+admin PATCH /api/v1/users/{user_id}
+admin DELETE /api/v1/users/{user_id}
+admin POST /api/v1/users/{user_id}/invitation
+viewer GET /api/v1/organisations
+admin POST /api/v1/organisations
+viewer GET /api/v1/organisations/{organisation_id}
+admin PATCH /api/v1/organisations/{organisation_id}
+viewer GET /api/v1/teams
+admin POST /api/v1/teams
+viewer GET /api/v1/teams/{team_id}
+admin PATCH /api/v1/teams/{team_id}
+admin DELETE /api/v1/teams/{team_id}
+admin PUT /api/v1/teams/{team_id}/members/{user_id}
+admin DELETE /api/v1/teams/{team_id}/members/{user_id}
+viewer GET /api/v1/keys
+viewer POST /api/v1/keys
+viewer GET /api/v1/keys/{key_id}
+viewer DELETE /api/v1/keys/{key_id}
+viewer POST /api/v1/keys/{key_id}/rotate
+editor GET /api/v1/secrets
+admin POST /api/v1/secrets
+editor GET /api/v1/secrets/{name}
+admin PUT /api/v1/secrets/{name}
+admin DELETE /api/v1/secrets/{name}
+editor GET /api/v1/secrets/{name}/versions
+admin GET /api/v1/secrets/{name}/value
+viewer GET /api/v1/limits
+admin GET /api/v1/limits/overrides
+admin GET /api/v1/limits/{kind}/{subject_id}
+admin PUT /api/v1/limits/{kind}/{subject_id}
+admin DELETE /api/v1/limits/{kind}/{subject_id}
+viewer GET /api/v1/usage
+viewer GET /api/v1/usage/export
+admin GET /api/v1/audit
+admin GET /api/v1/audit/export
+public GET /healthz
+public GET /readyz
+public GET /metrics
+"""
+LEAST = {(method.lower(), path): who for who, method, path in (line.split() for line in POLICY.strip().splitlines())}
+OPERATIONS = operations()
+KEYED = [found for found in OPERATIONS if LEAST.get((found[1], found[0])) != "public"]
+TAGS = sorted({tag for _, _, operation in KEYED for tag in operation["tags"]})
+MARK = "Velmhaven"  # in everything that the organisation writes
+UNKNOWN = "m1yJ0tqk8m2cXcXqg2VnUoQ0b0r6m4v1Zs9k3tY7e5A"
+
+
+@dataclass(frozen=True)
+class House:
+    """An organisation with one of everything, made by its admin."""
+
+    admin: Person
+    ids: dict[str, str]
+
+
+async def ask(
+    client: httpx.AsyncClient, person: Person | None, ids: dict[str, str], path: str, method: str, operation: dict[str, Any]
+) -> httpx.Response:
+    """The documented example of an operation, carried out by ``person`` on what ``ids`` name."""
+    headers = person.headers if person else {}
+    url = re.sub(r"\{(\w+)\}", lambda found: ids[found[1]], path)
+    query = {"q": MARK} if path.endswith("/search") else {"model": "fake-llm"} if path.endswith("/match") else {}
+    content = operation.get("requestBody", {}).get("content", {})
+    if "application/json" in content:
+        example = content["application/json"]["example"]
+        body = {name: ids.get(name, value) if name.endswith("_id") else value for name, value in example.items()}
+        return await client.request(method, url, params=query, json=body, headers=headers)
+    files = {"file": ("a.png", b"\x89PNG\r\n\x1a\n", "image/png")} if content else None
+    return await client.request(method, url, params=query, files=files, headers=headers)
+
+
+async def make_house(client: httpx.AsyncClient, stores: StoreClients) -> House:
+    admin = await add_person(stores)
+
+    async def made(path: str, body: dict[str, Any], *keys: str) -> str:
+        answer = await client.post(path, json=body, headers=admin.headers)
+        assert answer.status_code == 200, answer.text
+        data = answer.json()["data"]
+        for key in keys or ("id",):
+            data = data[key]
+        return str(data)
+
+    conversation = await made("/api/v1/chat/conversations", {"title": MARK, "tags": [MARK.lower()]})
+    said = {"role": "user", "content": [{"type": "text", "text": MARK}]}
+    return House(
+        admin,
+        {
+            "conversation_id": conversation,
+            "message_id": await made(f"/api/v1/chat/conversations/{conversation}/messages", said),
+            "share_id": await made(f"/api/v1/chat/conversations/{conversation}/share", {}),
+            "prompt_id": await made("/api/v1/prompts", {"name": MARK, "text": MARK}),
+            "version": "1",
+            "team_id": await made("/api/v1/teams", {"name": MARK}),
+            "key_id": await made("/api/v1/keys", {"name": MARK}, "entry", "id"),
+            "name": await made("/api/v1/secrets", {"name": MARK, "value": MARK}, "name"),
+            "user_id": str(admin.user_id),
+            "organisation_id": str(admin.organisation_id),
+            "model": "fake-llm",
+            "token": UNKNOWN,
+            "issuer": "none",
+            "kind": "user",
+            "subject_id": str(admin.user_id),
+        },
+    )
+
+
+async def rows_of(stores: StoreClients, house: House) -> dict[str, list[Any]]:
+    """Everything the database has of the organisation, less when its keys were last shown."""
+    found: dict[str, list[Any]] = {}
+    async with stores.database.session() as session:
+        for table in metadata.tables.values():
+            if "organisation_id" in table.columns and table.name != "audit_events":
+                columns = [column for column in table.columns if column.name != "last_used_at"]
+                chosen = select(*columns).where(table.columns["organisation_id"] == house.admin.organisation_id)
+                found[table.name] = sorted(map(str, (await session.execute(chosen)).all()))
+    return found
+
+
+def own(person: Person, house: House, path: str) -> dict[str, str]:
+    """What ``house`` has; where everybody has something of their own, it is that of ``person``."""
+    mine = {"key_id": str(person.key_id)} if path.startswith("/api/v1/keys") else {}
+    return house.ids | mine | ({"user_id": str(person.user_id)} if path.endswith("/sessions") else {})
+
+
+def test_the_table_names_every_operation_and_nothing_else():
+    assert {(method, path) for path, method, _ in OPERATIONS} == set(LEAST)
+    assert set(LEAST.values()) <= {"public", *Role}
+
+
+async def test_nobody_is_let_in(stranger):
+    ids: dict[str, str] = defaultdict(lambda: UNKNOWN)
+    for path, method, operation in KEYED:
+        answer = await ask(stranger, None, ids, path, method, operation)
+        assert answer.status_code == 401, (method, path, answer.text)
+
+
+@pytest.mark.parametrize("tag", TAGS)
+async def test_a_role_may_do_what_the_table_says_and_no_more(stranger, stores, tag):
+    for path, method, operation in (found for found in KEYED if tag in found[2]["tags"]):
+        house = await make_house(stranger, stores)
+        for role in Role:
+            person = await add_person(stores, role, house.admin)
+            answer = await ask(stranger, person, own(person, house, path), path, method, operation)
+            if role.includes(Role(LEAST[method, path])):
+                assert answer.status_code not in {401, 403}, (role, method, path, answer.text)
+            else:
+                assert answer.status_code == 403, (role, method, path, answer.text)
+
+
+async def test_another_organisation_s_rows_cannot_be_reached_by_their_id(stranger, stores):
+    house, other = await make_house(stranger, stores), await add_person(stores)
+    before = await rows_of(stores, house)
+    for path, method, operation in KEYED:
+        if "{" in path and "/models/" not in path:
+            answer = await ask(stranger, other, house.ids, path, method, operation)
+            assert answer.status_code in {403, 404}, (method, path, answer.text)
+            assert MARK not in answer.text, (method, path)
+    assert await rows_of(stores, house) == before
+
+
+async def test_another_organisation_s_rows_are_in_no_list_and_no_search(stranger, stores):
+    house, other = await make_house(stranger, stores), await add_person(stores)
+    before = await rows_of(stores, house)
+    hidden = {MARK, *(house.ids[name] for name in ("conversation_id", "message_id", "prompt_id", "team_id", "key_id", "organisation_id"))}
+    for path, method, operation in KEYED:
+        if "{" not in path:
+            answer = await ask(stranger, other, house.ids, path, method, operation)
+            assert answer.status_code < 500, (method, path, answer.text)
+            assert not [word for word in hidden if word in answer.text], (method, path)
+    assert await rows_of(stores, house) == before
+
+
+@pytest.fixture
+async def stranger(in_process, gateway):
+    """A client without a key of its own."""
+    async with in_process(gateway) as client:
+        del client.headers["authorization"]
+        yield client
