@@ -13,7 +13,8 @@ from api.secrets import tables as secrets
 from api.streams import tables as streams
 from api.usage import tables as usage
 from cluster.jobs import table as jobs
+from cluster.knowledge import tables as knowledge
 from cluster.stores.tables import Table
 
-TABLES = (people, auth, keys, audit, secrets, prompts, conversations, streams, usage, limits, jobs)
+TABLES = (people, auth, keys, audit, secrets, prompts, conversations, streams, usage, limits, jobs, knowledge)
 metadata = Table.metadata

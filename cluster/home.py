@@ -45,6 +45,11 @@ class Home:
         return self.root / "vectors"
 
     @property
+    def files(self) -> Path:
+        """What people uploaded (see cluster/files.py)."""
+        return self.root / "files"
+
+    @property
     def run(self) -> Path:
         """What the running cluster is: ports, pids, the Serve config."""
         return self.root / "run"

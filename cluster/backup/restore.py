@@ -10,12 +10,13 @@ import errno
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from filelock import FileLock, Timeout
+from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
 from cluster.backup import cache, database
 from cluster.backup.archive import CACHE, DATABASE, About, Progress, silent
@@ -27,6 +28,9 @@ from cluster.settings import Settings
 from cluster.stores.keeper import Stores
 from cluster.stores.migrate import migrate
 from cluster.stores.revisions import known_revisions
+
+# Longest that a server whose owner was killed takes to end.
+ENDING_S = 20.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,8 +111,13 @@ def _staging(home: Home) -> Iterator[Home]:
 
 
 def _clear(staging: Home) -> None:
+    """Servers of a restore that was killed end a moment after it, and write until then: what they put back is removed again."""
     for folder in (staging.root, staging.scratch):
-        shutil.rmtree(folder, ignore_errors=True)
+        for attempt in Retrying(
+            retry=retry_if_exception_type(OSError), stop=stop_after_delay(ENDING_S), wait=wait_fixed(0.1), reraise=True
+        ):
+            with attempt, suppress(FileNotFoundError):
+                shutil.rmtree(folder)
 
 
 def _load(staging: Home, settings: Settings, progress: Progress) -> None:
