@@ -12,6 +12,7 @@ from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
 from api.auth.install import install_authentication
+from api.jobs.install import install_jobs
 from api.limits.install import install_limits
 from api.providers.install import install_providers
 from api.routing import ROUTERS, TAGS
@@ -32,6 +33,7 @@ from cluster.settings import HttpSettings, Settings
 from cluster.specs.prices import PricesSpec, PriceTable
 from cluster.specs.providers import ProvidersSpec
 from cluster.stores.clients import StoreClients
+from cluster.vectors import VectorStore
 
 if TYPE_CHECKING:
     from ray.serve import Application
@@ -47,6 +49,7 @@ def create_app(
     gateway: ModelGateway,
     settings: Settings,
     stores: StoreClients,
+    vectors: VectorStore,
     *,
     providers: ProvidersSpec | None = None,
     prices: PricesSpec | None = None,
@@ -54,7 +57,7 @@ def create_app(
     metrics_dir: Path | None = None,
     request_id_echoed: bool = False,
 ) -> FastAPI:
-    """The whole API over ``gateway`` and ``stores``, which stay the caller's to close.
+    """The whole API over ``gateway``, ``stores`` and ``vectors``, which stay the caller's to close.
 
     ``providers``: whose models are offered beside those of ``gateway``; their keys may stand in ``environment``. ``prices``: what answers
     cost.
@@ -75,7 +78,8 @@ def create_app(
     metrics = Metrics(metrics_dir)
     providers = providers or ProvidersSpec()
     everybody = install_providers(app, gateway, providers, environment or {}, settings, stores)
-    app.state.parts = Parts(everybody, settings, metrics, stores)
+    app.state.parts = Parts(everybody, settings, metrics, stores, vectors)
+    install_jobs(app)
     install_streams(app, install_usage(app, settings, stores, PriceTable(prices or PricesSpec(), providers)).answered)
     for router in ROUTERS:
         app.include_router(router)
@@ -92,9 +96,11 @@ async def _running(app: FastAPI) -> AsyncIterator[None]:
     """What runs beside requests, for as long as the server does."""
     await app.state.usage.start()
     await app.state.streams.start()
+    await app.state.jobs.start()
     try:
         yield
     finally:
+        await app.state.jobs.stop()
         await app.state.streams.stop()
         await app.state.limiter.leases.close()
         await app.state.usage.stop()

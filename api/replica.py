@@ -17,6 +17,7 @@ from cluster.home import Home
 from cluster.logs import configure_logging
 from cluster.serving.args import ApiArgs
 from cluster.serving.gateway import ServeGateway
+from cluster.serving.vectors import ServeVectors
 from cluster.stores.clients import connect
 
 log = structlog.get_logger(__name__)
@@ -33,6 +34,7 @@ class Api:
         self._args = args
         self._gateway = ServeGateway(args.models, args.settings)
         self._stores = connect(args.settings)
+        self._vectors = ServeVectors(args.settings.vectors)
 
     def __serve_build_asgi_app__(self) -> FastAPI:
         shared = metrics_dir(self._args)
@@ -43,6 +45,7 @@ class Api:
             self._gateway,
             self._args.settings,
             self._stores,
+            self._vectors,
             providers=self._args.providers,
             prices=self._args.prices,
             environment=os.environ,
@@ -52,6 +55,7 @@ class Api:
 
     async def __del__(self) -> None:
         await self._gateway.close()
+        await self._vectors.close()
         await self._stores.close()
 
 

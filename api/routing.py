@@ -12,6 +12,7 @@ from api.conversations import endpoints as conversations
 from api.direct import endpoints as direct
 from api.embeddings import endpoints as embeddings
 from api.health import endpoints as health
+from api.jobs import endpoints as jobs
 from api.keys import endpoints as keys
 from api.limits import endpoints as limits
 from api.models import endpoints as models
@@ -39,6 +40,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     *streams.routers,
     *direct.routers,
     *prompts.routers,
+    jobs.router,
     auth.router,
     people.router,
     people.organisations_router,
@@ -62,6 +64,7 @@ TAGS = [
     {"name": "conversations", "description": "What was said, with branches, people and links; and quick answers without one."},
     {"name": "streams", "description": "Answers that are prepared, then read: a reload or a crash loses nothing."},
     {"name": "prompts", "description": "System prompts with versions and variables, matched to models."},
+    jobs.TAG,
     {"name": "auth", "description": "Signing in, here or at an OpenID Connect issuer."},
     {"name": "users", "description": "Who belongs to the organisation, and what they may do."},
     {"name": "organisations", "description": "The organisation, and changing between several."},

@@ -49,7 +49,7 @@ class FileStore:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         part = path.with_name(path.name + HALF_WRITTEN)
         try:
-            with open(part, "xb", opener=_private) as target:  # noqa: PTH123 - Path.open takes no opener
+            with open(part, "xb", opener=_private) as target:  # Path.open takes no opener
                 digest, size = _copied(source, target)
                 os.fsync(target.fileno())
             part.rename(path)

@@ -18,6 +18,7 @@ from cluster.gateway import ModelGateway
 from cluster.settings import Settings
 from cluster.stores.clients import StoreClients
 from cluster.stores.sql import AsyncSession
+from cluster.vectors import VectorStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,7 @@ class Parts:
     settings: Settings
     metrics: Metrics
     stores: StoreClients
+    vectors: VectorStore
 
 
 async def parts_of(request: Request) -> Parts:

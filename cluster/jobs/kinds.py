@@ -10,4 +10,6 @@ from collections.abc import Mapping
 # Module by kind; modules are named, not imported: they belong to the rooms above.
 Kinds = Mapping[str, str]
 
-JOB_KINDS: Kinds = {}
+JOB_KINDS: Kinds = {
+    "ingest": "pipelines.ingest",
+}

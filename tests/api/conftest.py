@@ -17,6 +17,7 @@ from api.app import create_app
 from cluster.fakes.gateway import FakeGateway
 from cluster.settings import Settings
 from cluster.stores.clients import connect
+from tests.api.fixtures.index import index
 from tests.api.fixtures.people import add_person
 
 Client = Callable[..., AbstractAsyncContextManager[httpx.AsyncClient]]
@@ -55,13 +56,14 @@ async def _until(condition: Callable[[], object]) -> None:
 async def _in_process(home: Path, key: str, gateway: FakeGateway, settings: Settings | None = None) -> AsyncIterator[httpx.AsyncClient]:
     chosen = (settings or Settings()).model_copy(update={"home": home})
     stores = connect(chosen)
-    app = create_app(gateway, chosen, stores)
-    transport = httpx.ASGITransport(app)
-    async with (
-        app.router.lifespan_context(app),
-        httpx.AsyncClient(transport=transport, base_url="http://localhost", headers=_shown(key)) as client,
-    ):
-        yield client
+    with index() as vectors:
+        app = create_app(gateway, chosen, stores, vectors)
+        transport = httpx.ASGITransport(app)
+        async with (
+            app.router.lifespan_context(app),
+            httpx.AsyncClient(transport=transport, base_url="http://localhost", headers=_shown(key)) as client,
+        ):
+            yield client
     await stores.close()
 
 
@@ -69,20 +71,21 @@ async def _in_process(home: Path, key: str, gateway: FakeGateway, settings: Sett
 async def _served(home: Path, key: str, gateway: FakeGateway, settings: Settings | None = None) -> AsyncIterator[httpx.AsyncClient]:
     chosen = (settings or Settings()).model_copy(update={"home": home})
     stores = connect(chosen)
-    config = uvicorn.Config(create_app(gateway, chosen, stores), log_level="warning", lifespan="on", ws="none")
-    server = uvicorn.Server(config)
     listener = socket.create_server(("127.0.0.1", 0))
-    running = asyncio.ensure_future(server.serve(sockets=[listener]))
-    try:
-        await _until(lambda: server.started)
-        base = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        async with httpx.AsyncClient(base_url=base, timeout=20, headers=_shown(key)) as client:
-            yield client
-    finally:
-        server.should_exit = True
-        await running
-        listener.close()
-        await stores.close()
+    with index() as vectors:
+        config = uvicorn.Config(create_app(gateway, chosen, stores, vectors), log_level="warning", lifespan="on", ws="none")
+        server = uvicorn.Server(config)
+        running = asyncio.ensure_future(server.serve(sockets=[listener]))
+        try:
+            await _until(lambda: server.started)
+            base = f"http://127.0.0.1:{listener.getsockname()[1]}"
+            async with httpx.AsyncClient(base_url=base, timeout=20, headers=_shown(key)) as client:
+                yield client
+        finally:
+            server.should_exit = True
+            await running
+            listener.close()
+            await stores.close()
 
 
 @pytest.fixture

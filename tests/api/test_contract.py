@@ -20,6 +20,7 @@ from cluster.fakes.gateway import FakeGateway
 from cluster.settings import Settings
 from cluster.stores.clients import connect
 from tests.api.fixtures.application import application
+from tests.api.fixtures.index import index
 
 DOCUMENT = schemathesis.openapi.from_dict(application().openapi())
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
@@ -41,9 +42,10 @@ def server(store_settings: Settings) -> Iterator[str]:
 
     async def serve() -> None:
         stores = connect(store_settings)
-        app = create_app(FakeGateway(), store_settings, stores)
-        started.append(uvicorn.Server(uvicorn.Config(app, log_level="warning", ws="none")))
-        await started[0].serve(sockets=[listener])
+        with index() as vectors:
+            app = create_app(FakeGateway(), store_settings, stores, vectors)
+            started.append(uvicorn.Server(uvicorn.Config(app, log_level="warning", ws="none")))
+            await started[0].serve(sockets=[listener])
         await stores.close()
 
     thread = threading.Thread(target=asyncio.run, args=(serve(),))

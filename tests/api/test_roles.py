@@ -13,6 +13,9 @@ from sqlalchemy import select
 
 from api.tables import metadata
 from api.web.principal import Role
+from cluster.jobs.kinds import JOB_KINDS
+from cluster.jobs.store import Jobs, NewJob
+from cluster.settings import JobSettings
 from cluster.stores.clients import StoreClients
 from tests.api.fixtures.application import operations
 from tests.api.fixtures.people import Person, add_person
@@ -77,6 +80,13 @@ viewer GET /api/v1/prompts/{prompt_id}/versions
 viewer GET /api/v1/prompts/{prompt_id}/versions/{version}
 editor POST /api/v1/prompts/{prompt_id}/revert
 viewer POST /api/v1/prompts/{prompt_id}/render
+viewer GET /api/v1/jobs
+viewer GET /api/v1/jobs/{job_id}
+viewer GET /api/v1/jobs/{job_id}/log
+viewer GET /api/v1/jobs/{job_id}/events
+editor POST /api/v1/jobs/{job_id}/cancel
+editor POST /api/v1/jobs/{job_id}/retry
+editor DELETE /api/v1/jobs/{job_id}
 public POST /api/v1/auth/login
 viewer POST /api/v1/auth/verify
 public POST /api/v1/auth/refresh
@@ -186,6 +196,7 @@ async def make_house(client: httpx.AsyncClient, stores: StoreClients) -> House:
             "team_id": await made("/api/v1/teams", {"name": MARK}),
             "key_id": await made("/api/v1/keys", {"name": MARK}, "entry", "id"),
             "name": await made("/api/v1/secrets", {"name": MARK, "value": MARK}, "name"),
+            "job_id": await ended_job(stores, admin),
             "user_id": str(admin.user_id),
             "organisation_id": str(admin.organisation_id),
             "model": "fake-llm",
@@ -195,6 +206,15 @@ async def make_house(client: httpx.AsyncClient, stores: StoreClients) -> House:
             "subject_id": str(admin.user_id),
         },
     )
+
+
+async def ended_job(stores: StoreClients, admin: Person) -> str:
+    """One that was cancelled before it began, so that nothing runs."""
+    async with stores.database.session() as session:
+        jobs = Jobs(session)
+        job = await jobs.enqueue(NewJob("ingest", admin.organisation_id, admin.user_id, {"note": MARK}), JOB_KINDS, JobSettings())
+        await jobs.cancel(job)
+    return str(job.id)
 
 
 async def rows_of(stores: StoreClients, house: House) -> dict[str, list[Any]]:

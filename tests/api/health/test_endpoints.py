@@ -7,6 +7,7 @@ from api.app import create_app
 from cluster.contracts.models import ModelKind, ModelState
 from cluster.errors import Unavailable
 from cluster.fakes.gateway import FakeGateway, fake_model
+from cluster.serving.vectors import ServeVectors
 from cluster.settings import Settings
 from cluster.stores.clients import connect
 
@@ -57,7 +58,7 @@ async def test_not_ready_when_the_policy_does_not_answer(in_process):
 async def test_not_ready_without_the_stores(tmp_path):
     settings = Settings(home=tmp_path)
     stores = connect(settings)
-    transport = httpx.ASGITransport(create_app(FakeGateway(), settings, stores))
+    transport = httpx.ASGITransport(create_app(FakeGateway(), settings, stores, ServeVectors(settings.vectors)))
     async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
         response = await client.get("/readyz")
     await stores.close()
@@ -72,7 +73,7 @@ async def test_a_database_that_does_not_answer_is_unavailable_and_no_failure_of_
     storage = store_settings.storage.model_copy(update={"database_url_file": address})
     settings = store_settings.model_copy(update={"storage": storage})
     stores = connect(settings)
-    transport = httpx.ASGITransport(create_app(FakeGateway(), settings, stores))
+    transport = httpx.ASGITransport(create_app(FakeGateway(), settings, stores, ServeVectors(settings.vectors)))
     async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
         response = await client.post("/api/v1/auth/login", json={"email": "ada@example.org", "password": "correct horse battery"})
     await stores.close()

@@ -26,6 +26,7 @@ from api.web.metrics import Metrics
 from api.web.openapi import install_docs
 from api.web.principal import Role
 from cluster.fakes.gateway import FakeGateway
+from cluster.serving.vectors import ServeVectors
 from cluster.settings import AuthSettings, Settings
 from cluster.stores.clients import StoreClients
 from tests.api.fixtures.people import PASSWORD, Person, add_person
@@ -60,7 +61,7 @@ def open_app(stores: StoreClients, home: Path) -> App:
     async def opened(auth_settings: AuthSettings | None = None, address: str | None = None) -> AsyncIterator[httpx.AsyncClient]:
         settings = Settings(home=home, auth=auth_settings or AuthSettings(cache_s=0))
         app = FastAPI(docs_url=None, openapi_url=None, redoc_url=None, redirect_slashes=False)
-        app.state.parts = Parts(FakeGateway(), settings, Metrics(None), stores)
+        app.state.parts = Parts(FakeGateway(), settings, Metrics(None), stores, ServeVectors(settings.vectors))
         for router in ROUTERS:
             app.include_router(router)
         install_docs(app)

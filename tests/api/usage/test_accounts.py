@@ -11,6 +11,7 @@ import pytest
 
 from api.app import create_app
 from cluster.fakes.gateway import FakeGateway
+from cluster.serving.vectors import ServeVectors
 from cluster.settings import Settings
 from tests.api.fixtures.people import add_person
 
@@ -41,7 +42,7 @@ async def gateway() -> FakeGateway:
 @pytest.fixture
 async def account(stores, store_settings: Settings, gateway):
     person = await add_person(stores)
-    app = create_app(gateway, store_settings, stores)
+    app = create_app(gateway, store_settings, stores, ServeVectors(store_settings.vectors))
     transport = httpx.ASGITransport(app)
     async with (
         app.router.lifespan_context(app),
@@ -91,7 +92,7 @@ async def test_what_is_refused_costs_nothing(account):
 async def test_a_spent_quota_is_told_with_when_it_comes_back(stores, store_settings, error):
     quotas = store_settings.quotas.model_copy(update={"key": store_settings.quotas.key.model_copy(update={"tokens_per_day": 5})})
     person = await add_person(stores)
-    app = create_app(FakeGateway(), store_settings.model_copy(update={"quotas": quotas}), stores)
+    app = create_app(FakeGateway(), store_settings.model_copy(update={"quotas": quotas}), stores, ServeVectors(store_settings.vectors))
     async with (
         app.router.lifespan_context(app),
         httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost", headers=person.headers) as client,

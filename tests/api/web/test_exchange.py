@@ -7,6 +7,7 @@ import pytest
 import structlog
 
 from api.app import create_app
+from cluster.serving.vectors import ServeVectors
 from cluster.settings import Settings
 from cluster.stores.clients import connect
 
@@ -31,7 +32,9 @@ async def test_errors_carry_the_request_id_too(client):
 
 
 async def test_behind_a_server_that_echoes_the_id_it_is_said_once(gateway):
-    transport = httpx.ASGITransport(create_app(gateway, Settings(), connect(Settings()), request_id_echoed=True))
+    transport = httpx.ASGITransport(
+        create_app(gateway, Settings(), connect(Settings()), ServeVectors(Settings().vectors), request_id_echoed=True)
+    )
     async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
         assert "x-request-id" not in (await client.get("/healthz", headers={"X-Request-Id": "me"})).headers
         assert "x-request-id" in (await client.get("/healthz")).headers
