@@ -12,9 +12,10 @@ from api.prompts import tables as prompts
 from api.secrets import tables as secrets
 from api.streams import tables as streams
 from api.usage import tables as usage
+from cluster.batches import tables as batches
 from cluster.jobs import table as jobs
 from cluster.knowledge import tables as knowledge
 from cluster.stores.tables import Table
 
-TABLES = (people, auth, keys, audit, secrets, prompts, conversations, streams, usage, limits, jobs, knowledge)
+TABLES = (people, auth, keys, audit, secrets, prompts, conversations, streams, usage, limits, jobs, knowledge, batches)
 metadata = Table.metadata
