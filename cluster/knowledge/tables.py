@@ -23,7 +23,7 @@ class DocumentState(StrEnum):
 
 
 class Collection(Identified, Owned, Table):
-    """``embedding_model``: whose vectors its chunks have. ``chunking``: how documents are cut, as pipelines/stages/chunk.py has it.
+    """``embedding_model``: whose vectors its chunks have. ``chunking``: how documents are cut, as cluster/text/chunking.py has it.
     ``space``: where its vectors are (see cluster/contracts/retrieval.py), none before the first ingestion. ``retrieval``: the name of the
     settings it is searched with."""
 

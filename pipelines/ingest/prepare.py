@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from cluster.contracts.documents import Chunk, Document, Problem
 from cluster.errors import BadInput, Unprocessable
 from cluster.settings import IngestSettings
+from cluster.text.chunking import Chunking, Tokenize, chunk
+from cluster.text.duplicates import fingerprint
 from pipelines.ingest.rows import Finished
-from pipelines.stages.chunk import Chunking, Tokenize, chunk
 from pipelines.stages.clean import clean
-from pipelines.stages.duplicates import fingerprint
 from pipelines.stages.isolated import Isolated
 from pipelines.stages.parse import parse
 from pipelines.stages.pieces import Parsed, assemble

@@ -10,7 +10,7 @@ import pyarrow as pa  # type: ignore[import-untyped]
 from pydantic import TypeAdapter
 
 from cluster.contracts.documents import Chunk, Problem
-from pipelines.stages.duplicates import Fingerprint
+from cluster.text.duplicates import Fingerprint
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,11 +14,11 @@ import pytest
 from cluster.contracts.documents import Chunk, Document, Problem
 from cluster.errors import EngineError
 from cluster.settings import IngestSettings
+from cluster.text.chunking import Chunking
+from cluster.text.duplicates import duplicates
 from pipelines.ingest.flow import ingest
 from pipelines.ingest.prepare import Preparation
 from pipelines.ingest.rows import Finished
-from pipelines.stages.chunk import Chunking
-from pipelines.stages.duplicates import duplicates
 from pipelines.stages.read import Source
 from pipelines.stages.recognise import Recognisers
 from tests.pipelines.conftest import mail_file, pdf_file, picture, sheet_file, slides_file, word_file, zip_file

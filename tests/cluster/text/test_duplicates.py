@@ -7,7 +7,7 @@ import random
 import numpy as np
 import pytest
 
-from pipelines.stages.duplicates import by_meaning, duplicates, fingerprint, tier_of
+from cluster.text.duplicates import by_meaning, duplicates, fingerprint, tier_of
 
 WORDS = [f"word{number}" for number in range(2000)]
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from cluster.contracts.documents import Chunk, Document
 from cluster.errors import BadInput
-from pipelines.stages.chunk import Chunking, chunk
+from cluster.text.chunking import Chunking, chunk
 from pipelines.stages.pieces import Piece, assemble
 
 STRATEGIES = ("sentences", "tokens", "structure", "parents")
