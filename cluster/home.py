@@ -50,6 +50,11 @@ class Home:
         return self.root / "files"
 
     @property
+    def documents(self) -> Path:
+        """The files of documents."""
+        return self.files / "documents"
+
+    @property
     def run(self) -> Path:
         """What the running cluster is: ports, pids, the Serve config."""
         return self.root / "run"

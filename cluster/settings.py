@@ -225,6 +225,13 @@ class IngestSettings(Group):
         2, ge=1, le=1000, description="Processes that read files at once, and as many that embed; spread over all Ray nodes."
     )
     worker_cpus: float = Field(0.5, gt=0, le=64, description="CPUs that each of them books with Ray.")
+    wave: int = Field(5000, ge=1, le=100_000, description="Documents that one pass of a job takes; what is uploaded meanwhile is the next.")
+    patience_s: float = Field(600.0, gt=0, description="Seconds that a job waits for a model or the index, which may be loading or busy.")
+    upload_files: int = Field(500, ge=1, le=10_000, description="Files in one upload.")
+    collections: int = Field(1000, ge=1, description="Collections of one organisation.")
+    documents: int = Field(1_000_000, ge=1, description="Documents of one collection, those in archives not counted.")
+    sweep_s: float = Field(30.0, gt=0, description="Seconds between two looks for documents whose removal was interrupted.")
+    unclaimed_s: float = Field(6 * 3600.0, gt=0, description="Seconds until a file that an interrupted upload left is removed.")
 
 
 class OidcIssuer(Group):

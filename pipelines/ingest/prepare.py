@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from cluster.contracts.documents import Chunk, Document, Problem
 from cluster.errors import BadInput, Unprocessable
@@ -22,8 +22,8 @@ from pipelines.stages.recognise import Recognisers, recognise
 NO_MODELS = Recognisers()
 # A document's id and the hash of its bytes, to whether exactly that is in the index already, cut in the same way.
 Unchanged = Callable[[str, str], bool]
-# Keeps a document's text, so that a citation can be opened. Called again for the same document after a fault.
-Keep = Callable[[Document], None]
+# Keeps the text of a document of the source with that id, so that a citation can be opened. Called again after a fault.
+Keep = Callable[[Document, str], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,30 +43,31 @@ def prepared(source: Source, how: Preparation, process: Isolated) -> Iterator[Ch
     """The chunks of all documents in a source, each document's followed by its Finished; and what could not be taken."""
     for item in read(source, how.limits):
         if isinstance(item, Problem):
-            yield item
+            yield replace(item, root=source.document)
             continue
         try:
-            yield from _document(item, how, process)
+            yield from _document(item, source.document, how, process)
         except BadInput as error:
-            yield Problem(item.path, error.message, document=item.document)
+            yield Problem(item.path, error.message, document=item.document, root=source.document)
 
 
-def _document(item: Item, how: Preparation, process: Isolated) -> Iterator[Chunk | Problem | Finished]:
+def _document(item: Item, root: str, how: Preparation, process: Isolated) -> Iterator[Chunk | Problem | Finished]:
     digest = hashlib.sha256(item.content).hexdigest()
     if how.unchanged is not None and how.unchanged(item.document, digest):
-        yield Finished(item.document, item.version, item.path, item.media_type, digest, unchanged=True)
+        yield Finished(item.document, root, item.version, item.path, item.media_type, digest, unchanged=True)
         return
     parsed = process.call(parse, item.content, item.media_type, how.limits)
     parsed = recognise(item.content, parsed, how.models, process, how.limits)
     document = _assembled(item, parsed, digest)
     if how.keep is not None:
-        how.keep(document)
+        how.keep(document, root)
     pieces = list(chunk(document, how.chunking, how.tokenize))
     yield from pieces
-    yield from (Problem(item.path, caution, skipped=False, document=item.document) for caution in parsed.cautions)
+    yield from (Problem(item.path, caution, skipped=False, document=item.document, root=root) for caution in parsed.cautions)
     print_of = fingerprint(document.id, document.text) if how.fingerprints else None
     yield Finished(
         document.id,
+        root,
         document.version,
         document.path,
         document.media_type,

@@ -15,10 +15,11 @@ from cluster.text.duplicates import Fingerprint
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """A document whose chunks are all written; those of numbers from ``chunks`` on are left over from another version. ``unchanged``: it
-    was found to be indexed already, and nothing was done. ``chars``: of its text."""
+    """A document of the source ``root`` whose chunks are all written; those of numbers from ``chunks`` on are left over from another
+    version. ``unchanged``: it was found to be indexed already, and nothing was done. ``chars``: of its text."""
 
     document: str
+    root: str
     version: int
     path: str
     media_type: str

@@ -45,7 +45,7 @@ class FolderIndex:
 class KeptTexts:
     folder: Path
 
-    def __call__(self, document: Document) -> None:
+    def __call__(self, document: Document, root: str) -> None:
         (self.folder / document.id).write_text(document.text)
 
 

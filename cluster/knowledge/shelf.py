@@ -1,0 +1,233 @@
+"""Documents as the ingestion writes them: which wait, what became of each, what came out of archives."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from sqlalchemy import Float, bindparam, func, literal, or_, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import aliased
+
+from cluster.contracts.documents import Document
+from cluster.contracts.retrieval import Space
+from cluster.knowledge.tables import Collection, DocumentRow, DocumentState, DocumentText
+from cluster.stores.sql import AsyncSession
+
+PENDING, READY, FAILED, REMOVING = (state.value for state in DocumentState)
+REASON_CHARS = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a document. ``root``: what it was uploaded as, or in. ``version``: of the root. ``unchanged``: the index had it
+    already. ``failed``: nothing of it was taken, for ``reason``; else ``reason`` says what was left out."""
+
+    document: uuid.UUID
+    root: uuid.UUID
+    version: int
+    path: str
+    content_hash: str = ""
+    media_type: str | None = None
+    chunks: int = 0
+    chars: int = 0
+    pages: int | None = None
+    words_hash: str | None = None
+    reason: str | None = None
+    unchanged: bool = False
+    failed: bool = False
+
+
+class Shelf:
+    """The documents of one collection, in the transaction of ``session``, which belongs to the caller."""
+
+    def __init__(self, session: AsyncSession, collection_id: uuid.UUID) -> None:
+        self._session = session
+        self._collection_id = collection_id
+
+    async def collection(self) -> Collection | None:
+        chosen = select(Collection).where(Collection.id == self._collection_id, Collection.is_removing.is_(False))
+        return (await self._session.scalars(chosen)).one_or_none()
+
+    async def use(self, space: Space) -> None:
+        """From now on the vectors of the collection are there. What was in another space waits to be indexed again."""
+        told = asdict(space)
+        moved = update(Collection).where(Collection.id == self._collection_id, Collection.space.is_distinct_from(told))
+        had = await self._session.scalar(select(Collection.space).where(Collection.id == self._collection_id))
+        await self._session.execute(moved.values(space=told))
+        if had is not None and had != told:
+            await self.again()
+
+    async def again(self) -> None:
+        """All documents are to be indexed anew, as another version: what the index has of the present one goes when that is done."""
+        mine = DocumentRow.collection_id == self._collection_id
+        kept = DocumentRow.state != REMOVING
+        await self._session.execute(update(DocumentRow).where(mine).values(indexed_hash=None))
+        values = {"state": PENDING, "version": DocumentRow.version + 1, "reason": None}
+        await self._session.execute(update(DocumentRow).where(mine, kept, DocumentRow.root_id.is_(None)).values(values))
+
+    async def waiting(self, most: int) -> Sequence[DocumentRow]:
+        """Uploads that are not indexed yet, the oldest first."""
+        chosen = (
+            select(DocumentRow)
+            .where(DocumentRow.collection_id == self._collection_id, DocumentRow.state == PENDING, DocumentRow.root_id.is_(None))
+            .order_by(DocumentRow.created_at, DocumentRow.id)
+            .limit(most)
+        )
+        return (await self._session.scalars(chosen, execution_options={"populate_existing": True})).all()
+
+    async def count_waiting(self) -> int:
+        chosen = select(func.count()).where(
+            DocumentRow.collection_id == self._collection_id, DocumentRow.state == PENDING, DocumentRow.root_id.is_(None)
+        )
+        return await self._session.scalar(chosen) or 0
+
+    async def is_indexed(self, document: uuid.UUID, content_hash: str) -> bool:
+        """Whether the index has exactly that content of it."""
+        chosen = select(DocumentRow.id).where(
+            DocumentRow.id == document,
+            DocumentRow.collection_id == self._collection_id,
+            DocumentRow.state == READY,
+            DocumentRow.indexed_hash == content_hash,
+        )
+        return await self._session.scalar(chosen) is not None
+
+    async def keep(self, document: Document, root: uuid.UUID) -> bool:
+        """Its text, so that a citation can be opened. False when it was removed meanwhile."""
+        own = uuid.UUID(document.id)
+        if own != root and not await self._enter(Outcome(own, root, document.version, document.path, document.content_hash)):
+            return False
+        living = select(DocumentRow.id, literal(document.version), literal(document.text)).where(
+            DocumentRow.id == own, DocumentRow.state != REMOVING
+        )
+        writing = insert(DocumentText).from_select(["document_id", "version", "text"], living)
+        writing = writing.on_conflict_do_update(
+            index_elements=["document_id"], set_={"version": writing.excluded.version, "text": writing.excluded.text}
+        )
+        return await self._session.scalar(writing.returning(DocumentText.document_id)) is not None
+
+    async def settle(self, outcomes: Iterable[Outcome]) -> list[uuid.UUID]:
+        """Writes what became of documents; the ids of those that were removed meanwhile, of which the index must have nothing."""
+        return [outcome.document for outcome in outcomes if not await self._written(outcome)]
+
+    async def _written(self, outcome: Outcome) -> bool:
+        if outcome.document != outcome.root and not await self._enter(outcome):
+            return False
+        return await self._settle(outcome) or not await self._is_gone(outcome.document)
+
+    async def stale(self, outcomes: Sequence[Outcome]) -> list[tuple[uuid.UUID, int | None]]:
+        """Documents of which the index has another version, with the one that it is to keep; None: nothing."""
+        written = [outcome.document for outcome in outcomes if not outcome.unchanged]
+        indexed = DocumentRow.indexed_version
+        chosen = select(DocumentRow.id, indexed).where(DocumentRow.id.in_(written), indexed.is_not(None))
+        had = {row[0]: row[1] for row in await self._session.execute(chosen)}
+        found = [outcome for outcome in outcomes if outcome.document in had]
+        kept = [(outcome.document, None if outcome.failed else outcome.version) for outcome in found]
+        return [(document, version) for document, version in kept if version != had[document]]
+
+    async def unknown(self, documents: Iterable[uuid.UUID]) -> list[uuid.UUID]:
+        """Those of which there is no row, or one that is marked to be removed."""
+        given = set(documents)
+        chosen = select(DocumentRow.id).where(DocumentRow.id.in_(given), DocumentRow.state != REMOVING)
+        return list(given - set(await self._session.scalars(chosen)))
+
+    async def close(self, roots: Mapping[uuid.UUID, int]) -> list[uuid.UUID]:
+        """Uploads, by the version that was read, of which nothing more will come: archives are ready too. The ids of documents that were in
+        an earlier version of them, and are no more: they are to be removed."""
+        left: list[uuid.UUID] = []
+        for root, version in roots.items():
+            at = (DocumentRow.id == root, DocumentRow.version == version, DocumentRow.state == PENDING)
+            values = {"state": READY, "indexed_version": version, "indexed_hash": DocumentRow.content_hash}
+            await self._session.execute(update(DocumentRow).where(*at).values(values))
+            lost = (DocumentRow.root_id == root, DocumentRow.seen < version)
+            left += await self._session.scalars(update(DocumentRow).where(*lost).values(state=REMOVING).returning(DocumentRow.id))
+        return left
+
+    async def mark_duplicates(self, pairs: Sequence[tuple[uuid.UUID, uuid.UUID, float]]) -> None:
+        """``(document, what it repeats, similarity)``."""
+        if pairs:
+            marking = (
+                update(DocumentRow)
+                .where(DocumentRow.id == bindparam("its_id"))
+                .values(duplicate_of=bindparam("first"), similarity=bindparam("how", type_=Float))
+            )
+            connection = await self._session.connection()
+            await connection.execute(marking, [{"its_id": a, "first": b, "how": how} for a, b, how in pairs])
+
+    async def repeated(self, documents: Iterable[uuid.UUID]) -> list[tuple[uuid.UUID, uuid.UUID, float]]:
+        """Those whose words an older document of the collection has exactly, with that."""
+        older, mine = aliased(DocumentRow), DocumentRow
+        same = select(older.id).where(
+            older.collection_id == self._collection_id,
+            older.words_hash == mine.words_hash,
+            older.state == READY,
+            or_(older.created_at < mine.created_at, (older.created_at == mine.created_at) & (older.id < mine.id)),
+        )
+        first = same.order_by(older.created_at, older.id).limit(1).correlate(mine).scalar_subquery()
+        chosen = select(mine.id, first).where(mine.id.in_(list(documents)), mine.words_hash.is_not(None), first.is_not(None))
+        return [(row[0], row[1], 1.0) for row in await self._session.execute(chosen)]
+
+    async def _is_gone(self, document: uuid.UUID) -> bool:
+        state = await self._session.scalar(select(DocumentRow.state).where(DocumentRow.id == document))
+        return state is None or state == REMOVING
+
+    async def _enter(self, outcome: Outcome) -> bool:
+        """A row for what lies in an upload; False when the upload is gone."""
+        root = aliased(DocumentRow)
+        given: dict[str, Any] = {
+            "id": literal(outcome.document),
+            "organisation_id": root.organisation_id,
+            "owner_id": root.owner_id,
+            "collection_id": root.collection_id,
+            "root_id": root.id,
+            "path": literal(outcome.path),
+            "content_hash": literal(outcome.content_hash),
+            "version": literal(outcome.version),
+            "seen": literal(outcome.version),
+        }
+        source = select(*given.values()).where(root.id == outcome.root, root.state != REMOVING)
+        writing = insert(DocumentRow).from_select(list(given), source)
+        seen = {"seen": writing.excluded.seen}
+        writing = writing.on_conflict_do_update(index_elements=["id"], set_=seen, where=DocumentRow.state != REMOVING)
+        return await self._session.scalar(writing.returning(DocumentRow.id)) is not None
+
+    async def _settle(self, outcome: Outcome) -> bool:
+        values: dict[str, Any] = {"reason": (outcome.reason or "")[:REASON_CHARS] or None}
+        at = [DocumentRow.id == outcome.document, DocumentRow.state != REMOVING]
+        if outcome.document == outcome.root:
+            at.append(DocumentRow.version == outcome.version)
+        else:
+            values["seen"] = outcome.version
+            values |= {} if outcome.unchanged else {"version": outcome.version}
+        if outcome.failed:
+            values |= {
+                "state": FAILED,
+                "chunks": 0,
+                "indexed_hash": None,
+                "indexed_version": None,
+                "duplicate_of": None,
+                "similarity": None,
+            }
+        elif not outcome.unchanged:
+            values |= _indexed(outcome)
+        writing = update(DocumentRow).where(*at).values(values).returning(DocumentRow.id)
+        return await self._session.scalar(writing) is not None
+
+
+def _indexed(outcome: Outcome) -> dict[str, Any]:
+    """What is known of a document that is in the index."""
+    return {
+        "state": READY,
+        "content_hash": outcome.content_hash,
+        "indexed_hash": outcome.content_hash,
+        "indexed_version": outcome.version,
+        "media_type": outcome.media_type,
+        "chunks": outcome.chunks,
+        "chars": outcome.chars,
+        "pages": outcome.pages,
+        "words_hash": outcome.words_hash,
+        "duplicate_of": None,
+        "similarity": None,
+    }

@@ -1,0 +1,28 @@
+"""The job that ingests what waits in a collection: ``python -m pipelines.ingest JOB_ID``.
+
+Its spec is ``{"collection": ID}``. Whatever was uploaded before it ends is done when it ends. A second attempt goes on with what the first
+did not settle.
+"""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+import ray
+
+from cluster.home import Home
+from cluster.jobs.work import Work, run_job
+from cluster.serving.reach import Attachment
+from pipelines.ingest.collection import Ingestion
+
+
+def ingest_collection(work: Work) -> dict[str, Any]:
+    """The result: how many documents were ``indexed``, ``unchanged`` and ``failed``, and how many ``chunks`` were written."""
+    ray.init(log_to_driver=True, ignore_reinit_error=True)
+    cluster = Attachment.of(Home(work.settings.home))
+    return Ingestion(work, cluster, uuid.UUID(work.spec["collection"])).run()
+
+
+if __name__ == "__main__":
+    run_job(ingest_collection)
