@@ -32,6 +32,7 @@ from cluster.specs.providers import (
     ProvidersSpec,
     ProviderTimeouts,
 )
+from cluster.specs.retrieval import RerankSpec, RetrievalSpec
 
 SPECS = (
     ProfileSpec,
@@ -51,6 +52,8 @@ SPECS = (
     ProviderRetries,
     ProviderBreaker,
     PricesSpec,
+    RetrievalSpec,
+    RerankSpec,
 )
 
 
