@@ -10,6 +10,7 @@ from api.chat import endpoints as chat
 from api.completions import endpoints as completions
 from api.conversations import endpoints as conversations
 from api.direct import endpoints as direct
+from api.documents import endpoints as documents
 from api.embeddings import endpoints as embeddings
 from api.health import endpoints as health
 from api.jobs import endpoints as jobs
@@ -40,6 +41,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     *streams.routers,
     *direct.routers,
     *prompts.routers,
+    documents.router,
     jobs.router,
     auth.router,
     people.router,
@@ -64,6 +66,7 @@ TAGS = [
     {"name": "conversations", "description": "What was said, with branches, people and links; and quick answers without one."},
     {"name": "streams", "description": "Answers that are prepared, then read: a reload or a crash loses nothing."},
     {"name": "prompts", "description": "System prompts with versions and variables, matched to models."},
+    documents.TAG,
     jobs.TAG,
     {"name": "auth", "description": "Signing in, here or at an OpenID Connect issuer."},
     {"name": "users", "description": "Who belongs to the organisation, and what they may do."},

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 from starlette.datastructures import FormData, UploadFile
@@ -41,6 +43,49 @@ async def read_form(request: Request, *, files: tuple[str, ...], max_file_bytes:
     try:
         async with request.form(max_files=max_files, max_fields=64, max_part_size=2**20) as form:
             return await _collect(form, files, max_file_bytes, setting)
+    except ClientDisconnect:
+        raise Cancelled("The caller left before the upload was complete.") from None
+
+
+@asynccontextmanager
+async def open_files(request: Request, *, field: str, max_files: int, max_file_bytes: int, setting: str) -> AsyncIterator[list[UploadFile]]:
+    """The files of a form that holds nothing else, on disk where they are large, until the block ends. Raises as :func:`read_form`."""
+    if not is_form(request):
+        raise UnsupportedMedia(f"This endpoint takes multipart/form-data, found {content_type(request) or 'no content type'}.")
+    try:
+        async with request.form(max_files=max_files, max_fields=64, max_part_size=2**20) as form:
+            for name, value in form.multi_items():
+                if name != field or not isinstance(value, UploadFile):
+                    raise BadInput(f"'{name[:100]}' is not a file of this endpoint; send files in the field '{field}'.").about(name[:100])
+                if (value.size or 0) > max_file_bytes:
+                    raise too_large(value.size or 0, max_file_bytes, setting).about(name)
+            yield [value for _, value in form.multi_items() if isinstance(value, UploadFile)]
+    except ClientDisconnect:
+        raise Cancelled("The caller left before the upload was complete.") from None
+
+
+@asynccontextmanager
+async def open_upload(request: Request, *, file: str, max_file_bytes: int, setting: str) -> AsyncIterator[tuple[UploadFile, dict[str, str]]]:
+    """The one file of a form, on disk where it is large, until the block ends, and the form's text fields. Raises as :func:`read_form`."""
+    if not is_form(request):
+        raise UnsupportedMedia(f"This endpoint takes multipart/form-data, found {content_type(request) or 'no content type'}.")
+    try:
+        async with request.form(max_files=1, max_fields=64, max_part_size=2**20) as form:
+            collected = Form()
+            refuse_repeated(name for name, value in form.multi_items())
+            for name, value in form.multi_items():
+                if isinstance(value, str):
+                    _add_text(collected, (file,), name, value)
+                elif name != file:
+                    raise BadInput(f"'{name[:100]}' is not a file field of this endpoint; send the file in '{file}'.").about(name[:100])
+            upload = form.get(file)
+            if not isinstance(upload, UploadFile):
+                raise BadInput(f"Send exactly one file in the field '{file}' (0 found).").about(file)
+            if (upload.size or 0) > max_file_bytes:
+                raise too_large(upload.size or 0, max_file_bytes, setting).about(file)
+            if not upload.size:
+                raise Unprocessable(f"The file in '{file}' is empty; send its content.").about(file)
+            yield upload, {name: value for name, value in collected.fields.items() if isinstance(value, str)}
     except ClientDisconnect:
         raise Cancelled("The caller left before the upload was complete.") from None
 

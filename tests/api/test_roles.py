@@ -80,6 +80,19 @@ viewer GET /api/v1/prompts/{prompt_id}/versions
 viewer GET /api/v1/prompts/{prompt_id}/versions/{version}
 editor POST /api/v1/prompts/{prompt_id}/revert
 viewer POST /api/v1/prompts/{prompt_id}/render
+editor POST /api/v1/collections
+viewer GET /api/v1/collections
+viewer GET /api/v1/collections/{collection_id}
+editor PATCH /api/v1/collections/{collection_id}
+editor DELETE /api/v1/collections/{collection_id}
+editor POST /api/v1/collections/{collection_id}/documents
+editor PUT /api/v1/collections/{collection_id}/texts
+editor POST /api/v1/collections/{collection_id}/retry
+viewer GET /api/v1/collections/{collection_id}/documents
+viewer GET /api/v1/documents/{document_id}
+viewer GET /api/v1/documents/{document_id}/text
+viewer GET /api/v1/documents/{document_id}/content
+editor DELETE /api/v1/documents/{document_id}
 viewer GET /api/v1/jobs
 viewer GET /api/v1/jobs/{job_id}
 viewer GET /api/v1/jobs/{job_id}/log
@@ -168,7 +181,7 @@ async def ask(
         example = content["application/json"]["example"]
         body = {name: ids.get(name, value) if name.endswith("_id") else value for name, value in example.items()}
         return await client.request(method, url, params=query, json=body, headers=headers)
-    files = {"file": ("a.png", b"\x89PNG\r\n\x1a\n", "image/png")} if content else None
+    files = {"files" if path.endswith("/documents") else "file": ("a.png", b"\x89PNG\r\n\x1a\n", "image/png")} if content else None
     return await client.request(method, url, params=query, files=files, headers=headers)
 
 
@@ -184,6 +197,7 @@ async def make_house(client: httpx.AsyncClient, stores: StoreClients) -> House:
         return str(data)
 
     conversation = await made("/api/v1/chat/conversations", {"title": MARK, "tags": [MARK.lower()]})
+    collection = await made("/api/v1/collections", {"name": MARK})
     said = {"role": "user", "content": [{"type": "text", "text": MARK}]}
     return House(
         admin,
@@ -196,6 +210,8 @@ async def make_house(client: httpx.AsyncClient, stores: StoreClients) -> House:
             "team_id": await made("/api/v1/teams", {"name": MARK}),
             "key_id": await made("/api/v1/keys", {"name": MARK}, "entry", "id"),
             "name": await made("/api/v1/secrets", {"name": MARK, "value": MARK}, "name"),
+            "collection_id": collection,
+            "document_id": await given_text(client, admin, collection),
             "job_id": await ended_job(stores, admin),
             "user_id": str(admin.user_id),
             "organisation_id": str(admin.organisation_id),
@@ -206,6 +222,13 @@ async def make_house(client: httpx.AsyncClient, stores: StoreClients) -> House:
             "subject_id": str(admin.user_id),
         },
     )
+
+
+async def given_text(client: httpx.AsyncClient, admin: Person, collection: str) -> str:
+    url, text = f"/api/v1/collections/{collection}/texts", {"path": MARK, "text": MARK}
+    answer = await client.put(url, json=text, headers=admin.headers)
+    assert answer.status_code == 200, answer.text
+    return str(answer.json()["data"]["documents"][0]["document_id"])
 
 
 async def ended_job(stores: StoreClients, admin: Person) -> str:
@@ -253,7 +276,8 @@ async def test_a_role_may_do_what_the_table_says_and_no_more(stranger, stores, t
         house = await make_house(stranger, stores)
         for role in Role:
             person = await add_person(stores, role, house.admin)
-            answer = await ask(stranger, person, own(person, house, path), path, method, operation)
+            ids = own(person, house, path) | ({"job_id": await ended_job(stores, person)} if "{job_id}" in path else {})
+            answer = await ask(stranger, person, ids, path, method, operation)
             if role.includes(Role(LEAST[method, path])):
                 assert answer.status_code not in {401, 403}, (role, method, path, answer.text)
             else:
@@ -274,7 +298,23 @@ async def test_another_organisation_s_rows_cannot_be_reached_by_their_id(strange
 async def test_another_organisation_s_rows_are_in_no_list_and_no_search(stranger, stores):
     house, other = await make_house(stranger, stores), await add_person(stores)
     before = await rows_of(stores, house)
-    hidden = {MARK, *(house.ids[name] for name in ("conversation_id", "message_id", "prompt_id", "team_id", "key_id", "organisation_id"))}
+    hidden = {
+        MARK,
+        *(
+            house.ids[name]
+            for name in (
+                "conversation_id",
+                "message_id",
+                "prompt_id",
+                "team_id",
+                "key_id",
+                "organisation_id",
+                "collection_id",
+                "document_id",
+                "job_id",
+            )
+        ),
+    }
     for path, method, operation in KEYED:
         if "{" not in path:
             answer = await ask(stranger, other, house.ids, path, method, operation)

@@ -19,9 +19,8 @@ def test_every_operation_is_described_with_examples_and_errors(path, method, ope
         if int(status) >= 400 and path != "/readyz":
             example = answer["content"]["application/json"]["example"]["error"]
             assert {"message", "type", "code"} <= set(example)  # FastAPI leaves the null "param" out
-    if method == "post":
-        for status in ("400", "404", "413", "415", "429", "503"):
-            assert status in operation["responses"]
+    if "requestBody" in operation:
+        assert method != "post" or {"400", "404", "413", "415", "429", "503"} <= set(operation["responses"])
         contents = operation["requestBody"]["content"]
         assert all("schema" in content for content in contents.values())
         assert "example" in contents["application/json"] if "application/json" in contents else "multipart/form-data" in contents

@@ -1,0 +1,113 @@
+"""What somebody may do with collections: all of the organisation's, which an editor may change."""
+
+from __future__ import annotations
+
+import uuid
+
+from sqlalchemy.exc import IntegrityError
+
+from api.audit.trail import Trail
+from api.documents.repository import CollectionRepository
+from api.documents.schemas import ChunkingBody, CollectionAnswer, CollectionBody, CollectionPatch
+from api.web.deps import Parts
+from api.web.principal import Principal
+from cluster.contracts.models import ModelKind, ModelState
+from cluster.errors import Conflict, TooLarge, Unprocessable
+from cluster.knowledge.shelf import Shelf
+from cluster.knowledge.tables import Collection
+from cluster.specs.loader import nearest
+from cluster.stores.sql import AsyncSession
+
+
+class Collections:
+    def __init__(self, session: AsyncSession, parts: Parts, who: Principal, trail: Trail) -> None:
+        self._rows = CollectionRepository(session, who.organisation_id)
+        self._session = session
+        self._parts = parts
+        self._who = who
+        self._trail = trail
+
+    async def create(self, body: CollectionBody) -> CollectionAnswer:
+        """Raises Conflict for a name that is taken, TooLarge when there are ``ingest.collections`` already."""
+        most = self._parts.settings.ingest.collections
+        if await self._rows.count() >= most:
+            raise TooLarge(f"The organisation has {most} collections, and no more are made (setting ingest.collections); remove one.")
+        row = Collection(
+            id=uuid.uuid4(),
+            organisation_id=self._who.organisation_id,
+            owner_id=self._who.user_id,
+            name=body.name,
+            description=body.description,
+            embedding_model=await self._embedding_model(body.embedding_model),
+            chunking=_chunking(body.chunking),
+            retrieval=body.retrieval,
+        )
+        self._rows.add(row)
+        await self._flush(body.name)
+        self._trail.record("collection.created", f"collection:{row.id}")
+        return CollectionAnswer.of(row, {})
+
+    async def all(self, after: str | None, most: int) -> list[CollectionAnswer]:
+        rows = await self._rows.page(after, most)
+        states = await self._rows.states([row.id for row in rows])
+        return [CollectionAnswer.of(row, states[row.id]) for row in rows]
+
+    async def get(self, collection_id: uuid.UUID) -> CollectionAnswer:
+        return await self._answer(await self._rows.get(collection_id))
+
+    async def change(self, collection_id: uuid.UUID, body: CollectionPatch) -> tuple[CollectionAnswer, bool]:
+        """And whether its documents wait to be indexed again."""
+        row = await self._rows.get(collection_id, lock=True)
+        before = (row.embedding_model, row.chunking)
+        given = body.model_dump(exclude_none=True, include={"name", "description", "retrieval"})
+        for name, value in given.items():
+            setattr(row, name, value)
+        if body.embedding_model is not None:
+            row.embedding_model = await self._embedding_model(body.embedding_model)
+        if body.chunking is not None:
+            row.chunking = _chunking(body.chunking)
+        await self._flush(row.name)
+        again = before != (row.embedding_model, row.chunking)
+        if again:
+            await Shelf(self._session, row.id).again()
+        self._trail.record("collection.changed", f"collection:{row.id}", fields=sorted(body.model_fields_set))
+        return await self._answer(row), again
+
+    async def mark(self, collection_id: uuid.UUID) -> None:
+        """From now on it is found nowhere; whoever sees the mark removes it."""
+        row = await self._rows.get(collection_id, lock=True)
+        row.is_removing = True
+        # Its name is free at once.
+        row.name = f"{row.id}"
+        self._trail.record("collection.deleted", f"collection:{row.id}")
+
+    async def _answer(self, row: Collection) -> CollectionAnswer:
+        return CollectionAnswer.of(row, (await self._rows.states([row.id]))[row.id])
+
+    async def _flush(self, name: str) -> None:
+        try:
+            await self._rows.flush()
+        except IntegrityError:
+            raise Conflict(f"There is a collection '{name}' already; choose another name.") from None
+
+    async def _embedding_model(self, asked: str | None) -> str:
+        """The one that is asked for, or the profile's first that can answer."""
+        models = [model for model in await self._parts.gateway.models() if model.kind is ModelKind.EMBEDDING]
+        usable = [model.id for model in models if model.state not in {ModelState.NOT_PULLED, ModelState.REJECTED}]
+        if asked is None and usable:
+            return usable[0]
+        if asked in usable:
+            return asked
+        hint = nearest(asked, usable) if asked and usable else None
+        known = f"did you mean '{hint}'?" if hint else f"there is: {', '.join(usable) or 'none; add one to the profile'}."
+        raise Unprocessable(f"No embedding model '{asked or ''}' can answer here; {known}").about("embedding_model")
+
+
+def _chunking(body: ChunkingBody) -> dict[str, object]:
+    if body.overlap >= body.size:
+        raise Unprocessable(f"An overlap of {body.overlap} does not fit chunks of {body.size}: make it smaller than they are.").about(
+            "chunking.overlap"
+        )
+    if body.strategy == "parents" and body.parent_size <= body.size:
+        raise Unprocessable(f"Parents of {body.parent_size} are no larger than chunks of {body.size}.").about("chunking.parent_size")
+    return body.model_dump()
