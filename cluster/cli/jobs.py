@@ -11,9 +11,9 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from cluster.cli.client import Api, JsonOption, KeyFileOption
 from cluster.cli.options import HomeOption, home_of
 from cluster.cli.output import result_console
-from cluster.cli.people import Api, JsonOption, KeyFileOption
 from cluster.errors import EngineError
 from cluster.jobs.states import ENDED, JobState
 

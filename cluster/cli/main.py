@@ -15,6 +15,7 @@ from cluster.cli.backup import backup, restore
 from cluster.cli.bench import bench_app
 from cluster.cli.check import lint, test
 from cluster.cli.doctor import doctor
+from cluster.cli.ingest import ingest
 from cluster.cli.jobs import jobs_app
 from cluster.cli.logs import logs
 from cluster.cli.models import models_app
@@ -42,6 +43,7 @@ app.add_typer(user_app, name="user")
 app.add_typer(key_app, name="key")
 app.add_typer(token_app, name="token")
 app.add_typer(secrets_app, name="secrets")
+app.command()(ingest)
 app.add_typer(jobs_app, name="jobs")
 app.command()(usage)
 app.command()(backup)

@@ -3,79 +3,23 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Annotated, Any
 
-import httpx
 import typer
 from rich.table import Table
 
+from cluster.cli.client import Api, JsonOption, KeyFileOption
 from cluster.cli.options import HomeOption, home_of
 from cluster.cli.output import result_console
-from cluster.errors import BadInput, ConfigError, Unavailable
-from cluster.home import Home
-from cluster.runtime.state import running
 
 user_app = typer.Typer(help="Add, change and remove users.", no_args_is_help=True)
 key_app = typer.Typer(help="Make, rotate and revoke API keys.", no_args_is_help=True)
 token_app = typer.Typer(help="Sign in, for a token to try things with.", no_args_is_help=True)
 
-TIMEOUT_S = 30.0
-
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-KeyFileOption = Annotated[
-    Path | None,
-    typer.Option("--key-file", help="File with the API key to use (default: keys/admin.key below HEARTH_HOME).", show_default=False),
-]
 EmailArgument = Annotated[str, typer.Argument(help="E-mail of the user.")]
 KeyArgument = Annotated[str, typer.Argument(help="Id of the key, as `hearth key list` shows it.")]
 RoleOption = Annotated[str, typer.Option("--role", help="viewer, editor or admin.")]
 ScopeOption = Annotated[list[str] | None, typer.Option("--scope", help="models, read, write or admin; several are given one by one.")]
-
-Answer = Any
-
-
-class Api:
-    """The running cluster, asked with a key."""
-
-    def __init__(self, home: Home, key_file: Path | None, *, signed: bool = True) -> None:
-        state = running(home)
-        if state is None:
-            raise Unavailable("Hearth is not running; start it with `hearth up` (retry in 5 s).")
-        self._base = state.base_url
-        self._headers = {"Authorization": f"Bearer {_read(key_file or home.admin_key)}"} if signed else {}
-
-    def ask(self, method: str, path: str, body: dict[str, Any] | None = None, **query: str | int) -> Answer:
-        """The data of the answer. Raises BadInput with the API's own words."""
-        return self._answer(method, path, body, query).json()["data"]
-
-    def text(self, path: str, **query: str | int) -> str:
-        """A file that the API makes. Raises BadInput with the API's own words."""
-        return self._answer("GET", path, None, query).text
-
-    def users(self) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = []
-        cursor: str | None = ""
-        while cursor is not None:
-            page = self.ask("GET", "users", cursor=cursor, limit=500)
-            found, cursor = found + page["users"], page["next_cursor"]
-        return found
-
-    def user_id(self, email: str) -> str:
-        for user in self.users():
-            if user["email"] == email.lower():
-                return str(user["id"])
-        raise BadInput(f"There is no user '{email}'; `hearth user list` shows all.")
-
-    def _answer(self, method: str, path: str, body: dict[str, Any] | None, query: dict[str, str | int]) -> httpx.Response:
-        try:
-            answer = httpx.request(method, f"{self._base}/api/v1/{path}", json=body, params=query, headers=self._headers, timeout=TIMEOUT_S)
-            mistake = None if answer.is_success else answer.json()["error"]["message"]
-        except (httpx.HTTPError, ValueError):
-            raise Unavailable("The API does not answer; `hearth status` shows how it stands (retry in 5 s).") from None
-        if mistake is not None:
-            raise BadInput(str(mistake))
-        return answer
 
 
 @user_app.command("list")
@@ -170,13 +114,6 @@ def get_token(email: EmailArgument, home: HomeOption = None, as_json: JsonOption
     password = typer.prompt("Password", hide_input=True, err=True)
     pair = Api(home_of(home), None, signed=False).ask("POST", "auth/login", {"email": email, "password": password})
     typer.echo(json.dumps(pair) if as_json else pair["access_token"])
-
-
-def _read(file: Path) -> str:
-    try:
-        return file.expanduser().read_text(encoding="ascii").strip()
-    except (OSError, ValueError):
-        raise ConfigError(f"{file}: no API key can be read there; name the file of yours with --key-file.") from None
 
 
 def _show(rows: list[dict[str, Any]], columns: tuple[str, ...], as_json: bool) -> None:

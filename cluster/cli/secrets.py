@@ -8,8 +8,9 @@ from typing import Annotated
 import typer
 
 from cluster.backup.running import stores_of
+from cluster.cli.client import JsonOption
 from cluster.cli.options import HomeOption, ProfileOption, profile_and_settings
-from cluster.cli.people import JsonOption, token_app
+from cluster.cli.people import token_app
 from cluster.errors import NotFound
 from cluster.home import Home
 from cluster.settings import Settings

@@ -8,9 +8,9 @@ from typing import Annotated, Any, Literal
 import typer
 from rich.table import Table
 
+from cluster.cli.client import Api, JsonOption, KeyFileOption
 from cluster.cli.options import HomeOption, home_of
 from cluster.cli.output import result_console
-from cluster.cli.people import Api, JsonOption, KeyFileOption
 from cluster.errors import BadInput
 
 COUNTS = ("requests", "input_tokens", "output_tokens", "cached_tokens", "audio_seconds", "images", "cost")
