@@ -22,6 +22,7 @@ from api.people.teams import endpoints as teams
 from api.prompts import endpoints as prompts
 from api.providers import endpoints as providers
 from api.rerank import endpoints as rerank
+from api.retrieval import endpoints as retrieval
 from api.secrets import endpoints as secrets
 from api.streams import endpoints as streams
 from api.transcriptions import endpoints as transcriptions
@@ -42,6 +43,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     *direct.routers,
     *prompts.routers,
     documents.router,
+    retrieval.router,
     jobs.router,
     auth.router,
     people.router,
@@ -67,6 +69,7 @@ TAGS = [
     {"name": "streams", "description": "Answers that are prepared, then read: a reload or a crash loses nothing."},
     {"name": "prompts", "description": "System prompts with versions and variables, matched to models."},
     documents.TAG,
+    retrieval.TAG,
     jobs.TAG,
     {"name": "auth", "description": "Signing in, here or at an OpenID Connect issuer."},
     {"name": "users", "description": "Who belongs to the organisation, and what they may do."},

@@ -58,7 +58,7 @@ class Retriever:
         Raises BadInput for a question without a word, and what gateway and index raise.
         """
         question, notes = _searchable(question, settings)
-        most = min(limit or settings.limit, settings.candidates)
+        most = limit or settings.limit
         again = settings.rerank.candidates if settings.rerank else 0
         questions = Questions(self._gateway, settings, request_id)
         searched = await self._searched(organisation, question, places, questions, filters, max(most * SPARE, again))
@@ -67,7 +67,7 @@ class Retriever:
         notes += [one.asked.note for one in searched if one.asked.note]
         spent = [cost for one in searched for cost in one.asked.spent]
         if settings.rerank is not None:
-            read = await read_again(self._gateway, settings.rerank, question, passages, request_id)
+            read = await read_again(self._gateway, settings.rerank, question, passages, most, request_id)
             passages = read.passages
             notes += [read.note] if read.note else []
             spent += read.spent

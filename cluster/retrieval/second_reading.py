@@ -23,10 +23,12 @@ class Read:
     spent: tuple[tuple[str, int], ...] = ()
 
 
-async def read_again(gateway: ModelGateway, spec: RerankSpec, question: str, passages: Sequence[Passage], request_id: str = "") -> Read:
-    """The passages in the reranker's order, less those it was not given or found too little in. Without a reranker that answers they stay
-    as they are, and a note says why: what was found without it is worth more than an error."""
-    chosen = list(passages[: spec.candidates])
+async def read_again(
+    gateway: ModelGateway, spec: RerankSpec, question: str, passages: Sequence[Passage], most: int, request_id: str = ""
+) -> Read:
+    """The passages in the reranker's order, less those it found too little in, or was not given: it is given at least ``most``. Without a
+    reranker that answers they stay as they are, and a note says why: what was found without it is worth more than an error."""
+    chosen = list(passages[: max(spec.candidates, most)])
     if not chosen:
         return Read(chosen)
     try:

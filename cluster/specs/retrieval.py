@@ -34,12 +34,9 @@ class RerankSpec(Spec):
     )
 
 
-class RetrievalSpec(Spec):
-    """One way to search."""
+class Searching(Spec):
+    """What can be chosen of a search."""
 
-    name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$", description="Also the name of its file.")
-    version: int = Field(ge=1, description="Counted up with every change.")
-    description: str = Field(max_length=500, description="When to choose it.")
     mode: SearchMode = Field(
         "hybrid", description="`dense`: by meaning; `sparse`: by words (BM25); `hybrid`: both, fused by reciprocal rank."
     )
@@ -65,8 +62,16 @@ class RetrievalSpec(Spec):
         0.3,
         ge=0,
         le=1,
-        description="Share of a cited sentence's words that must stand in one sentence of the passage; else the citation goes.",
+        description="Share of a citing sentence's words that one sentence of the passage must have; else the citation is dropped.",
     )
+
+
+class RetrievalSpec(Searching):
+    """One way to search."""
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$", description="Also the name of its file.")
+    version: int = Field(ge=1, description="Counted up with every change.")
+    description: str = Field(max_length=500, description="When to choose it.")
 
     @model_validator(mode="after")
     def _enough(self) -> RetrievalSpec:
@@ -104,7 +109,7 @@ class RetrievalSettings:
         if name not in self._specs:
             hint = nearest(name, self._specs)
             choice = f"did you mean '{hint}'?" if hint else f"there are {', '.join(self._specs)}."
-            raise NotFound(f"There are no retrieval settings '{name}'; {choice}")
+            raise NotFound(f"There are no retrieval settings of that name; {choice}")
         return self._specs[name]
 
     def __iter__(self) -> Iterator[RetrievalSpec]:

@@ -93,6 +93,9 @@ viewer GET /api/v1/documents/{document_id}
 viewer GET /api/v1/documents/{document_id}/text
 viewer GET /api/v1/documents/{document_id}/content
 editor DELETE /api/v1/documents/{document_id}
+viewer POST /api/v1/retrieval/search
+viewer GET /api/v1/retrieval/settings
+viewer GET /api/v1/retrieval/settings/{name}
 viewer GET /api/v1/jobs
 viewer GET /api/v1/jobs/{job_id}
 viewer GET /api/v1/jobs/{job_id}/log

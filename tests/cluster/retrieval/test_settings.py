@@ -28,7 +28,7 @@ def test_an_owner_s_own_stand_beside_ours_and_before_them(tmp_path):
 
 
 def test_an_unknown_name_is_answered_with_the_nearest():
-    with pytest.raises(NotFound, match="no retrieval settings 'keyword'; did you mean 'keywords'"):
+    with pytest.raises(NotFound, match="no retrieval settings of that name; did you mean 'keywords'"):
         RetrievalSettings.load(RETRIEVAL).get("keyword")
     with pytest.raises(NotFound, match="there are default, keywords, reranked, semantic"):
         RetrievalSettings.load(RETRIEVAL).get("zzz")
