@@ -28,6 +28,8 @@ class Collection(Identified, Owned, Table):
     settings it is searched with."""
 
     __tablename__ = "collections"
+    # What the database sets in an update is known at once: nothing may be loaded later.
+    __mapper_args__ = {"eager_defaults": True}  # noqa: RUF012 - SQLAlchemy's own form
     __table_args__ = (UniqueConstraint("organisation_id", "name", name="uq_collections_organisation_id_name"),)
 
     name: Mapped[str] = mapped_column(String(200))
