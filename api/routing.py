@@ -24,6 +24,7 @@ from api.providers import endpoints as providers
 from api.rerank import endpoints as rerank
 from api.retrieval import endpoints as retrieval
 from api.secrets import endpoints as secrets
+from api.semantic import endpoints as semantic
 from api.streams import endpoints as streams
 from api.transcriptions import endpoints as transcriptions
 from api.usage import endpoints as usage
@@ -42,6 +43,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     *streams.routers,
     *direct.routers,
     *prompts.routers,
+    *semantic.routers,
     documents.router,
     retrieval.router,
     jobs.router,
@@ -71,6 +73,7 @@ TAGS = [
     documents.TAG,
     retrieval.TAG,
     jobs.TAG,
+    semantic.TAG,
     {"name": "auth", "description": "Signing in, here or at an OpenID Connect issuer."},
     {"name": "users", "description": "Who belongs to the organisation, and what they may do."},
     {"name": "organisations", "description": "The organisation, and changing between several."},

@@ -6,10 +6,12 @@ from api.audit import tables as audit
 from api.auth import tables as auth
 from api.conversations import tables as conversations
 from api.keys import tables as keys
+from api.knowledge import tables as items
 from api.limits import tables as limits
 from api.people import tables as people
 from api.prompts import tables as prompts
 from api.secrets import tables as secrets
+from api.semantic import tables as semantic
 from api.streams import tables as streams
 from api.usage import tables as usage
 from cluster.batches import tables as batches
@@ -17,5 +19,5 @@ from cluster.jobs import table as jobs
 from cluster.knowledge import tables as knowledge
 from cluster.stores.tables import Table
 
-TABLES = (people, auth, keys, audit, secrets, prompts, conversations, streams, usage, limits, jobs, knowledge, batches)
+TABLES = (people, auth, keys, audit, secrets, prompts, conversations, streams, usage, limits, jobs, knowledge, batches, items, semantic)
 metadata = Table.metadata

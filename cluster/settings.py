@@ -234,6 +234,35 @@ class IngestSettings(Group):
     unclaimed_s: float = Field(6 * 3600.0, gt=0, description="Seconds until a file that an interrupted upload left is removed.")
 
 
+class SemanticSettings(Group):
+    """What the semantic services take, and what they ask of models."""
+
+    texts: int = Field(500, ge=1, le=10_000, description="Texts in one request that compares them.")
+    judged_chars: int = Field(20_000, ge=100, description="Characters of a text that a language model classifies or weighs; more is refused.")
+    extract_chars: int = Field(100_000, ge=100, description="Characters of a text that relations are extracted from; more is refused.")
+    window_chars: int = Field(2000, ge=100, description="Characters of it that the model reads at once.")
+    facts: int = Field(20, ge=1, le=200, description="Entities, and relations, that the model may find in them.")
+    answer_tokens: int = Field(1024, ge=16, description="Longest answer of the model, in tokens; what is complete of a longer one counts.")
+    at_once: int = Field(2, ge=1, le=64, description="Parts of one text that are read at the same time.")
+    labels: int = Field(100, ge=2, le=1000, description="Labels in one classification.")
+    schema_chars: int = Field(10_000, ge=100, description="Longest JSON schema of a caller, in characters.")
+    compared_entities: int = Field(5000, ge=1, description="Entities that are looked at for those that may be the same.")
+
+
+class KnowledgeSettings(Group):
+    """Knowledge items, and how the index follows them."""
+
+    content_chars: int = Field(200_000, ge=1000, description="Longest content of an item, in characters.")
+    fields_chars: int = Field(20_000, ge=100, description="Longest free fields of an item, as JSON, in characters.")
+    shares: int = Field(200, ge=1, description="Users and teams that one item is shared with.")
+    links: int = Field(500, ge=1, description="Relations of one item to others.")
+    sweep_s: float = Field(5.0, gt=0, description="Seconds between two looks for items that the index does not have yet.")
+    batch: int = Field(50, ge=1, le=1000, description="Items that one look takes.")
+    first_retry_s: float = Field(5.0, gt=0, description="Seconds until an item that could not be indexed is tried again; doubled each time.")
+    longest_retry_s: float = Field(600.0, gt=0, description="Longest such wait, in seconds.")
+    suggestions: int = Field(10, ge=1, le=100, description="Neighbours that propose a category and tags.")
+
+
 class OidcIssuer(Group):
     """An OpenID Connect issuer (Keycloak or any other) whose people may sign in."""
 
@@ -332,6 +361,8 @@ class Settings(Group):
     jobs: JobSettings = JobSettings()
     vectors: VectorSettings = VectorSettings()
     ingest: IngestSettings = IngestSettings()
+    semantic: SemanticSettings = SemanticSettings()
+    knowledge: KnowledgeSettings = KnowledgeSettings()
     auth: AuthSettings = AuthSettings()
     quotas: QuotaSettings = QuotaSettings()
     log: LogSettings = LogSettings()

@@ -81,13 +81,15 @@ ONE_OF_EACH = (
 class FakeGateway:
     """A ``ModelGateway``. ``pace_s``: seconds before each token (infinite: never). ``failures``: what asking a model raises.
     ``breaks_after``: how many tokens a stream of the model gives before it fails, or falls silent for good where the model is in ``hangs``;
-    without an entry it does so at once."""
+    without an entry it does so at once. ``scripted``: what requests that are held to a form are answered with, in order, as long as there is
+    some."""
 
     served: Sequence[ModelStatus] = ONE_OF_EACH
     pace_s: float = 0.0
     failures: Mapping[str, Exception] = field(default_factory=dict)
     breaks_after: Mapping[str, int] = field(default_factory=dict)
     hangs: Collection[str] = ()
+    scripted: list[str] = field(default_factory=list)
     asked: list[object] = field(default_factory=list)
     counted: list[object] = field(default_factory=list)
     opened: int = 0
@@ -131,7 +133,7 @@ class FakeGateway:
         self.asked.append(request)
         self.opened += 1
         try:
-            for given, delta in enumerate(_deltas(request)):
+            for given, delta in enumerate(_deltas(request, self._script(request))):
                 if given >= self.breaks_after.get(request.model, 0):
                     await self._break(request.model)
                 await self._pause()
@@ -185,6 +187,9 @@ class FakeGateway:
     async def close(self) -> None:
         """Nothing to close; there because the real one has it."""
 
+    def _script(self, request: GenerationRequest) -> str | None:
+        return self.scripted.pop(0) if self.scripted and request.response_format.kind == "json_schema" else None
+
     async def _begin(self, model: str, request: object, noted: list[object] | None = None) -> None:
         (self.asked if noted is None else noted).append(request)
         await self._break(model)
@@ -219,11 +224,11 @@ def _use(status: ModelStatus) -> ModelUse:
     )
 
 
-def _deltas(request: GenerationRequest) -> list[GenerationDelta]:
+def _deltas(request: GenerationRequest, script: str | None = None) -> list[GenerationDelta]:
     tool = forced_tool(request)
     if tool is not None:
         return _tool_deltas(request, tool)
-    full = words(request)
+    full = words(request) if script is None else [script]
     tokens = until_stop(full, request.sampling.stop)
     finish: FinishReason = "stop"
     most = request.sampling.max_tokens

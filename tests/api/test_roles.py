@@ -18,6 +18,7 @@ from cluster.jobs.store import Jobs, NewJob
 from cluster.settings import JobSettings
 from cluster.stores.clients import StoreClients
 from tests.api.fixtures.application import operations
+from tests.api.fixtures.facts import keep_facts
 from tests.api.fixtures.people import Person, add_person
 
 # The least role that each operation is for. A new operation has to be added here.
@@ -96,6 +97,22 @@ editor DELETE /api/v1/documents/{document_id}
 viewer POST /api/v1/retrieval/search
 viewer GET /api/v1/retrieval/settings
 viewer GET /api/v1/retrieval/settings/{name}
+editor POST /api/v1/semantic/extract-relations
+viewer POST /api/v1/semantic/embed
+viewer POST /api/v1/semantic/search
+viewer POST /api/v1/semantic/chunk
+viewer POST /api/v1/semantic/detect-duplicates
+viewer POST /api/v1/semantic/classify
+viewer POST /api/v1/semantic/score-importance
+viewer GET /api/v1/semantic/health
+viewer GET /api/v1/semantic/entities
+viewer GET /api/v1/semantic/relations
+viewer GET /api/v1/semantic/merges
+viewer GET /api/v1/semantic/entities/{entity_id}/candidates
+editor POST /api/v1/semantic/entities/merge
+editor DELETE /api/v1/semantic/entities/{entity_id}
+editor DELETE /api/v1/semantic/relations/{relation_id}
+editor POST /api/v1/semantic/merges/{entity_merge_id}/undo
 viewer GET /api/v1/jobs
 viewer GET /api/v1/jobs/{job_id}
 viewer GET /api/v1/jobs/{job_id}/log
@@ -218,6 +235,7 @@ async def make_house(client: httpx.AsyncClient, stores: StoreClients) -> House:
             "job_id": await ended_job(stores, admin),
             "user_id": str(admin.user_id),
             "organisation_id": str(admin.organisation_id),
+            **await keep_facts(stores, admin, MARK),
             "model": "fake-llm",
             "token": UNKNOWN,
             "issuer": "none",
