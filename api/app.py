@@ -12,6 +12,7 @@ from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
 from api.auth.install import install_authentication
+from api.batches.install import install_batches
 from api.documents.install import install_documents
 from api.jobs.install import install_jobs
 from api.limits.install import install_limits
@@ -81,6 +82,7 @@ def create_app(
     everybody = install_providers(app, gateway, providers, environment or {}, settings, stores)
     app.state.parts = Parts(everybody, settings, metrics, stores, vectors)
     install_jobs(app)
+    install_batches(app)
     install_documents(app)
     install_streams(app, install_usage(app, settings, stores, PriceTable(prices or PricesSpec(), providers)).answered)
     for router in ROUTERS:
@@ -99,11 +101,13 @@ async def _running(app: FastAPI) -> AsyncIterator[None]:
     await app.state.usage.start()
     await app.state.streams.start()
     await app.state.jobs.start()
+    await app.state.batches.start()
     await app.state.library.start()
     try:
         yield
     finally:
         await app.state.library.stop()
+        await app.state.batches.stop()
         await app.state.jobs.stop()
         await app.state.streams.stop()
         await app.state.limiter.leases.close()

@@ -6,12 +6,14 @@ from fastapi import APIRouter
 
 from api.audit import endpoints as audit
 from api.auth import endpoints as auth
+from api.batches import endpoints as batches
 from api.chat import endpoints as chat
 from api.completions import endpoints as completions
 from api.conversations import endpoints as conversations
 from api.direct import endpoints as direct
 from api.documents import endpoints as documents
 from api.embeddings import endpoints as embeddings
+from api.files import endpoints as files
 from api.health import endpoints as health
 from api.jobs import endpoints as jobs
 from api.keys import endpoints as keys
@@ -45,6 +47,8 @@ ROUTERS: tuple[APIRouter, ...] = (
     *prompts.routers,
     *semantic.routers,
     documents.router,
+    files.router,
+    batches.router,
     retrieval.router,
     jobs.router,
     auth.router,
@@ -71,6 +75,8 @@ TAGS = [
     {"name": "streams", "description": "Answers that are prepared, then read: a reload or a crash loses nothing."},
     {"name": "prompts", "description": "System prompts with versions and variables, matched to models."},
     documents.TAG,
+    files.TAG,
+    batches.TAG,
     retrieval.TAG,
     jobs.TAG,
     semantic.TAG,

@@ -74,6 +74,11 @@ class Home:
         return self.keys / "admin.key"
 
     @property
+    def signing_keys(self) -> Path:
+        """What tokens are signed with (see cluster/signing.py)."""
+        return self.keys / "tokens.json"
+
+    @property
     def state(self) -> Path:
         """What Hearth learned about this machine (measured memory, load times)."""
         return self.root / "state"

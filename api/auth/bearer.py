@@ -16,9 +16,12 @@ from api.auth.federation import admit
 from api.auth.oidc import Issuer
 from api.auth.repository import RefreshTokens
 from api.auth.tokens import EXPIRED, AccessTokens, claimed_issuer, digest
+from api.batches.repository import principal_of_batch
 from api.keys.repository import USE_GRAIN, ApiKeys, ValidKey
 from api.keys.service import MARK
 from api.web.principal import Principal, Role
+from cluster.batches.tokens import ISSUER as BATCHES
+from cluster.batches.tokens import BatchTokens
 from cluster.errors import Unauthorized, Unavailable
 from cluster.settings import AuthSettings
 from cluster.stores.sql import Database
@@ -37,11 +40,14 @@ class Known:
 
 
 class BearerTokens:
-    """API keys, our access tokens, and those of the issuers. Belongs to one event loop."""
+    """API keys, our access tokens, those of batches, and those of the issuers. Belongs to one event loop."""
 
-    def __init__(self, database: Database, tokens: AccessTokens, issuers: dict[str, Issuer], settings: AuthSettings) -> None:
+    def __init__(
+        self, database: Database, tokens: AccessTokens, batches: BatchTokens, issuers: dict[str, Issuer], settings: AuthSettings
+    ) -> None:
         self._database = database
         self._tokens = tokens
+        self._batches = batches
         self._issuers = issuers
         self._settings = settings
         self._known: TLRUCache[bytes, Known] = TLRUCache(
@@ -77,7 +83,10 @@ class BearerTokens:
     async def _look_up(self, token: str) -> Known:
         if token.startswith(MARK):
             return await self._key(token)
-        issuer = self._issuers.get(claimed_issuer(token))
+        claimed = claimed_issuer(token)
+        if claimed == BATCHES:
+            return await self._batch(token)
+        issuer = self._issuers.get(claimed)
         return await (self._person(token) if issuer is None else self._guest(token, issuer))
 
     async def _key(self, token: str) -> Known:
@@ -98,6 +107,14 @@ class BearerTokens:
         if role is None:
             raise Unauthorized(EXPIRED)
         return self._until(Principal(claims.user_id, claims.organisation_id, Role(role)), claims.expires_at)
+
+    async def _batch(self, token: str) -> Known:
+        claims = self._batches.read(token)
+        async with self._database.session() as session:
+            principal = await principal_of_batch(session, claims.batch_id)
+        if principal is None:
+            raise Unauthorized("The batch has ended, or the person or key that made it is no longer valid.")
+        return self._until(principal, claims.expires_at)
 
     async def _guest(self, token: str, issuer: Issuer) -> Known:
         settings = issuer.settings

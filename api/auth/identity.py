@@ -12,10 +12,11 @@ from api.auth.guard import Guard
 from api.auth.oidc import Issuer
 from api.auth.passwords import Passwords
 from api.auth.pending import Pending
-from api.auth.signing import SigningKeys
 from api.auth.tokens import AccessTokens
+from cluster.batches.tokens import BatchTokens
 from cluster.home import Home
 from cluster.settings import AuthSettings, Settings
+from cluster.signing import SigningKeys
 from cluster.stores.clients import StoreClients
 from cluster.stores.sql import Database
 
@@ -37,9 +38,10 @@ class Identity:
 def make_identity(settings: Settings, stores: StoreClients) -> Identity:
     """Reads and makes nothing yet: the signing key comes with its first use."""
     auth = settings.auth
-    tokens = AccessTokens(SigningKeys(Home(settings.home).keys / "tokens.json"), auth)
+    keys = SigningKeys(Home(settings.home).signing_keys)
+    tokens = AccessTokens(keys, auth)
     issuers = {one.issuer: Issuer(one, auth) for one in auth.oidc}
-    bearer = BearerTokens(stores.database, tokens, issuers, auth)
+    bearer = BearerTokens(stores.database, tokens, BatchTokens(keys), issuers, auth)
     return Identity(auth, stores.database, Passwords(), tokens, Guard(stores.cache, auth), Pending(stores.cache), issuers, bearer)
 
 

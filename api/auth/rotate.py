@@ -9,8 +9,8 @@ import argparse
 import sys
 from pathlib import Path
 
-from api.auth.signing import SigningKeys
 from cluster.home import Home
+from cluster.signing import SigningKeys
 
 
 def main() -> None:
@@ -19,7 +19,7 @@ def main() -> None:
     parser.add_argument("--storage", default="{}", help="Not needed: the keys are in a file.")
     parser.add_argument("--times", type=int, default=1, choices=(1, 2))
     words = parser.parse_args()
-    keys = SigningKeys(Home(words.home).keys / "tokens.json")
+    keys = SigningKeys(Home(words.home).signing_keys)
     sys.stdout.write(f"{[keys.rotate() for _ in range(words.times)][-1]}\n")
 
 

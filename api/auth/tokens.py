@@ -15,9 +15,9 @@ from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwt import JWTClaimsRegistry
 
-from api.auth.signing import ALGORITHM, SigningKeys
 from cluster.errors import Unauthorized
 from cluster.settings import AuthSettings
+from cluster.signing import ALGORITHM, SigningKeys
 
 TYPE = "at+jwt"
 EXPIRED = "The token is not valid, or no longer; sign in again, or refresh it."

@@ -11,5 +11,6 @@ from collections.abc import Mapping
 Kinds = Mapping[str, str]
 
 JOB_KINDS: Kinds = {
+    "batch": "pipelines.batch",
     "ingest": "pipelines.ingest",
 }

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+import uuid
 from collections import defaultdict
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
@@ -13,6 +15,9 @@ from sqlalchemy import select
 
 from api.tables import metadata
 from api.web.principal import Role
+from cluster.batches.names import batch_name
+from cluster.batches.store import Batches
+from cluster.batches.tables import Batch, BatchStatus
 from cluster.jobs.kinds import JOB_KINDS
 from cluster.jobs.store import Jobs, NewJob
 from cluster.settings import JobSettings
@@ -94,9 +99,6 @@ viewer GET /api/v1/documents/{document_id}
 viewer GET /api/v1/documents/{document_id}/text
 viewer GET /api/v1/documents/{document_id}/content
 editor DELETE /api/v1/documents/{document_id}
-viewer POST /api/v1/retrieval/search
-viewer GET /api/v1/retrieval/settings
-viewer GET /api/v1/retrieval/settings/{name}
 editor POST /api/v1/semantic/extract-relations
 viewer POST /api/v1/semantic/embed
 viewer POST /api/v1/semantic/search
@@ -113,6 +115,19 @@ editor POST /api/v1/semantic/entities/merge
 editor DELETE /api/v1/semantic/entities/{entity_id}
 editor DELETE /api/v1/semantic/relations/{relation_id}
 editor POST /api/v1/semantic/merges/{entity_merge_id}/undo
+viewer POST /api/v1/retrieval/search
+viewer GET /api/v1/retrieval/settings
+viewer GET /api/v1/retrieval/settings/{name}
+viewer GET /v1/files
+editor POST /v1/files
+viewer GET /v1/files/{file_id}
+viewer GET /v1/files/{file_id}/content
+editor DELETE /v1/files/{file_id}
+viewer GET /v1/batches
+editor POST /v1/batches
+viewer GET /v1/batches/load
+viewer GET /v1/batches/{batch_id}
+editor POST /v1/batches/{batch_id}/cancel
 viewer GET /api/v1/jobs
 viewer GET /api/v1/jobs/{job_id}
 viewer GET /api/v1/jobs/{job_id}/log
@@ -233,6 +248,8 @@ async def make_house(client: httpx.AsyncClient, stores: StoreClients) -> House:
             "collection_id": collection,
             "document_id": await given_text(client, admin, collection),
             "job_id": await ended_job(stores, admin),
+            "file_id": await uploaded(client, admin),
+            "batch_id": await ended_batch(stores, admin),
             "user_id": str(admin.user_id),
             "organisation_id": str(admin.organisation_id),
             **await keep_facts(stores, admin, MARK),
@@ -259,6 +276,23 @@ async def ended_job(stores: StoreClients, admin: Person) -> str:
         job = await jobs.enqueue(NewJob("ingest", admin.organisation_id, admin.user_id, {"note": MARK}), JOB_KINDS, JobSettings())
         await jobs.cancel(job)
     return str(job.id)
+
+
+async def uploaded(client: httpx.AsyncClient, admin: Person) -> str:
+    file = {"file": (f"{MARK}.txt", MARK.encode())}
+    answer = await client.post("/v1/files", data={"purpose": "user_data"}, files=file, headers=admin.headers)
+    assert answer.status_code == 200, answer.text
+    return str(answer.json()["id"])
+
+
+async def ended_batch(stores: StoreClients, admin: Person) -> str:
+    """One of which nobody has anything to do any more."""
+    now = datetime.now(UTC)
+    ended = {"status": BatchStatus.CANCELLED.value, "expires_at": now, "ended_at": now, "labels": {"about": MARK}}
+    asked = {"endpoint": "/v1/embeddings", "completion_window": "24h", "input_file_id": uuid.uuid4()}
+    async with stores.database.session() as session:
+        batch = await Batches(session).add(Batch(organisation_id=admin.organisation_id, owner_id=admin.user_id, **asked, **ended))
+    return batch_name(batch.id)
 
 
 async def rows_of(stores: StoreClients, house: House) -> dict[str, list[Any]]:

@@ -12,10 +12,10 @@ import pytest
 from joserfc import jwt
 from joserfc.jwk import ECKey, RSAKey
 
-from api.auth.signing import SigningKeys
 from api.auth.tokens import AccessTokens
 from cluster.errors import Unauthorized
 from cluster.settings import AuthSettings
+from cluster.signing import SigningKeys
 
 IDS = (uuid.uuid4(), uuid.uuid4(), uuid.uuid4())
 

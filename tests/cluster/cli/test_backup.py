@@ -11,13 +11,13 @@ import pytest
 import typer
 from typer.testing import CliRunner, Result
 
-from api.auth.signing import SigningKeys
 from cluster.cli.backup import backup, restore
 from cluster.cli.people import token_app
 from cluster.cli.secrets import secrets_app
 from cluster.errors import ConfigError, Conflict, NotFound
 from cluster.home import Home
 from cluster.settings import Settings
+from cluster.signing import SigningKeys
 from cluster.stores.keeper import Stores
 from cluster.stores.migrate import migrate
 

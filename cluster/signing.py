@@ -1,4 +1,4 @@
-"""The keys that access tokens are signed with: in a file that only Hearth's owner can read, shared by all replicas."""
+"""The keys that tokens are signed with: in a file that only Hearth's owner can read, shared by all replicas and by the jobs of batches."""
 
 from __future__ import annotations
 
