@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from api.generation.schemas import UsageAnswer
+from api.retrieval.citations import CitationAnswer, KnowledgeAnswer
 from api.web.schema import Answer
 from cluster.contracts.generation import FinishReason, Generation, Provenance, TokenLogprob
 
@@ -61,14 +62,22 @@ class MessageAnswer(Answer):
     refusal: None = None
     reasoning_content: str | None = Field(None, exclude_if=_absent, description="What a reasoning model thought before it answered.")
     tool_calls: list[ToolCallAnswer] | None = Field(None, exclude_if=_absent)
+    citations: list[CitationAnswer] | None = Field(
+        None, exclude_if=_absent, description="Hearth's own, where `knowledge` was asked for: what the numbers in the content stand for."
+    )
 
     @classmethod
-    def of(cls, answer: Generation, *, most_calls: int | None) -> MessageAnswer:
+    def of(cls, answer: Generation, *, most_calls: int | None, citations: list[CitationAnswer] | None = None) -> MessageAnswer:
         calls = [
             ToolCallAnswer(id=call.id, function=FunctionAnswer(name=call.name, arguments=call.arguments))
             for call in answer.tool_calls[:most_calls]
         ]
-        return cls(content=answer.text or (None if calls else ""), reasoning_content=answer.reasoning or None, tool_calls=calls or None)
+        return cls(
+            content=answer.text or (None if calls else ""),
+            reasoning_content=answer.reasoning or None,
+            tool_calls=calls or None,
+            citations=citations,
+        )
 
 
 class FallbackAnswer(Answer):
@@ -93,12 +102,19 @@ class ProvenanceAnswer(Answer):
         return cls(served_by=provenance.served_by, fallbacks=failed, cached=provenance.cached)
 
 
+class HearthAnswer(Answer):
+    """What OpenAI's answers have no place for."""
+
+    knowledge: KnowledgeAnswer
+
+
 class ChoiceAnswer(Answer):
     index: int
     message: MessageAnswer
     logprobs: LogprobsAnswer | None
     finish_reason: FinishReason
     provenance: ProvenanceAnswer | None = Field(None, exclude_if=_absent, description="Hearth's own.")
+    hearth: HearthAnswer | None = Field(None, exclude_if=_absent, description="Hearth's own, where `knowledge` was asked for.")
 
 
 class ChatAnswer(Answer):

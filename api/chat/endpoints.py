@@ -11,6 +11,7 @@ from api.chat.answers import ChatAnswer
 from api.chat.schemas import ChatBody
 from api.chat.service import Chat
 from api.generation.deps import WithGenerations
+from api.retrieval.deps import WithKnowledge
 from api.web.answers import json_answer
 from api.web.attend import attend
 from api.web.bodies import json_body
@@ -33,8 +34,8 @@ ANSWER = {
 STREAM = 'data: {"id":"chatcmpl-0b9e","object":"chat.completion.chunk","choices":[{"index":0,"delta":{"content":"3"}}]}\n\ndata: [DONE]\n\n'
 
 
-async def chat(generations: WithGenerations, exchange: WithExchange) -> Chat:
-    return Chat(generations, exchange.request_id)
+async def chat(generations: WithGenerations, knowledge: WithKnowledge, exchange: WithExchange) -> Chat:
+    return Chat(generations, knowledge, exchange.request_id)
 
 
 @router.post(
@@ -51,6 +52,12 @@ async def complete_chat(
 
     With `stream` the answer comes as server-sent events, ending with `data: [DONE]`; an error after the first token comes as an event
     `{"error": ...}`, which ends the stream. Leaving stops the generation. A model that is not resident is loaded first.
+
+    With `knowledge` (Hearth's own) the answer comes from your organisation's documents: what the user said last is searched for, the model
+    is shown what is found, as data, and cites it by `[1]`. `message.citations` says what each number stands for: document, page, and a
+    sentence that stands at `span` of its text. A number that there is not, or whose passage does not bear out what is said, is taken out
+    and counted in `hearth.knowledge.dropped`. A stream has them in its last chunk. Where nothing is found and `require` is true, the answer
+    is "Nothing about this was found in the documents."
     """
     if body.stream:
         return await event_stream(request, service.stream(body), parts.settings.http.stream_idle_timeout_s)

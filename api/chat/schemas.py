@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field, JsonValue, model_validator
 
 from api.generation.schemas import Count, GenerationBody, unsupported
+from api.retrieval.citations import KnowledgeWish
 from api.web.schema import Body, FreeObject, ModelId
 from cluster.contracts.generation import JsonObject, ResponseFormat
 from cluster.specs.providers import DEEPEST_CHAIN
@@ -68,6 +69,7 @@ class AssistantMessage(Body):
     tool_calls: list[ToolCallMessage] | None = Field(None, max_length=128)
     refusal: str | None = None
     reasoning_content: str | None = None
+    citations: list[FreeObject] | None = Field(None, max_length=1000)
     annotations: Empty = None
     audio: Empty = None
     function_call: Empty = None
@@ -184,6 +186,7 @@ class ChatBody(GenerationBody, ToolsBody):
     top_logprobs: int | None = Field(None, ge=0, le=20, description="Alternatives to report for each token; only with `logprobs`.")
     parallel_tool_calls: bool | None = Field(None, description="False: at most one tool call in an answer.")
     cache: CacheWish | None = Field(None, description="Hearth's own: may an equal request of your organisation get this answer again?")
+    knowledge: KnowledgeWish | None = Field(None, description="Hearth's own: answer from your organisation's documents, with citations.")
     metadata: Annotated[Metadata, Field(max_length=16)] | None = Field(None, description="Accepted, without effect.")
     store: Literal[False] | None = Field(None, description="Nothing is stored.")
     service_tier: Literal["auto", "default"] | None = Field(None, description="There is one tier.")
@@ -204,6 +207,10 @@ class ChatBody(GenerationBody, ToolsBody):
             raise ValueError("'top_logprobs' needs 'logprobs': true")
         if self.max_tokens is not None and self.max_completion_tokens not in (None, self.max_tokens):
             raise ValueError("'max_tokens' and 'max_completion_tokens' differ; give one of them")
+        if self.knowledge is not None and self.response_format is not None and self.response_format.type != "text":
+            raise ValueError(
+                "'knowledge' is cited in text; leave out 'response_format', or search with POST /api/v1/retrieval/search first"
+            )
         if self.stream_options is not None and not self.stream:
             raise ValueError("'stream_options' needs 'stream': true")
         return self

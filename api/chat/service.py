@@ -5,57 +5,75 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from dataclasses import dataclass
 
 from api.chat.answers import ChatAnswer, ChoiceAnswer, LogprobsAnswer, MessageAnswer, ProvenanceAnswer
 from api.chat.chunks import ChatChunks
+from api.chat.grounded import GroundedChoice
 from api.chat.schemas import AssistantMessage, ChatBody, ChatMessage, ToolMessage
 from api.generation.schemas import UsageAnswer
-from api.generation.service import Generations, adapter_of, fingerprint
-from cluster.contracts.generation import Caching, GenerationRequest, Message, ToolCall, Usage
+from api.generation.service import Batch, Generations, adapter_of, fingerprint
+from api.retrieval.service import Knowledge
+from cluster.contracts.generation import Caching, Generation, GenerationDelta, GenerationRequest, Message, ToolCall, Usage
 from cluster.contracts.models import ModelStatus
+from cluster.retrieval.briefing import Briefing
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """One request for each choice. ``briefing``: what documents say, where they were asked for."""
+
+    status: ModelStatus
+    requests: list[GenerationRequest]
+    briefing: Briefing | None
+
+    def grounded(self) -> list[GroundedChoice]:
+        """Of every choice; none without documents."""
+        return [GroundedChoice(self.briefing) for _ in self.requests] if self.briefing is not None else []
+
+    @property
+    def known(self) -> str | None:
+        """The answer, where no model is needed for it."""
+        return self.briefing.answer if self.briefing is not None else None
 
 
 class Chat:
-    def __init__(self, generations: Generations, request_id: str) -> None:
+    def __init__(self, generations: Generations, knowledge: Knowledge, request_id: str) -> None:
         self._generations = generations
+        self._knowledge = knowledge
         self._request_id = request_id
 
     async def answer(self, body: ChatBody) -> ChatAnswer:
-        status, requests = await self._requests(body)
-        answers, usage = await self._generations.run(requests, per_prompt=len(requests))
-        choices = [
-            ChoiceAnswer(
-                index=index,
-                message=MessageAnswer.of(answer, most_calls=_most_calls(body)),
-                logprobs=LogprobsAnswer.of(answer.logprobs),
-                finish_reason=answer.finish_reason,
-                provenance=ProvenanceAnswer.of(answer.provenance, status.id),
-            )
-            for index, answer in enumerate(answers)
-        ]
+        asked = await self._asked(body)
+        answers, usage = await self._answers(asked)
+        grounded = asked.grounded()
         return ChatAnswer(
             id=f"chatcmpl-{self._request_id}",
             created=int(time.time()),
             model=body.model,
-            choices=choices,
+            choices=[
+                _choice(index, answer, asked.status, _most_calls(body), grounded[index] if grounded else None)
+                for index, answer in enumerate(answers)
+            ],
             usage=UsageAnswer.of(usage),
-            system_fingerprint=fingerprint(status),
+            system_fingerprint=fingerprint(asked.status),
         )
 
     async def stream(self, body: ChatBody) -> AsyncGenerator[bytes, None]:
         """Server-sent events, several in one piece where several tokens came at once."""
-        status, requests = await self._requests(body)
+        asked = await self._asked(body)
         head: dict[str, str | int] = {
             "id": f"chatcmpl-{self._request_id}",
             "object": "chat.completion.chunk",
             "created": int(time.time()),
             "model": body.model,
-            "system_fingerprint": fingerprint(status),
+            "system_fingerprint": fingerprint(asked.status),
         }
-        chunks = ChatChunks(head, status.id, wants_usage=body.wants_usage, most_calls=_most_calls(body))
-        usages = [Usage()] * len(requests)
-        unopened = set(range(len(requests)))
-        async with aclosing(self._generations.stream(requests)) as batches:
+        most = _most_calls(body)
+        chunks = ChatChunks(head, asked.status.id, wants_usage=body.wants_usage, most_calls=most, grounded=asked.grounded())
+        usages = [Usage()] * len(asked.requests)
+        unopened = set(range(len(asked.requests)))
+        async with aclosing(self._batches(asked)) as batches:
             async for index, batch in batches:
                 text = chunks.deltas(index, batch)
                 if index in unopened:
@@ -65,35 +83,47 @@ class Chat:
                     usages[index] = usage
                 if text:
                     yield text.encode()
-        total = self._generations.account(usages, len(requests))
+        total = self._generations.account(usages, len(asked.requests))
         if body.wants_usage:
             yield chunks.usage(total)
 
-    async def _requests(self, body: ChatBody) -> tuple[ModelStatus, list[GenerationRequest]]:
-        """One request per choice."""
+    async def _answers(self, asked: _Asked) -> tuple[list[Generation], Usage]:
+        count = len(asked.requests)
+        if asked.known is None:
+            return await self._generations.run(asked.requests, per_prompt=count)
+        return [Generation(asked.known, "stop", Usage())] * count, self._generations.account([Usage()] * count, count)
+
+    def _batches(self, asked: _Asked) -> AsyncGenerator[Batch, None]:
+        return self._generations.stream(asked.requests) if asked.known is None else _told(asked.known, len(asked.requests))
+
+    async def _asked(self, body: ChatBody) -> _Asked:
         count = self._generations.choices(body.n)
         messages = tuple(self._message(index, message) for index, message in enumerate(body.messages))
         status = await self._generations.resolve(body.model)
-        return status, [
-            GenerationRequest(
-                model=status.id,
-                messages=messages,
-                adapter=adapter_of(body.model, status),
-                sampling=body.sampling(
-                    max_tokens=body.max_completion_tokens or body.max_tokens,
-                    top_logprobs=(body.top_logprobs or 0) if body.logprobs else None,
-                    choice=choice,
-                ),
-                tools=body.offered(),
-                tool_choice=body.choice(),
-                response_format=body.wanted_format(),
-                request_id=self._request_id if count == 1 else f"{self._request_id}-{choice}",
-                fallbacks=tuple(body.fallbacks or ()),
-                caching=Caching(body.cache.ttl_s, body.cache.sampled) if body.cache else None,
-                scope=self._generations.scope,
-            )
-            for choice in range(count)
-        ]
+        briefing = None
+        if body.knowledge is not None:
+            briefing = await self._knowledge.brief(body.knowledge, messages, status.context_tokens)
+            messages = briefing.messages(messages)
+        return _Asked(status, [self._request(body, status, messages, choice, count) for choice in range(count)], briefing)
+
+    def _request(self, body: ChatBody, status: ModelStatus, messages: tuple[Message, ...], choice: int, count: int) -> GenerationRequest:
+        return GenerationRequest(
+            model=status.id,
+            messages=messages,
+            adapter=adapter_of(body.model, status),
+            sampling=body.sampling(
+                max_tokens=body.max_completion_tokens or body.max_tokens,
+                top_logprobs=(body.top_logprobs or 0) if body.logprobs else None,
+                choice=choice,
+            ),
+            tools=body.offered(),
+            tool_choice=body.choice(),
+            response_format=body.wanted_format(),
+            request_id=self._request_id if count == 1 else f"{self._request_id}-{choice}",
+            fallbacks=tuple(body.fallbacks or ()),
+            caching=Caching(body.cache.ttl_s, body.cache.sampled) if body.cache else None,
+            scope=self._generations.scope,
+        )
 
     def _message(self, index: int, message: ChatMessage) -> Message:
         content = message.content
@@ -105,6 +135,24 @@ class Chat:
             calls = tuple(ToolCall(call.id, call.function.name, call.function.arguments) for call in message.tool_calls or ())
             return Message("assistant", content if content is not None else message.refusal, message.name, calls)
         return Message(message.role, content, message.name)
+
+
+def _choice(index: int, answer: Generation, status: ModelStatus, most_calls: int | None, grounded: GroundedChoice | None) -> ChoiceAnswer:
+    shown = grounded.whole(answer) if grounded else answer
+    return ChoiceAnswer(
+        index=index,
+        message=MessageAnswer.of(shown, most_calls=most_calls, citations=grounded.citations if grounded else None),
+        logprobs=LogprobsAnswer.of(answer.logprobs),
+        finish_reason=answer.finish_reason,
+        provenance=ProvenanceAnswer.of(answer.provenance, status.id),
+        hearth=grounded.hearth if grounded else None,
+    )
+
+
+async def _told(text: str, count: int) -> AsyncGenerator[Batch, None]:
+    """An answer that no model had to write."""
+    for index in range(count):
+        yield index, (GenerationDelta(text=text), GenerationDelta(finish_reason="stop", usage=Usage()))
 
 
 def _most_calls(body: ChatBody) -> int | None:

@@ -8,13 +8,16 @@ from dataclasses import dataclass
 
 from pydantic import ValidationError
 
+from api.retrieval.citations import KnowledgeWish
 from api.retrieval.repository import KnowledgeRepository
 from api.retrieval.schemas import SearchAnswer, SearchBody, SearchingBody
 from api.web.deps import Parts
 from api.web.exchange import Exchange
+from cluster.contracts.generation import Message
 from cluster.contracts.retrieval import EVERYTHING, Filters, Space
-from cluster.errors import BadInput, NotFound, Unprocessable
+from cluster.errors import BadInput, HearthError, NotFound, Unprocessable
 from cluster.knowledge.tables import Collection
+from cluster.retrieval.briefing import Briefing, question_of
 from cluster.retrieval.passages import Found, Place
 from cluster.retrieval.retriever import Retriever
 from cluster.specs.loader import explain, nearest
@@ -74,6 +77,16 @@ class Knowledge:
         spec = overridden(where.spec, body.overrides)
         found = await self.find(Where(where.places, spec), body.question, body.filters.filters(), body.limit)
         return SearchAnswer.of(spec, sorted(body.overrides.model_fields_set) if body.overrides else [], found)
+
+    async def brief(self, wish: KnowledgeWish, messages: Sequence[Message], context_tokens: int | None) -> Briefing:
+        """What a model with so large a context is to know for its answer. Errors name fields below ``knowledge``."""
+        question = question_of(messages)
+        try:
+            where = await self.where(wish.collections, wish.settings)
+            found = await self.find(where, question, limit=wish.limit)
+        except HearthError as error:
+            raise error.about(f"knowledge.{error.param}" if error.param else None) from None
+        return Briefing.of(found, where.spec, context_tokens, required=wish.require)
 
     def _spec(self, name: str) -> RetrievalSpec:
         try:

@@ -38,10 +38,12 @@ LEAST_CHARS = 200
 
 @dataclass(frozen=True, slots=True)
 class Briefing:
-    """Passages for one answer. ``required``: without any the model is not to be asked, and the answer is NOT_FOUND."""
+    """Passages for one answer. ``found``: how many there were. ``required``: without any the model is not to be asked, and the answer is
+    NOT_FOUND."""
 
     passages: tuple[Passage, ...]
     spec: RetrievalSpec
+    found: int
     required: bool = False
     notes: tuple[str, ...] = ()
 
@@ -54,7 +56,7 @@ class Briefing:
         shown = fitting(found.passages, most)
         left = len(found.passages) - len(shown)
         note = (f"{left} more passages were found than there is room for ({most} characters).",) if left else ()
-        return cls(tuple(shown), spec, required, (*found.notes, *note))
+        return cls(tuple(shown), spec, len(found.passages), required, (*found.notes, *note))
 
     @property
     def answer(self) -> str | None:
