@@ -13,6 +13,8 @@ from sqlalchemy.orm import aliased
 
 from cluster.contracts.documents import Document
 from cluster.contracts.retrieval import Space
+from cluster.jobs.states import JobState
+from cluster.jobs.table import Job
 from cluster.knowledge.tables import Collection, DocumentRow, DocumentState, DocumentText
 from cluster.stores.sql import AsyncSession
 
@@ -67,6 +69,15 @@ class Shelf:
         await self._session.execute(update(DocumentRow).where(mine).values(indexed_hash=None))
         values = {"state": PENDING, "version": DocumentRow.version + 1, "reason": None}
         await self._session.execute(update(DocumentRow).where(mine, kept, DocumentRow.root_id.is_(None)).values(values))
+
+    async def others_turn(self, job_id: uuid.UUID) -> bool:
+        """Whether another job that began earlier is at work on the collection: it sees to what waits, and two would do everything twice."""
+        mine, other = aliased(Job), aliased(Job)
+        same = other.kind == mine.kind, other.spec["collection"].as_string() == str(self._collection_id)
+        earlier = or_(other.started_at < mine.started_at, (other.started_at == mine.started_at) & (other.id < mine.id))
+        running = other.state == JobState.RUNNING.value, other.organisation_id == mine.organisation_id
+        chosen = select(other.id).where(mine.id == job_id, *same, *running, earlier).limit(1)
+        return await self._session.scalar(chosen) is not None
 
     async def waiting(self, most: int) -> Sequence[DocumentRow]:
         """Uploads that are not indexed yet, the oldest first."""

@@ -30,6 +30,7 @@ from pipelines.stages.read import Source
 ResultT = TypeVar("ResultT")
 SETTLE_S, SETTLE_MOST = 1.0, 200
 UNIT = "documents"
+TURN_S = 0.5
 
 
 class Ingestion:
@@ -47,8 +48,9 @@ class Ingestion:
 
     def run(self) -> dict[str, Any]:
         """Raises NotFound when the collection is gone, Cancelled when the job is to stop: what was settled stays."""
-        self._work.progress(0, None, UNIT, "looking at the model")
         collection = self._collection()
+        self._wait_for_turn()
+        self._work.progress(0, None, UNIT, "looking at the model")
         space = doors.space_of(self._cluster, collection.embedding_model)
         self._on_shelf(lambda shelf: shelf.use(space))
         if self._work.attempt > 1:
@@ -56,6 +58,11 @@ class Ingestion:
         while rows := self._on_shelf(lambda shelf: shelf.waiting(self._work.settings.ingest.wave)):
             self._wave(collection, space, rows)
         return {name: self._count[name] for name in ("indexed", "unchanged", "failed", "chunks")}
+
+    def _wait_for_turn(self) -> None:
+        while self._on_shelf(lambda shelf: shelf.others_turn(self._work.id)) and self._on_shelf(lambda shelf: shelf.count_waiting()):
+            self._work.progress(0, None, UNIT, "waiting for another job of the collection")
+            time.sleep(TURN_S)
 
     def _collection(self) -> Collection:
         found = self._on_shelf(lambda shelf: shelf.collection())
