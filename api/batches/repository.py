@@ -15,8 +15,8 @@ from cluster.stores.sql import AsyncSession
 
 
 async def principal_of_batch(session: AsyncSession, batch_id: uuid.UUID) -> Principal | None:
-    """Its owner, with their present role and the key that the batch was made with, for models only. None when the batch has ended, they are
-    inactive or no longer in the organisation, or the key is no longer valid."""
+    """Its owner, with their present role, the key that the batch was made with, and the scope `models`. None when the batch has ended, they
+    are inactive or no longer in the organisation, or the key is no longer valid."""
     lives = ApiKey.revoked_at.is_(None) & or_(ApiKey.expires_at.is_(None), ApiKey.expires_at > func.now())
     keyed = select(ApiKey.id).where(ApiKey.id == Batch.key_id, ApiKey.organisation_id == Batch.organisation_id, lives).exists()
     chosen = (

@@ -4,8 +4,8 @@ The answers of a batch are those of the API's own endpoints, so its job asks ove
 as hashes only, so there is none that the job could show; a key made for each batch would have to be stored in the clear, and would be worth
 something after the batch. Instead the job signs a token that names the batch and nothing else, valid for minutes, with the key that signs
 access tokens: whoever can read that file is Hearth's owner already. What the token is worth is looked up at each use (see
-api/batches/repository.py): it stands for the batch's owner, with their present role, the limits of the key the batch was made with, and for
-models only, while that person and key are valid and the batch is open.
+api/batches/repository.py): it stands for the batch's owner, with their present role, the limits of the key the batch was made with, and no
+scope but `models`, while that person and key are valid and the batch is open.
 """
 
 from __future__ import annotations

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import os
 import signal
+from typing import Any
 
 import httpx
 
+from api.keys.repository import ApiKeys
 from cluster.fakes.gateway import FakeGateway
 from tests.api.fixtures.batching import asking, working
+from tests.api.fixtures.people import add_person
 
 EMBEDDINGS = "/v1/embeddings"
 
 
-def without_marks(body):
+def without_marks(body: dict[str, Any]) -> dict[str, Any]:
     """An answer less what is new each time anybody asks."""
     return {name: value for name, value in body.items() if name not in {"id", "created"}}
 
@@ -41,7 +44,7 @@ async def test_every_line_is_answered_as_it_would_be_online(made):
         assert done.usage.output_tokens == sum(answer["response"]["body"]["usage"]["completion_tokens"] for answer in answers)
 
 
-def place(lines, answer):
+def place(lines: list[dict[str, Any]], answer: dict[str, Any]) -> int:
     return [line["custom_id"] for line in lines].index(answer["custom_id"])
 
 
@@ -114,9 +117,6 @@ async def test_a_batch_asks_no_longer_when_the_key_it_was_made_with_is_revoked(m
     async with made(FakeGateway(pace_s=0.1)) as world, working(world):
         batch = await world.begin([asking(f"number {number}", f"n{number}") for number in range(400)])
         await world.until_so(batch, lambda now: now.request_counts.completed >= 1)
-        from api.keys.repository import ApiKeys
-        from tests.api.fixtures.people import add_person
-
         colleague = await add_person(stores, colleague=world.person)
         async with stores.database.session() as session:
             await ApiKeys(session).revoke(world.person.key_id)

@@ -1,0 +1,4 @@
+from __future__ import annotations
+
+from tests.api.fixtures.batching import made as made
+from tests.api.fixtures.batching import runner as runner
