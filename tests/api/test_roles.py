@@ -15,9 +15,10 @@ from sqlalchemy import select
 
 from api.tables import metadata
 from api.web.principal import Role
-from cluster.batches.names import batch_name
+from cluster.batches.files import Files
+from cluster.batches.names import batch_name, file_name
 from cluster.batches.store import Batches
-from cluster.batches.tables import Batch, BatchStatus
+from cluster.batches.tables import Batch, BatchStatus, FileRow
 from cluster.jobs.kinds import JOB_KINDS
 from cluster.jobs.store import Jobs, NewJob
 from cluster.settings import JobSettings
@@ -295,6 +296,23 @@ async def ended_batch(stores: StoreClients, admin: Person) -> str:
     return batch_name(batch.id)
 
 
+async def theirs(stores: StoreClients, person: Person, path: str) -> dict[str, str]:
+    """What only its owner, or an admin, may do something with: one of ``person``."""
+    if "{job_id}" in path:
+        return {"job_id": await ended_job(stores, person)}
+    if "{batch_id}" in path:
+        return {"batch_id": await ended_batch(stores, person)}
+    return {"file_id": await noted_file(stores, person)} if "{file_id}" in path else {}
+
+
+async def noted_file(stores: StoreClients, person: Person) -> str:
+    row = FileRow(id=uuid.uuid4(), organisation_id=person.organisation_id, owner_id=person.user_id, purpose="batch", filename=MARK)
+    row.bytes, row.sha256 = 1, "0" * 64
+    async with stores.database.session() as session:
+        await Files(session).add(row)
+    return file_name(row.id)
+
+
 async def rows_of(stores: StoreClients, house: House) -> dict[str, list[Any]]:
     """Everything the database has of the organisation, less when its keys were last shown."""
     found: dict[str, list[Any]] = {}
@@ -331,7 +349,7 @@ async def test_a_role_may_do_what_the_table_says_and_no_more(stranger, stores, t
         house = await make_house(stranger, stores)
         for role in Role:
             person = await add_person(stores, role, house.admin)
-            ids = own(person, house, path) | ({"job_id": await ended_job(stores, person)} if "{job_id}" in path else {})
+            ids = own(person, house, path) | await theirs(stores, person, path)
             answer = await ask(stranger, person, ids, path, method, operation)
             if role.includes(Role(LEAST[method, path])):
                 assert answer.status_code not in {401, 403}, (role, method, path, answer.text)
