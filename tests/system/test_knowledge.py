@@ -135,7 +135,7 @@ def test_what_has_not_changed_is_left_alone_and_what_has_is_found_as_it_is_now(k
     assert not any("red stone" in hit["text"] for hit in knowledge.hits("key of the lighthouse", collection, limit=20))
 
 
-@pytest.mark.parametrize("victim", ["pipelines.ingest", "ServeReplica:vectors", "MapWorker"])
+@pytest.mark.parametrize("victim", ["pipelines.ingest", "ServeReplica:vectors", "ServeReplica:api", "MapWorker"])
 def test_every_document_is_ingested_once_although_a_process_is_killed(knowledge: Knowledge, many: Path, victim: str):
     collection = f"killed-{victim.partition(':')[0]}"
     told = knowledge.ingest(many, collection, "--no-wait")
