@@ -31,4 +31,4 @@ class GroundedChoice:
 
     @property
     def hearth(self) -> HearthAnswer:
-        return HearthAnswer(knowledge=KnowledgeAnswer.of(self._briefing, self._text))
+        return HearthAnswer(knowledge=KnowledgeAnswer.of(self._briefing, self._text.dropped))

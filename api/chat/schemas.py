@@ -179,6 +179,12 @@ class ToolsBody(Body):
         return ResponseFormat(self.response_format.type)
 
 
+def need_text(knowledge: KnowledgeWish | None, wanted: Format | None) -> None:
+    """Brackets are something else in JSON."""
+    if knowledge is not None and wanted is not None and wanted.type != "text":
+        raise ValueError("'knowledge' is cited in text; leave 'response_format' out, or search with POST /api/v1/retrieval/search first")
+
+
 class ChatBody(GenerationBody, ToolsBody):
     messages: list[ChatMessage] = Field(min_length=1, description="The conversation so far.")
     max_completion_tokens: Count | None = Field(None, description="Most tokens to generate; the newer name of `max_tokens`.")
@@ -207,10 +213,7 @@ class ChatBody(GenerationBody, ToolsBody):
             raise ValueError("'top_logprobs' needs 'logprobs': true")
         if self.max_tokens is not None and self.max_completion_tokens not in (None, self.max_tokens):
             raise ValueError("'max_tokens' and 'max_completion_tokens' differ; give one of them")
-        if self.knowledge is not None and self.response_format is not None and self.response_format.type != "text":
-            raise ValueError(
-                "'knowledge' is cited in text; leave out 'response_format', or search with POST /api/v1/retrieval/search first"
-            )
+        need_text(self.knowledge, self.response_format)
         if self.stream_options is not None and not self.stream:
             raise ValueError("'stream_options' needs 'stream': true")
         return self

@@ -7,7 +7,7 @@ from pydantic import Field
 from api.retrieval.schemas import Collections, Limit, SettingsName, SpanAnswer
 from api.web.schema import Answer, Body
 from cluster.retrieval.briefing import Briefing
-from cluster.retrieval.cited import Citation, CitedText
+from cluster.retrieval.cited import Citation, Dropped
 from cluster.retrieval.passages import Passage
 
 
@@ -101,11 +101,11 @@ class KnowledgeAnswer(Answer):
     notes: list[str] = Field(description="What was done otherwise than asked for, and why.")
 
     @classmethod
-    def of(cls, briefing: Briefing, text: CitedText) -> KnowledgeAnswer:
+    def of(cls, briefing: Briefing, dropped: Dropped) -> KnowledgeAnswer:
         return cls(
             settings=briefing.spec.title,
             found=briefing.found,
             passages=[ShownAnswer.of(number, passage) for number, passage in enumerate(briefing.passages, start=1)],
-            dropped=DroppedAnswer(missing=text.dropped.missing, unsupported=text.dropped.unsupported),
+            dropped=DroppedAnswer(missing=dropped.missing, unsupported=dropped.unsupported),
             notes=list(briefing.notes),
         )

@@ -6,6 +6,7 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
+from api.retrieval.deps import WithKnowledge
 from api.streams.compacting import Compacting
 from api.streams.removing import Removing
 from api.streams.running import Streams
@@ -23,8 +24,8 @@ async def streams_of(request: Request) -> Streams:
 WithStreams = Annotated[Streams, Depends(streams_of)]
 
 
-async def preparing(parts: WithParts, streams: WithStreams, who: AsEditor) -> Preparing:
-    return Preparing(parts, streams, who)
+async def preparing(parts: WithParts, streams: WithStreams, who: AsEditor, knowledge: WithKnowledge) -> Preparing:
+    return Preparing(parts, streams, who, knowledge)
 
 
 async def compacting(parts: WithParts, streams: WithStreams, who: AsEditor) -> Compacting:

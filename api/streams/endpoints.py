@@ -112,7 +112,7 @@ async def read_stream(
     """Server-sent events, each with an id; works with a browser's EventSource. The token is used up by the first read; with the id of the
     last event that arrived, the same token goes on behind it, byte for byte. After the last event the answer is 204, at which EventSource
     stops. Types of events: `start`, `source` (who answers, and who could not), `first`, `thinking`, `text`, `ui`, `tool_call`, `error`,
-    `finish` (with the token counts), and `end`, when the message is saved."""
+    `citations` (of an answer from documents), `finish` (with the token counts), and `end`, when the message is saved."""
     seen = last_event_id or after
     generation_id = await streams.tickets.redeem(token, resuming=seen is not None)
     journal = streams.runner.journal(generation_id)

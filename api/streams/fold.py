@@ -54,6 +54,7 @@ class Folded:
     tokens: int = 0
     first_token_ms: int | None = None
     source: Content | None = None
+    citations: list[Content] = field(default_factory=list)
     finish: Content | None = None
     ended: bool = False
     _part: int = -1
@@ -75,6 +76,8 @@ class Folded:
             self.first_token_ms = content["after_ms"]
         elif kind == "source":
             self.source = content
+        elif kind == "citations":
+            self.citations = content["citations"]
         elif kind == "finish":
             self.finish = content
         elif kind == "end":

@@ -13,6 +13,7 @@ from redis.exceptions import RedisError
 from sqlalchemy.exc import SQLAlchemyError
 
 from api.streams.fold import Folded
+from api.streams.grounding import Citing, told, unpacked_briefing
 from api.streams.journal import Halted, Journal, LeaseLost
 from api.streams.requests import unpacked
 from api.streams.saving import Saving
@@ -77,8 +78,12 @@ class Runner:
             folded.add(event.content, event.tokens)
         row = await self._saving.begin(generation_id) if folded.finish is None else None
         if row is not None:
-            writing = Writing(journal, folded)
+            briefing = unpacked_briefing(row.request)
+            citing = Citing(briefing) if briefing is not None else None
+            writing = Writing(journal, folded, citing)
             if folded.began:
+                if citing is not None:
+                    citing.recover(folded.parts)
                 counted = await self._counted(folded, row.request)
                 await writing.finish("interrupted", remark=_INTERRUPTED, prompt_tokens=counted)
             elif row.attempts > MOST_ATTEMPTS:
@@ -135,7 +140,8 @@ class Runner:
 
     async def _read_model(self, writing: Writing, kept: dict[str, Any], idle_s: float) -> None:
         await writing.open()
-        batches = self._gateway.stream(unpacked(kept))
+        known = briefing.answer if (briefing := unpacked_briefing(kept)) is not None else None
+        batches = self._gateway.stream(unpacked(kept)) if known is None else told(known)
         async with aclosing(batches):  # type: ignore[type-var]  # every gateway's stream is a generator
             while True:
                 try:

@@ -87,6 +87,7 @@ def _message(row: GenerationRow, folded: Folded) -> Message:
         text=text_of(folded.parts),
         thinking=folded.thinking,
         tool_calls=[folded.calls[index] for index in sorted(folded.calls)],
+        citations=folded.citations,
         model=row.request["model"],
         adapter=row.request["adapter"],
         served_by=source.get("served_by"),

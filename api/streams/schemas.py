@@ -7,10 +7,11 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from api.chat.schemas import ToolsBody
+from api.chat.schemas import ToolsBody, need_text
 from api.conversations.schemas import Content, Id
 from api.generation.schemas import Count, Stop
 from api.generation.service import adapter_of
+from api.retrieval.citations import KnowledgeWish
 from api.web.schema import Answer, Body, ModelId
 from cluster.contracts.generation import GenerationRequest, Message, Sampling
 from cluster.contracts.models import ModelStatus
@@ -65,6 +66,7 @@ class PrepareBody(AskingBody):
     edits: Id | None = Field(None, description="A user message that `content` replaces, on a new branch.")
     regenerates: Id | None = Field(None, description="An answer to write again, on a new branch.")
     answers: Id | None = Field(None, description="A message of a user or a tool that is answered as it is.")
+    knowledge: KnowledgeWish | None = Field(None, description="Answer from your organisation's documents, with citations.")
     compact: Literal["off", "drop", "summary"] | None = Field(
         None,
         description="Where the model's context is too small: `drop` leaves the oldest messages out that are not pinned, `summary` has "
@@ -75,6 +77,7 @@ class PrepareBody(AskingBody):
     def _one_way(self) -> PrepareBody:
         if sum(given is not None for given in (self.content, self.regenerates, self.answers)) != 1:
             raise ValueError("give either 'content' or 'regenerates' or 'answers'")
+        need_text(self.knowledge, self.response_format)
         if sum(given is not None for given in (self.parent_id, self.edits, self.regenerates, self.answers)) > 1:
             raise ValueError("'parent_id', 'edits', 'regenerates' and 'answers' say the same thing differently; give one")
         return self

@@ -7,13 +7,15 @@ from dataclasses import replace
 
 from api.conversations.message_repository import MessageRepository
 from api.conversations.messages import Messages
-from api.conversations.schemas import stored
+from api.conversations.schemas import stored, text_of
 from api.conversations.service import WRITERS, Conversations
 from api.conversations.tables import Conversation, Message
 from api.prompts.service import Prompts
+from api.retrieval.service import Knowledge
 from api.streams.compacting import Compacting
 from api.streams.context import context_of
 from api.streams.fitting import Draft, Fitting
+from api.streams.grounding import asked_last, grounded, packed_briefing
 from api.streams.repository import GenerationRepository
 from api.streams.requests import packed
 from api.streams.running import Streams
@@ -25,6 +27,7 @@ from api.web.principal import Principal
 from cluster.contracts.models import ModelKind, ModelStatus
 from cluster.errors import BadInput, Conflict, NotFound
 from cluster.providers.routes import IMAGES
+from cluster.retrieval.briefing import Briefing
 from cluster.stores.sql import AsyncSession
 
 # As often as a summary can leave fewer messages as they are, and the context can be counted again after each.
@@ -42,18 +45,20 @@ class _Unsettled(Exception):
 class Preparing:
     """For one person. What is written is written in one short transaction; the answer begins after it."""
 
-    def __init__(self, parts: Parts, streams: Streams, who: Principal) -> None:
+    def __init__(self, parts: Parts, streams: Streams, who: Principal, knowledge: Knowledge) -> None:
         self._parts = parts
+        self._knowledge = knowledge
         self._streams = streams
         self._who = who
 
     async def prepare(self, conversation_id: uuid.UUID, body: PrepareBody) -> Prepared:
         status = await self._parts.gateway.resolve(body.model, ModelKind.LLM)
+        briefing = await self._briefing(conversation_id, body, status)
         fitting = self._fitting(conversation_id, body)
         for _ in range(_ATTEMPTS):
             try:
                 async with self._parts.stores.database.session() as session:
-                    row = await self._write_down(session, conversation_id, body, status, fitting)
+                    row = await self._write_down(session, conversation_id, body, status, fitting, briefing)
             except _Unsettled as unsettled:
                 await fitting.settle(unsettled.draft)
             else:
@@ -91,13 +96,20 @@ class Preparing:
         )
 
     async def _write_down(
-        self, session: AsyncSession, conversation_id: uuid.UUID, body: PrepareBody, status: ModelStatus, fitting: Fitting
+        self,
+        session: AsyncSession,
+        conversation_id: uuid.UUID,
+        body: PrepareBody,
+        status: ModelStatus,
+        fitting: Fitting,
+        briefing: Briefing | None,
     ) -> GenerationRow:
         """Raises _Unsettled, which undoes the transaction."""
         conversation = await self._conversations(session).get(conversation_id, roles=WRITERS, lock=True)
         asked = await self._asked(session, conversation, body)
         row_id = uuid.uuid4()
         draft = await self._draft(session, conversation, asked, body, status)
+        draft = replace(draft, context=grounded(draft.context, briefing))
         request = fitting.settled(draft)
         if request is None:
             raise _Unsettled(draft)
@@ -111,12 +123,26 @@ class Preparing:
             state="running",
             attempts=0,
             model=body.model,
-            request=packed(replace(request, request_id=row_id.hex)),
+            request=packed(replace(request, request_id=row_id.hex)) | packed_briefing(briefing),
         )
         rows = GenerationRepository(session)
         rows.add(row)
         await rows.flush()
         return row
+
+    async def _briefing(self, conversation_id: uuid.UUID, body: PrepareBody, status: ModelStatus) -> Briefing | None:
+        """What documents say of it, looked up while no transaction is open: models are asked for it."""
+        if body.knowledge is None:
+            return None
+        async with self._parts.stores.database.session() as session:
+            await self._conversations(session).get(conversation_id, roles=WRITERS)
+            leaf = body.answers or body.regenerates
+            if leaf is not None:
+                await Messages(session, self._parts.settings, self._who).get(conversation_id, leaf)
+                said = [(row.role, row.text) for row in await MessageRepository(session).branch(leaf)]
+            else:
+                said = [("user", text_of(stored(body.content or [])))]
+        return await self._knowledge.brief(body.knowledge, asked_last(said), status.context_tokens)
 
     async def _asked(self, session: AsyncSession, conversation: Conversation, body: PrepareBody) -> Message:
         """The message to be answered, which is the active leaf from now on."""

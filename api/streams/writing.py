@@ -7,18 +7,20 @@ import time
 from collections.abc import Sequence
 
 from api.streams.fold import Content, Folded, calls_of, finish_event, piece_event, source_event
+from api.streams.grounding import Citing
 from api.streams.journal import Journal
 from api.streams.thinking import ThinkingParser
 from cluster.contracts.generation import FinishReason, GenerationDelta, Usage
 
 
 class Writing:
-    """One answer on its way from the model into the journal and into ``folded``."""
+    """One answer on its way from the model into the journal and into ``folded``. ``citing``: where it is answered from documents."""
 
-    def __init__(self, journal: Journal, folded: Folded) -> None:
+    def __init__(self, journal: Journal, folded: Folded, citing: Citing | None = None) -> None:
         self.journal = journal
         self._folded = folded
         self._parser = ThinkingParser()
+        self._citing = citing
         self._began = time.monotonic()
         self._spoke = False
         self._uncounted = 0
@@ -60,11 +62,17 @@ class Writing:
 
     def _contents(self, delta: GenerationDelta) -> list[Content]:
         thought: list[Content] = [{"type": "thinking", "text": delta.reasoning, "part": -1}] if delta.reasoning else []
-        return thought + [piece_event(piece) for piece in self._parser.feed(delta.text)] + calls_of(delta)
+        pieces = self._parser.feed(delta.text)
+        return thought + [piece_event(piece) for piece in (self._citing.pieces(pieces) if self._citing else pieces)] + calls_of(delta)
 
     def _rest(self) -> list[tuple[Content, int]]:
         counted, self._uncounted = self._uncounted, 0
-        return [(piece_event(piece), counted if at == 0 else 0) for at, piece in enumerate(self._parser.close())]
+        pieces = self._parser.close()
+        contents = [piece_event(piece) for piece in pieces]
+        if self._citing is not None:
+            pieces = [*self._citing.pieces(pieces), *self._citing.close()]
+            contents = [*(piece_event(piece) for piece in pieces), self._citing.event()]
+        return [(content, counted if at == 0 else 0) for at, content in enumerate(contents)]
 
     async def _append(self, events: list[tuple[Content, int]], *, final: bool = False) -> None:
         try:

@@ -63,14 +63,22 @@ class Briefing:
         """The answer, where it is known without a model."""
         return NOT_FOUND if self.required and not self.passages else None
 
+    @property
+    def instruction(self) -> str:
+        """For the system message."""
+        return INSTRUCTION if self.passages else NOTHING_FITS
+
+    def asked(self, message: Message) -> Message:
+        """The question with the passages before it."""
+        if not self.passages:
+            return message
+        return replace(message, content=f"{HEAD}\n\n{quoted(self.passages)}\n\n{FOOT}\n\n{message.content or ''}")
+
     def messages(self, messages: Sequence[Message]) -> tuple[Message, ...]:
         """The conversation as the model is to read it. Raises BadInput where nobody asks anything."""
         at = last_question(messages)
-        asked = messages[at]
-        if self.passages:
-            asked = replace(asked, content=f"{HEAD}\n\n{quoted(self.passages)}\n\n{FOOT}\n\n{asked.content or ''}")
-        told = (*messages[:at], asked, *messages[at + 1 :])
-        return _instructed(told, INSTRUCTION if self.passages else NOTHING_FITS)
+        told = (*messages[:at], self.asked(messages[at]), *messages[at + 1 :])
+        return _instructed(told, self.instruction)
 
     def cited(self) -> CitedText:
         """For each answer one of its own."""
