@@ -15,6 +15,7 @@ from api.auth.install import install_authentication
 from api.batches.install import install_batches
 from api.documents.install import install_documents
 from api.jobs.install import install_jobs
+from api.knowledge.install import install_knowledge
 from api.limits.install import install_limits
 from api.providers.install import install_providers
 from api.routing import ROUTERS, TAGS
@@ -82,6 +83,7 @@ def create_app(
     everybody = install_providers(app, gateway, providers, environment or {}, settings, stores)
     app.state.parts = Parts(everybody, settings, metrics, stores, vectors)
     install_jobs(app)
+    install_knowledge(app)
     install_batches(app)
     install_documents(app)
     install_streams(app, install_usage(app, settings, stores, PriceTable(prices or PricesSpec(), providers)).answered)
@@ -101,6 +103,7 @@ async def _running(app: FastAPI) -> AsyncIterator[None]:
     await app.state.usage.start()
     await app.state.streams.start()
     await app.state.jobs.start()
+    await app.state.knowledge.start()
     await app.state.batches.start()
     await app.state.library.start()
     try:
@@ -108,6 +111,7 @@ async def _running(app: FastAPI) -> AsyncIterator[None]:
     finally:
         await app.state.library.stop()
         await app.state.batches.stop()
+        await app.state.knowledge.stop()
         await app.state.jobs.stop()
         await app.state.streams.stop()
         await app.state.limiter.leases.close()

@@ -17,6 +17,7 @@ from api.files import endpoints as files
 from api.health import endpoints as health
 from api.jobs import endpoints as jobs
 from api.keys import endpoints as keys
+from api.knowledge import endpoints as knowledge
 from api.limits import endpoints as limits
 from api.models import endpoints as models
 from api.people import endpoints as people
@@ -46,6 +47,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     *direct.routers,
     *prompts.routers,
     *semantic.routers,
+    *knowledge.routers,
     documents.router,
     files.router,
     batches.router,
@@ -80,6 +82,7 @@ TAGS = [
     retrieval.TAG,
     jobs.TAG,
     semantic.TAG,
+    knowledge.TAG,
     {"name": "auth", "description": "Signing in, here or at an OpenID Connect issuer."},
     {"name": "users", "description": "Who belongs to the organisation, and what they may do."},
     {"name": "organisations", "description": "The organisation, and changing between several."},

@@ -23,8 +23,7 @@ class KnowledgeItem(Identified, Owned, Table):
     ``checked_version``.
 
     ``revision`` counts all changes that the index must follow, ``indexed_revision`` those it has followed, with the vectors of
-    ``indexed_model``; ``is_removed``: it is found nowhere, and gone when the index has followed. ``tries`` and ``not_before``: of a change
-    that could not be followed, whose ``index_error`` is for people.
+    ``indexed_model``. ``tries`` and ``not_before``: of a change that could not be followed, whose ``index_error`` is for people.
     """
 
     __tablename__ = "knowledge_items"
@@ -50,13 +49,22 @@ class KnowledgeItem(Identified, Owned, Table):
     checked_by: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"))
     checked_at: Mapped[datetime | None]
     updated_at: Mapped[datetime] = mapped_column(server_default=func.now())
-    is_removed: Mapped[bool] = mapped_column(server_default=text("false"))
     revision: Mapped[int] = mapped_column(Integer, server_default="1")
     indexed_revision: Mapped[int] = mapped_column(Integer, server_default="0")
     indexed_model: Mapped[str | None] = mapped_column(String(200))
     tries: Mapped[int] = mapped_column(Integer, server_default="0")
     not_before: Mapped[datetime] = mapped_column(server_default=func.now())
     index_error: Mapped[str | None] = mapped_column(Text)
+
+
+class KnowledgeGone(Table):
+    """An item that was deleted, of which the index may still have something. Written by the database itself, whatever deletes an item:
+    also its owner's account, or its organisation, which is therefore no foreign key here."""
+
+    __tablename__ = "knowledge_gone"
+
+    item_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    organisation_id: Mapped[uuid.UUID]
 
 
 class KnowledgeVersion(Table):

@@ -129,6 +129,28 @@ editor POST /v1/batches
 viewer GET /v1/batches/load
 viewer GET /v1/batches/{batch_id}
 editor POST /v1/batches/{batch_id}/cancel
+editor POST /api/v1/knowledge/items
+viewer GET /api/v1/knowledge/items
+viewer GET /api/v1/knowledge/items/{item_id}
+editor PUT /api/v1/knowledge/items/{item_id}
+editor DELETE /api/v1/knowledge/items/{item_id}
+viewer POST /api/v1/knowledge/search
+editor POST /api/v1/knowledge/embeddings
+viewer GET /api/v1/knowledge/categories
+viewer GET /api/v1/knowledge/tags
+editor POST /api/v1/knowledge/classify
+editor POST /api/v1/knowledge/items/{item_id}/classification
+viewer GET /api/v1/knowledge/items/{item_id}/versions
+viewer GET /api/v1/knowledge/items/{item_id}/versions/{version}
+viewer GET /api/v1/knowledge/items/{item_id}/diff
+editor POST /api/v1/knowledge/items/{item_id}/restore
+editor POST /api/v1/knowledge/items/{item_id}/assessment
+editor POST /api/v1/knowledge/items/{item_id}/verdict
+viewer GET /api/v1/knowledge/items/{item_id}/permissions
+editor PUT /api/v1/knowledge/items/{item_id}/permissions
+viewer GET /api/v1/knowledge/items/{item_id}/related
+editor POST /api/v1/knowledge/items/{item_id}/links
+editor DELETE /api/v1/knowledge/items/{item_id}/links/{link_id}
 viewer GET /api/v1/jobs
 viewer GET /api/v1/jobs/{job_id}
 viewer GET /api/v1/jobs/{job_id}/log
@@ -193,6 +215,8 @@ LEAST = {(method.lower(), path): who for who, method, path in (line.split() for 
 OPERATIONS = operations()
 KEYED = [found for found in OPERATIONS if LEAST.get((found[1], found[0])) != "public"]
 TAGS = sorted({tag for _, _, operation in KEYED for tag in operation["tags"]})
+# When a key was last shown, and what the index and its neighbours make of a knowledge item.
+BY_ITSELF = {"last_used_at", "indexed_revision", "indexed_model", "proposal"}
 MARK = "Velmhaven"  # in everything that the organisation writes
 UNKNOWN = "m1yJ0tqk8m2cXcXqg2VnUoQ0b0r6m4v1Zs9k3tY7e5A"
 
@@ -232,6 +256,7 @@ async def make_house(client: httpx.AsyncClient, stores: StoreClients) -> House:
             data = data[key]
         return str(data)
 
+    item, other = [await made("/api/v1/knowledge/items", {"title": MARK, "content": MARK, "audience": "editor"}) for _ in "ab"]
     conversation = await made("/api/v1/chat/conversations", {"title": MARK, "tags": [MARK.lower()]})
     collection = await made("/api/v1/collections", {"name": MARK})
     said = {"role": "user", "content": [{"type": "text", "text": MARK}]}
@@ -253,6 +278,9 @@ async def make_house(client: httpx.AsyncClient, stores: StoreClients) -> House:
             "batch_id": await ended_batch(stores, admin),
             "user_id": str(admin.user_id),
             "organisation_id": str(admin.organisation_id),
+            "item_id": item,
+            "to_id": other,
+            "link_id": await made(f"/api/v1/knowledge/items/{item}/links", {"to_id": other, "kind": "about"}),
             **await keep_facts(stores, admin, MARK),
             "model": "fake-llm",
             "token": UNKNOWN,
@@ -314,12 +342,12 @@ async def noted_file(stores: StoreClients, person: Person) -> str:
 
 
 async def rows_of(stores: StoreClients, house: House) -> dict[str, list[Any]]:
-    """Everything the database has of the organisation, less when its keys were last shown."""
+    """Everything the database has of the organisation, less what changes by itself."""
     found: dict[str, list[Any]] = {}
     async with stores.database.session() as session:
         for table in metadata.tables.values():
             if "organisation_id" in table.columns and table.name != "audit_events":
-                columns = [column for column in table.columns if column.name != "last_used_at"]
+                columns = [column for column in table.columns if column.name not in BY_ITSELF]
                 chosen = select(*columns).where(table.columns["organisation_id"] == house.admin.organisation_id)
                 found[table.name] = sorted(map(str, (await session.execute(chosen)).all()))
     return found

@@ -21,9 +21,10 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    names = "knowledge_shares knowledge_links knowledge_versions knowledge_items entity_merges relations entities"
+    names = "knowledge_shares knowledge_links knowledge_versions knowledge_items knowledge_gone entity_merges relations entities"
     for name in names.split():
         op.drop_table(name)
+    op.execute("DROP FUNCTION note_gone_item()")
 
 
 def _id(name: str, *, required: bool = True) -> sa.Column[object]:
@@ -143,7 +144,6 @@ def _items() -> None:
         _id("checked_by", required=False),
         _time("checked_at", required=False),
         _time("updated_at"),
-        sa.Column("is_removed", sa.Boolean(), server_default=sa.text("false"), nullable=False),
         sa.Column("revision", sa.Integer(), server_default="1", nullable=False),
         sa.Column("indexed_revision", sa.Integer(), server_default="0", nullable=False),
         sa.Column("indexed_model", sa.String(200), nullable=True),
@@ -157,6 +157,23 @@ def _items() -> None:
     _indexed("knowledge_items", "organisation_id", "owner_id")
     op.create_index("ix_knowledge_items_organisation_id_updated_at", "knowledge_items", ["organisation_id", "updated_at", "id"])
     op.create_index("ix_knowledge_items_due", "knowledge_items", ["not_before"], postgresql_where=sa.text("indexed_revision < revision"))
+
+    _gone()
+
+
+def _gone() -> None:
+    """Whatever deletes an item, the index has to follow."""
+    op.create_table("knowledge_gone", _id("item_id"), _id("organisation_id"), sa.PrimaryKeyConstraint("item_id", name="pk_knowledge_gone"))
+    op.execute(
+        """
+        CREATE FUNCTION note_gone_item() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN
+            INSERT INTO knowledge_gone (item_id, organisation_id) VALUES (OLD.id, OLD.organisation_id) ON CONFLICT DO NOTHING;
+            RETURN OLD;
+        END $$
+        """
+    )
+    op.execute("CREATE TRIGGER note_gone AFTER DELETE ON knowledge_items FOR EACH ROW EXECUTE FUNCTION note_gone_item()")
 
 
 def _versions() -> None:
