@@ -13,7 +13,7 @@ from api.retrieval.repository import KnowledgeRepository
 from api.retrieval.schemas import SearchAnswer, SearchBody, SearchingBody
 from api.web.deps import Parts
 from api.web.exchange import Exchange
-from cluster.contracts.generation import Message
+from cluster.contracts.generation import Message, Usage
 from cluster.contracts.retrieval import EVERYTHING, Filters, Space
 from cluster.errors import BadInput, HearthError, NotFound, Unprocessable
 from cluster.knowledge.tables import Collection
@@ -69,7 +69,9 @@ class Knowledge:
             paths=self._paths,
             request_id=self._exchange.request_id,
         )
-        self._exchange.spent += [(model, Consumption(tokens)) for model, tokens in found.spent]
+        for model, tokens in found.spent:
+            self._exchange.spent.append((model, Consumption(tokens)))
+            self._parts.metrics.count_usage(model, Usage(prompt_tokens=tokens))
         return found
 
     async def search(self, body: SearchBody) -> SearchAnswer:

@@ -17,6 +17,7 @@ from cluster.retrieval.passages import Found, Passage
 from cluster.stores.clients import StoreClients
 from tests.api.fixtures.index import index
 from tests.api.fixtures.knowing import Library, Saying
+from tests.api.fixtures.people import Person as Keyed
 from tests.api.fixtures.saying import CHAT, answered, events, messages, prepare, refusal, written
 from tests.api.fixtures.talking import Person
 from tests.cluster.retrieval.library import piece, spec
@@ -46,7 +47,7 @@ async def mira(person) -> Person:
 async def library(app: FastAPI, stores: StoreClients, mira: Person) -> AsyncIterator[Library]:
     with index() as vectors:
         app.state.parts = replace(app.state.parts, vectors=vectors)
-        library = Library(stores, vectors, mira)
+        library = Library(stores, vectors, Keyed(mira.user_id, mira.organisation_id, "", "", mira.user_id))
         farm = await library.collection("farm")
         await library.add(farm, "goats.pdf", GOATS, "Goats sleep in barns.")
         yield library
