@@ -19,8 +19,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, BinaryIO, cast
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, insert, select, update
 
+from cluster.batches.answers import Answer
 from cluster.batches.lines import examine
 from cluster.batches.names import batch_name, request_name
 from cluster.batches.tables import Batch, BatchAnswer, BatchStatus, FileRow
@@ -66,38 +67,40 @@ class Ending:
             batch, job = found
             status = _how(batch, job, datetime.now(UTC))
             if status is not None:
-                await self._write(session, batch, status)
                 told = _told(batch, job) if status is BatchStatus.FAILED else batch.errors
-                ended = {"status": status.value, "errors": told, "ended_at": datetime.now(UTC)}
+                ended = {"status": status.value, "errors": told, "ended_at": datetime.now(UTC)} | await self._write(session, batch, status)
                 await session.execute(update(Batch).where(Batch.id == batch.id).values(**ended))
+                await session.execute(delete(BatchAnswer).where(BatchAnswer.batch_id == batch.id))
             return status
 
-    async def _write(self, session: AsyncSession, batch: Batch, status: BatchStatus) -> None:
+    async def _write(self, session: AsyncSession, batch: Batch, status: BatchStatus) -> dict[str, Any]:
+        """The files; what the batch's row says of them."""
         with ExitStack() as stack:
             output, errors = (cast("BinaryIO", stack.enter_context(tempfile.TemporaryFile())) for _ in range(2))
             written = Written(output, errors, set(), Tally())
             await self._answers(session, batch, written)
             if status in _REASONS and batch.total > len(written.lines):
                 await asyncio.to_thread(self._unanswered, batch, status, written)
-            batch.output_file_id = await self._kept(session, batch, output, "output")
-            batch.error_file_id = await self._kept(session, batch, errors, "error")
-            batch.usage = written.tally.usage()
-        await session.flush()
-        await session.execute(delete(BatchAnswer).where(BatchAnswer.batch_id == batch.id))
+            return {
+                "output_file_id": await self._kept(session, batch, output, "output"),
+                "error_file_id": await self._kept(session, batch, errors, "error"),
+                "usage": written.tally.usage(),
+            }
 
     async def _answers(self, session: AsyncSession, batch: Batch, written: Written) -> None:
         last = 0
         while True:
             chosen = (
-                select(BatchAnswer).where(BatchAnswer.batch_id == batch.id, BatchAnswer.line > last).order_by(BatchAnswer.line).limit(PAGE)
+                select(BatchAnswer.line, BatchAnswer.is_error, BatchAnswer.content)
+                .where(BatchAnswer.batch_id == batch.id, BatchAnswer.line > last)
+                .order_by(BatchAnswer.line)
+                .limit(PAGE)
             )
-            page = (await session.scalars(chosen)).all()
+            page = [Answer(*row) for row in await session.execute(chosen)]
             if not page:
                 return
             await asyncio.to_thread(_append, page, written)
             last = page[-1].line
-            session.expunge_all()
-            session.add(batch)
 
     def _unanswered(self, batch: Batch, status: BatchStatus, written: Written) -> None:
         """Nothing is said of them where the input is no longer there."""
@@ -124,18 +127,18 @@ class Ending:
         file.seek(0)
         stored = await asyncio.to_thread(self._files.write, batch.organisation_id, file)
         kept = batch.output_kept_s or self._settings.output_kept_days * 86400
-        session.add(
-            FileRow(
-                id=stored.id,
-                organisation_id=batch.organisation_id,
-                owner_id=batch.owner_id,
-                purpose="batch_output",
-                filename=f"{batch_name(batch.id)}_{what}.jsonl",
-                bytes=stored.bytes,
-                sha256=stored.sha256,
-                expires_at=datetime.now(UTC) + timedelta(seconds=kept),
-            )
-        )
+        # In one statement: the unit of work would want to know the tables that it refers to, which stand in a room above.
+        row = {
+            "id": stored.id,
+            "organisation_id": batch.organisation_id,
+            "owner_id": batch.owner_id,
+            "purpose": "batch_output",
+            "filename": f"{batch_name(batch.id)}_{what}.jsonl",
+            "bytes": stored.bytes,
+            "sha256": stored.sha256,
+            "expires_at": datetime.now(UTC) + timedelta(seconds=kept),
+        }
+        await session.execute(insert(FileRow).values(**row))
         return stored.id
 
 
@@ -156,7 +159,7 @@ def _told(batch: Batch, job: Job | None) -> dict[str, Any]:
     return {"object": "list", "data": [{"code": "batch_failed", "message": message, "param": None, "line": None}]}
 
 
-def _append(page: Sequence[BatchAnswer], written: Written) -> None:
+def _append(page: Sequence[Answer], written: Written) -> None:
     for answer in page:
         (written.errors if answer.is_error else written.output).write(answer.content.encode() + b"\n")
         written.lines.add(answer.line)

@@ -70,7 +70,7 @@ class BatchWork:
             return {"status": BatchStatus.FAILED.value, "mistakes": len(examined.mistakes)}
         models = dict.fromkeys(request.model for request in examined.requests)
         self._wait(self._answers.begin(len(examined.requests), next(iter(models)) if len(models) == 1 else None))
-        self._ask(batch, _grouped(examined.requests, list(models)))
+        self._ask(batch, grouped(examined.requests, list(models)))
         return self._end()
 
     def _examined(self, batch: Batch) -> Examined:
@@ -125,7 +125,7 @@ def attach() -> None:
         ray.init(**({} if "RAY_ADDRESS" in os.environ else alone), configure_logging=False, log_to_driver=False)
 
 
-def _grouped(requests: Sequence[Request], models: Sequence[str]) -> list[Request]:
+def grouped(requests: Sequence[Request], models: Sequence[str]) -> list[Request]:
     """One model after the other, so that each is loaded once."""
     place = {model: number for number, model in enumerate(models)}
     return sorted(requests, key=lambda request: (place[request.model], request.line))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import time
@@ -19,7 +20,8 @@ from cluster.batches.lines import Request as Line
 from cluster.batches.names import request_name
 from cluster.errors import Unauthorized, Unavailable
 from cluster.home import Home
-from cluster.runtime.state import RunState, write_state
+from cluster.runtime.ports import free_ports
+from cluster.runtime.state import RunState, read_state, write_state
 from cluster.settings import BatchSettings, Settings
 from pipelines.batch.asking import Asking
 from tests.api.fixtures.metering import served
@@ -114,6 +116,19 @@ async def test_words_that_are_no_json_become_an_error(asking):
     async with asking(Response("<html>Bad gateway</html>", 500)) as (asks, _):
         told = json.loads((await answer(asks)).content)
         assert told["response"]["body"]["error"]["code"] == "bad_gateway"
+
+
+async def test_an_api_that_starts_again_elsewhere_is_found(asking, tmp_path):
+    async with asking(JSONResponse({"done": 1})) as (asks, sent):
+        there = read_state(Home(tmp_path))
+        assert there is not None
+        write_state(Home(tmp_path), there.model_copy(update={"base_url": f"http://127.0.0.1:{free_ports(1)[0]}"}))
+        waiting = asyncio.ensure_future(answer(asks))
+        await asyncio.sleep(0.3)
+        assert not waiting.done()
+        write_state(Home(tmp_path), there)
+        assert not (await waiting).is_error
+        assert len(sent) == 1
 
 
 async def test_nobody_there_is_the_cluster_s_trouble(tmp_path):

@@ -7,9 +7,12 @@ import signal
 from typing import Any
 
 import httpx
+import psutil
 
 from api.keys.repository import ApiKeys
+from cluster.batches.lines import Request
 from cluster.fakes.gateway import FakeGateway
+from pipelines.batch.job import grouped
 from tests.api.fixtures.batching import asking, working
 from tests.api.fixtures.people import add_person
 
@@ -41,6 +44,7 @@ async def test_every_line_is_answered_as_it_would_be_online(made):
                 assert without_marks(answer["response"]["body"]) == without_marks(now.json())
                 assert answer["response"]["request_id"]
                 assert answer["error"] is None
+        assert await world.job_ended() == "succeeded"
         assert done.usage.output_tokens == sum(answer["response"]["body"]["usage"]["completion_tokens"] for answer in answers)
 
 
@@ -60,8 +64,31 @@ async def test_a_killed_process_is_replaced_and_no_line_is_asked_or_answered_twi
         answers = await world.lines(done.output_file_id)
         assert [line["custom_id"] for line in answers] == [f"n{number}" for number in range(12)]
         assert len(runner.processes) == 2
+        assert await world.job_ended() == "succeeded"
         # Those that were open when it was killed are asked again, and no more.
         assert len(gateway.asked) <= 12 + world.settings.batches.concurrency
+
+
+async def test_a_killed_worker_of_ray_is_replaced_and_no_line_is_answered_twice(made, runner):
+    gateway = FakeGateway(pace_s=0.1)
+    async with made(gateway) as world, working(world):
+        batch = await world.begin([asking(f"number {number}", f"n{number}") for number in range(12)])
+        await world.until_so(batch, lambda now: now.request_counts.completed >= 3)
+        (process,) = runner.processes.values()
+        actor = next(
+            child for child in psutil.Process(process.pid).children(recursive=True) if "Answering" in child.name() + str(child.cmdline())
+        )
+        actor.kill()
+        done = await world.until(batch, "completed", "failed")
+        assert done.status == "completed", done
+        assert [line["custom_id"] for line in await world.lines(done.output_file_id)] == [f"n{number}" for number in range(12)]
+        assert len(runner.processes) == 1
+        assert len(gateway.asked) <= 12 + world.settings.batches.concurrency
+
+
+def test_one_model_is_asked_after_the_other():
+    lines = [Request(number, 0, 0, str(number), model) for number, model in enumerate("abab", 1)]
+    assert [(line.line, line.model) for line in grouped(lines, ["b", "a"])] == [(2, "b"), (4, "b"), (1, "a"), (3, "a")]
 
 
 async def test_what_was_done_is_in_the_files_after_a_cancellation(made):
@@ -71,6 +98,7 @@ async def test_what_was_done_is_in_the_files_after_a_cancellation(made):
         assert (await world.ai.batches.cancel(batch.id)).status == "cancelling"
         done = await world.until(batch, "cancelled", "completed", "failed")
         assert done.status == "cancelled"
+        assert await world.job_ended() == "cancelled"
         answers, errors = await world.lines(done.output_file_id), await world.lines(done.error_file_id)
         assert len(answers) == done.request_counts.completed >= 3
         assert {line["error"]["code"] for line in errors} == {"batch_cancelled"}
@@ -82,6 +110,7 @@ async def test_a_batch_whose_time_is_up_ends_with_what_was_done(made):
         batch = await world.begin([asking(f"number {number}", f"n{number}") for number in range(400)])
         done = await world.until(batch, "expired", "completed", "failed")
         assert done.status == "expired"
+        assert await world.job_ended() == "succeeded"
         assert done.expired_at >= done.expires_at
         answers, errors = await world.lines(done.output_file_id), await world.lines(done.error_file_id)
         assert {line["error"]["code"] for line in errors} == {"batch_expired"}
@@ -109,6 +138,7 @@ async def test_a_file_with_mistakes_is_refused_with_their_lines(made):
             (6, "invalid_request"),
         ]
         assert done.failed_at
+        assert await world.job_ended() == "succeeded"
         assert done.output_file_id is done.error_file_id is None
         assert world.gateway.asked == []
 

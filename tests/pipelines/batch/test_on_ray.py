@@ -26,5 +26,6 @@ async def test_a_batch_is_a_ray_job(ray_dashboard: tuple[str, str], stores: Stor
         batch = await made.begin([asking(f"number {number}", f"n{number}") for number in range(10)])
         done = await made.until(batch, "completed", "failed")
         assert done.status == "completed", done
+        assert await made.job_ended() == "succeeded"
         assert [line["custom_id"] for line in await made.lines(done.output_file_id)] == [f"n{number}" for number in range(10)]
     await forget_jobs(stores)
