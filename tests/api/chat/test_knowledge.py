@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import httpx
+import openai
 import pytest
 
 from cluster.retrieval.briefing import FOOT, HEAD, INSTRUCTION, NOT_FOUND, NOTHING_FITS
@@ -141,6 +142,20 @@ async def test_an_answer_can_be_sent_back_as_it_came(asker, model: Saying):
     message = (await answered(asker))["message"]
     again = [*ASKED["messages"], message, {"role": "user", "content": "Where do goats sleep?"}]
     assert (await answered(asker, messages=again))["hearth"]["knowledge"]["passages"][0]["text"] == "Goats sleep in barns."
+
+
+async def test_the_official_client_asks_and_reads_it_as_extra_fields(asker, library: Library, model: Saying):
+    model.says = "Goats climb hills [1][9]."
+    messages: Any = ASKED["messages"]
+    wish = {"knowledge": {"collections": ["farm"]}}
+    ai = openai.AsyncOpenAI(base_url="http://localhost/v1", api_key=library.person.key, http_client=asker)
+    choice = (await ai.chat.completions.create(model="fake-llm", messages=messages, extra_body=wish)).choices[0]
+    assert choice.message.model_extra is not None
+    assert choice.message.model_extra["citations"][0]["path"] == "goats.pdf"
+    stream = await ai.chat.completions.create(model="fake-llm", messages=messages, stream=True, extra_body=wish)
+    *_, last = [chunk async for chunk in stream]
+    assert last.choices[0].model_extra is not None
+    assert last.choices[0].model_extra["hearth"]["knowledge"]["dropped"] == {"missing": 1, "unsupported": 0}
 
 
 async def test_tools_and_log_probabilities_go_on_beside_it(asker, model: Saying):
