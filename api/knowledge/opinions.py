@@ -19,7 +19,6 @@ from api.semantic.models import Asking, fenced
 from api.semantic.schemas import ClassifyBody
 from api.web.principal import Principal
 from cluster.contracts.generation import JsonObject
-from cluster.contracts.models import ModelKind
 from cluster.errors import TooLarge
 
 # Alike enough to be the same.
@@ -74,13 +73,13 @@ class Opinions:
         near = await self._neighbours(f"{row.title}\n{row.content}"[: self._settings.semantic.judged_chars], item_id)
         reasons, problems = _measured(row, near)
         if body.use_model:
-            model = await self._asking.model(ModelKind.LLM, body.model)
-            text = f"{row.title}\n{row.content}"[: self._settings.semantic.judged_chars]
-            said = await self._asking.answer(model, GRADE, fenced(text), GRADE_FORM)
+            writer = await self._asking.writer(body.model)
+            text = f"{row.title}\n{row.content}"[: self._asking.room(writer, GRADE)]
+            said = await self._asking.answer(writer, GRADE, fenced(text), GRADE_FORM)
             grade = said.get("grade") if isinstance(said, dict) else None
             listed = said.get("problems") if isinstance(said, dict) else None
             score = GRADES.get(str(grade), GRADES["fair"])
-            reasons.append(Reason(name="judgement", score=score, weight=WEIGHTS["judgement"], says=f"'{model}' finds it {grade}."))
+            reasons.append(Reason(name="judgement", score=score, weight=WEIGHTS["judgement"], says=f"'{writer.id}' finds it {grade}."))
             problems += [problem[:200] for problem in listed if isinstance(problem, str)] if isinstance(listed, list) else []
         total = sum(reason.score * reason.weight for reason in reasons) / sum(reason.weight for reason in reasons)
         made = Assessment(score=round(total, 4), version=row.version, reasons=reasons, problems=problems)

@@ -167,7 +167,8 @@ async def extract_relations(
 async def classify(
     request: Request, service: WithJudging, body: Annotated[ClassifyBody, Depends(json_body(ClassifyBody, Unprocessable))]
 ) -> Response:
-    """Which of your labels hold: a language model chooses among them and nothing else, and embeddings weigh in on the scores."""
+    """Which of your labels hold: a language model chooses among them and nothing else, and embeddings weigh in on the scores. Of a text
+    longer than the model's context it reads the beginning."""
     return success(await attend(request, service.classify(body)))
 
 
@@ -181,7 +182,8 @@ async def classify(
 async def score_importance(
     request: Request, service: WithJudging, body: Annotated[ImportanceBody, Depends(json_body(ImportanceBody, Unprocessable))]
 ) -> Response:
-    """A score from 0 to 1 with the reasons it is made of: a model's judgement, nearness to the context, novelty, substance, age."""
+    """A score from 0 to 1 with the reasons it is made of: a model's judgement, nearness to the context, novelty, substance, age. Of a text
+    longer than the model's context it judges the beginning."""
     return success(await attend(request, service.importance(body)))
 
 

@@ -19,7 +19,7 @@ from api.web.ending import end
 from api.web.principal import Principal
 from cluster.contracts.documents import Chunk
 from cluster.contracts.generation import Json
-from cluster.contracts.models import ModelKind
+from cluster.contracts.models import ModelStatus
 from cluster.errors import NotFound, TooLarge
 from cluster.stores.sql import AsyncSession
 from cluster.text.chunking import Chunking, chunk
@@ -38,13 +38,13 @@ class Extraction:
 
     async def extract(self, body: ExtractBody) -> Extracted:
         wanted = self._wanted(body)
-        model = await self._asking.model(ModelKind.LLM, body.model)
-        findings = await self._findings(body.text, wanted, model)
+        writer = await self._asking.writer(body.model)
+        findings = await self._findings(body.text, wanted, writer)
         entities = [one for one in findings.entities.values() if one.confidence >= body.min_confidence]
         relations = [one for one in findings.relations.values() if one.confidence >= body.min_confidence]
         ids = await self._keep(body, entities, relations) if body.keep else {}
         return Extracted(
-            model=model,
+            model=writer.id,
             entities=[_entity(one, ids.get(id(one))) for one in entities],
             relations=[_relation(one, ids.get(id(one))) for one in relations],
             dropped=dict(findings.dropped),
@@ -60,16 +60,16 @@ class Extraction:
         attributes = None if body.schema_ is None else bounded_schema(dict(body.schema_), self._settings.schema_chars)
         return Wanted(tuple(body.entity_types or ()), tuple(body.relation_types or ()), attributes, body.instructions or "")
 
-    async def _findings(self, text: str, wanted: Wanted, model: str) -> Findings:
+    async def _findings(self, text: str, wanted: Wanted, writer: ModelStatus) -> Findings:
         """Windows overlap, so that a sentence at an edge is whole in one of them; the later sees the entities of the earlier."""
-        size = self._settings.window_chars
+        size = min(self._settings.window_chars, self._asking.room(writer, wanted.instruction))
         windows = list(chunk(plain(text), Chunking(size=size, overlap=min(200, size // 4))))
         gate = asyncio.Semaphore(self._settings.at_once)
         schema = form(wanted, self._settings.facts)
 
         async def read(window: Chunk) -> Json:
             async with gate:
-                return await self._asking.answer(model, wanted.instruction, fenced(window.text), schema)
+                return await self._asking.answer(writer, wanted.instruction, fenced(window.text), schema)
 
         tasks = [asyncio.ensure_future(read(window)) for window in windows]
         try:

@@ -26,6 +26,8 @@ from cluster.text.plain import plain
 
 # What a vector is made of where a text is longer than a model reads: parts of about the size that embedding models are trained on.
 PART = Chunking(size=800, overlap=0)
+# Characters of a token, guessed carefully (instructions are plain English); tokens of what stands around both; and what is always tried.
+INSTRUCTION_CHARS, TEXT_CHARS, AROUND, LEAST_ROOM = 3, 2, 48, 200
 # Where a model is that another operates. Text is sent there only when somebody names it.
 REMOTE = frozenset({"", "remote"})
 
@@ -53,10 +55,17 @@ class Asking:
 
     async def model(self, kind: ModelKind, name: str | None = None) -> str:
         """The id of the model that :func:`chosen` finds; the answer says that it served."""
+        return (await self._serving(kind, name)).id
+
+    async def writer(self, name: str | None = None) -> ModelStatus:
+        """The language model that :func:`chosen` finds; the answer says that it served."""
+        return await self._serving(ModelKind.LLM, name)
+
+    async def _serving(self, kind: ModelKind, name: str | None) -> ModelStatus:
         status = await chosen(self.parts.gateway, kind, name)
         if self.exchange is not None:
             self.exchange.serves(status)
-        return status.id
+        return status
 
     async def embed(self, texts: Sequence[str], model: str, *, truncate: bool = True) -> Embeddings:
         """Vectors of the texts, in calls of no more than limits.embedding_inputs."""
@@ -81,13 +90,25 @@ class Asking:
             at += len(those)
         return np.asarray(sums / np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), 1e-9), dtype=np.float32)
 
-    async def answer(self, model: str, instruction: str, text: str, schema: JsonObject) -> Json:
+    def room(self, writer: ModelStatus, instruction: str) -> int:
+        """How many characters of a text the model can read beside the instruction and its answer, by a careful guess."""
+        if writer.context_tokens is None:
+            return self.parts.settings.limits.text_chars
+        taken = self._answer_tokens(writer) + len(instruction) // INSTRUCTION_CHARS + AROUND
+        return max(LEAST_ROOM, (writer.context_tokens - taken) * TEXT_CHARS)
+
+    def _answer_tokens(self, writer: ModelStatus) -> int:
+        most = self.parts.settings.semantic.answer_tokens
+        return most if writer.context_tokens is None else min(most, max(64, writer.context_tokens // 3))
+
+    async def answer(self, writer: ModelStatus, instruction: str, text: str, schema: JsonObject) -> Json:
         """What a language model says, held to ``schema``; of an answer that was cut off, what is complete. Raises EngineError for an answer
         that is no JSON at all."""
+        model = writer.id
         request = GenerationRequest(
             model,
             (Message("system", instruction), Message("user", text)),
-            sampling=Sampling(temperature=0.0, max_tokens=self.parts.settings.semantic.answer_tokens),
+            sampling=Sampling(temperature=0.0, max_tokens=self._answer_tokens(writer)),
             response_format=ResponseFormat("json_schema", schema),
             request_id=self._request_id,
             scope=self.scope,

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from cluster.contracts.generation import GenerationRequest
 from cluster.contracts.models import ModelKind
 from cluster.fakes.gateway import FakeGateway
 
@@ -91,3 +93,17 @@ async def test_an_answer_that_keeps_no_form_is_the_engines_fault(client, gateway
     gateway.scripted.append("I think it is clocks")
     refused = await client.post(f"{URL}/classify", json={"text": "a", "labels": LABELS})
     assert (refused.status_code, error(refused)["code"]) == (500, "engine_error")
+
+
+async def test_a_model_with_a_small_context_reads_what_fits_and_answers(in_process):
+    small = tuple(replace(status, context_tokens=512) if status.kind is ModelKind.LLM else status for status in FakeGateway().served)
+    gateway, text = FakeGateway(served=small), "Goats climb the hills of Velmhaven. " * 100
+    async with in_process(gateway) as client:
+        for path, body in (("classify", {"labels": LABELS}), ("score-importance", {}), ("extract-relations", {})):
+            answer = await client.post(f"{URL}/{path}", json={"text": text} | body)
+            assert answer.status_code == 200, answer.text
+    asked = [request for request in gateway.asked if isinstance(request, GenerationRequest)]
+    assert len(asked) > 5
+    for request in asked:
+        chars = sum(len(message.content or "") for message in request.messages)
+        assert chars / 3 + (request.sampling.max_tokens or 0) < 512
