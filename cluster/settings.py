@@ -269,7 +269,9 @@ class SemanticSettings(Group):
     """What the semantic services take, and what they ask of models."""
 
     texts: int = Field(500, ge=1, le=10_000, description="Texts in one request that compares them.")
-    judged_chars: int = Field(20_000, ge=100, description="Characters of a text that a language model classifies or weighs; more is refused.")
+    judged_chars: int = Field(
+        20_000, ge=100, description="Characters of a text that a language model classifies or weighs; more is refused."
+    )
     extract_chars: int = Field(100_000, ge=100, description="Characters of a text that relations are extracted from; more is refused.")
     window_chars: int = Field(2000, ge=100, description="Characters of it that the model reads at once.")
     facts: int = Field(20, ge=1, le=200, description="Entities, and relations, that the model may find in them.")
@@ -289,7 +291,9 @@ class KnowledgeSettings(Group):
     links: int = Field(500, ge=1, description="Relations of one item to others.")
     sweep_s: float = Field(5.0, gt=0, description="Seconds between two looks for items that the index does not have yet.")
     batch: int = Field(50, ge=1, le=1000, description="Items that one look takes.")
-    first_retry_s: float = Field(5.0, gt=0, description="Seconds until an item that could not be indexed is tried again; doubled each time.")
+    first_retry_s: float = Field(
+        5.0, gt=0, description="Seconds until an item that could not be indexed is tried again; doubled each time."
+    )
     longest_retry_s: float = Field(600.0, gt=0, description="Longest such wait, in seconds.")
     suggestions: int = Field(10, ge=1, le=100, description="Neighbours that propose a category and tags.")
 

@@ -65,7 +65,9 @@ async def open_files(request: Request, *, field: str, max_files: int, max_file_b
 
 
 @asynccontextmanager
-async def open_upload(request: Request, *, file: str, max_file_bytes: int, setting: str) -> AsyncIterator[tuple[UploadFile, dict[str, str]]]:
+async def open_upload(
+    request: Request, *, file: str, max_file_bytes: int, setting: str
+) -> AsyncIterator[tuple[UploadFile, dict[str, str]]]:
     """The one file of a form, on disk where it is large, until the block ends, and the form's text fields. Raises as :func:`read_form`."""
     if not is_form(request):
         raise UnsupportedMedia(f"This endpoint takes multipart/form-data, found {content_type(request) or 'no content type'}.")

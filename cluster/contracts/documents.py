@@ -12,8 +12,8 @@ ChunkStrategy = Literal["sentences", "tokens", "structure", "parents"]
 @dataclass(frozen=True, slots=True)
 class Problem:
     """Something that could not be read as it was. ``path``: what it is called, archives and e-mails on the way included. ``reason`` is a
-    sentence for people. ``skipped``: nothing of it was taken; else it was taken, but for what the reason names. ``document``: its id. ``root``: id of
-    the source it came in, itself or an archive or an e-mail."""
+    sentence for people. ``skipped``: nothing of it was taken; else it was taken, but for what the reason names. ``document``: its id.
+    ``root``: id of the source it came in, itself or an archive or an e-mail."""
 
     path: str
     reason: str

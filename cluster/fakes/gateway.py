@@ -80,9 +80,9 @@ ONE_OF_EACH = (
 @dataclass
 class FakeGateway:
     """A ``ModelGateway``. ``pace_s``: seconds before each token (infinite: never). ``failures``: what asking a model raises.
-    ``breaks_after``: how many tokens a stream of the model gives before it fails, or falls silent for good where the model is in ``hangs``;
-    without an entry it does so at once. ``scripted``: what requests that are held to a form are answered with, in order, as long as there is
-    some."""
+    ``breaks_after``: how many tokens a stream of the model gives before it fails, or falls silent for good where the model is in
+    ``hangs``; without an entry it does so at once. ``scripted``: what requests that are held to a form are answered with, in order, as
+    long as there is some."""
 
     served: Sequence[ModelStatus] = ONE_OF_EACH
     pace_s: float = 0.0

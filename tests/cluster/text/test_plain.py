@@ -17,8 +17,9 @@ def test_blank_lines_part_paragraphs_and_the_text_stays_as_it_is():
 @given(st.text(st.sampled_from("ab .\n\r\t\u2028é😀"), max_size=200))
 def test_all_that_is_not_white_space_is_in_a_block_and_in_a_chunk(text):
     document = plain(text)
-    for part in (*document.blocks, *chunk(document, Chunking(size=20, overlap=5))):
-        assert part.text == text[part.start : part.end]
+    parts = [(part.text, part.start, part.end) for part in document.blocks]
+    parts += [(part.text, part.start, part.end) for part in chunk(document, Chunking(size=20, overlap=5))]
+    assert all(said == text[start:end] for said, start, end in parts)
     covered = {at for block in document.blocks for at in range(block.start, block.end)}
     assert all(at in covered for at, letter in enumerate(text) if not letter.isspace())
 
