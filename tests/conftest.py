@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
@@ -183,6 +185,10 @@ def hearth(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningHearth]:
     home.catalog.mkdir()
     for entry in CATALOG:
         (home.catalog / f"{entry['id']}.yaml").write_text(json.dumps(entry))
+    taken = contextlib.ExitStack()
+    with contextlib.suppress(OSError):  # somebody has it already, which is as good
+        # Where the agent of another cluster on this machine would be.
+        taken.enter_context(socket.create_server(("127.0.0.1", 52365)))
     started = hearth_command("up", "--detach", "--profile", str(profile), "--port", str(port), home=home)
     log = home.logs / "head.log"
     try:
@@ -190,5 +196,6 @@ def hearth(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningHearth]:
         yield RunningHearth(f"http://127.0.0.1:{port}", home, issuer_port, provider_port)
     finally:
         stopped = hearth_command("down", home=home)
+        taken.close()
     assert stopped.returncode == 0, stopped.stderr
     assert ours(home) == []

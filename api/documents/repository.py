@@ -63,14 +63,15 @@ class CollectionRepository:
                 found[collection][state] = count
         return found
 
-    async def queued_job(self, collection_id: uuid.UUID) -> Job | None:
-        """One that has not begun, held back until this transaction ends: it will find what is written here."""
+    async def open_job(self, collection_id: uuid.UUID, *, begun: bool = False) -> Job | None:
+        """One that has not begun (or has, with ``begun``), held back until this transaction ends: it will find what is written here."""
         chosen = (
             select(Job)
             .where(
                 Job.organisation_id == self._organisation_id,
                 Job.kind == KIND,
-                Job.state == JobState.QUEUED.value,
+                Job.state.in_([JobState.QUEUED.value, JobState.RUNNING.value] if begun else [JobState.QUEUED.value]),
+                Job.cancel_requested_at.is_(None),
                 Job.spec["collection"].as_string() == str(collection_id),
             )
             .limit(1)

@@ -100,7 +100,8 @@ class Uploads:
                 unused += [left] if left is not None else []
             await rows.flush()
             changed = sum(one.outcome != "unchanged" for one in taken)
-            job_id = await self._job(session, collection_id) if changed else None
+            waiting = any(row.state == PENDING for row in known.values())
+            job_id = await self._job(session, collection_id, begun=not changed) if changed or waiting else None
             if changed:
                 Trail(session, self._origin, self._who).record("documents.uploaded", f"collection:{collection_id}", count=changed)
         return Upload(job_id=job_id, documents=taken), unused
@@ -130,9 +131,9 @@ class Uploads:
         row.state, row.reason, row.version = PENDING, None, row.version + 1
         return _taken(row, "changed"), left
 
-    async def _job(self, session: AsyncSession, collection_id: uuid.UUID) -> uuid.UUID:
-        """One that has not begun yet, or a new one."""
-        queued = await CollectionRepository(session, self._who.organisation_id).queued_job(collection_id)
+    async def _job(self, session: AsyncSession, collection_id: uuid.UUID, *, begun: bool = False) -> uuid.UUID:
+        """One that has not begun yet, or a new one. ``begun``: one that is at work will do, because nothing is new to it."""
+        queued = await CollectionRepository(session, self._who.organisation_id).open_job(collection_id, begun=begun)
         if queued is not None:
             return queued.id
         new = NewJob(KIND, self._who.organisation_id, self._who.user_id, {"collection": str(collection_id)})

@@ -28,6 +28,7 @@ from cluster.backup.create import backup_before_migration
 from cluster.errors import HearthError, Unavailable
 from cluster.home import Home
 from cluster.logs import configure_logging
+from cluster.runtime.agent_port import agent_on_a_free_port
 from cluster.runtime.launch import Launch, read_launch
 from cluster.runtime.serve_api import ServeApi
 from cluster.runtime.state import RunState, write_state
@@ -90,20 +91,21 @@ class Head:
 
     def _start_ray(self) -> None:
         launch = self.launch
-        context = ray.init(
-            address="local",
-            namespace=ledger.NAMESPACE,
-            num_cpus=launch.num_cpus,
-            num_gpus=len(launch.gpus),
-            object_store_memory=int(launch.settings.ray.object_store),
-            _memory=launch.memory_bytes,
-            include_dashboard=True,
-            dashboard_host="127.0.0.1",
-            dashboard_port=launch.dashboard_port,
-            _temp_dir=str(self.home.scratch),
-            _node_ip_address="127.0.0.1",
-            log_to_driver=False,
-        )
+        with agent_on_a_free_port():
+            context = ray.init(
+                address="local",
+                namespace=ledger.NAMESPACE,
+                num_cpus=launch.num_cpus,
+                num_gpus=len(launch.gpus),
+                object_store_memory=int(launch.settings.ray.object_store),
+                _memory=launch.memory_bytes,
+                include_dashboard=True,
+                dashboard_host="127.0.0.1",
+                dashboard_port=launch.dashboard_port,
+                _temp_dir=str(self.home.scratch),
+                _node_ip_address="127.0.0.1",
+                log_to_driver=False,
+            )
         info: dict[str, Any] = vars(context)["address_info"]
         self.report(dashboard_url=f"http://{info['webui_url']}", ray_address=str(info["address"]))
 

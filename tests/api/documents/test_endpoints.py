@@ -59,10 +59,14 @@ async def test_what_is_uploaded_waits_for_one_job_that_has_not_begun(client):
     assert ok(await client.get(f"{COLLECTIONS}/{collection}"))["documents"] == {"pending": 3}
 
 
-async def test_the_same_content_is_left_alone_and_another_is_another_version(client, store_settings):
+async def test_the_same_content_is_left_alone_and_another_is_another_version(client, stores, store_settings):
     collection = await make(client)
-    ok(await upload(client, collection, {"a.txt": b"Goats."}))
+    first = ok(await upload(client, collection, {"a.txt": b"Goats."}))
     before = kept(store_settings)
+    waiting = ok(await upload(client, collection, {"a.txt": b"Goats."}))
+    assert (waiting["job_id"], waiting["documents"][0]["outcome"]) == (first["job_id"], "unchanged")
+    async with stores.database.session() as session:
+        (await session.get_one(DocumentRow, uuid.UUID(first["documents"][0]["document_id"]))).state = "ready"
     again = ok(await upload(client, collection, {"a.txt": b"Goats."}))
     assert (again["job_id"], again["documents"][0]["outcome"]) == (None, "unchanged")
     assert kept(store_settings) == before
