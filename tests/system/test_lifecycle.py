@@ -75,9 +75,9 @@ def test_a_start_that_is_interrupted_leaves_nothing_running(home: Home, tmp_path
     command = [sys.executable, "-m", "cluster.cli.main", "up", "--profile", str(one_model(tmp_path)), "--port", str(free_ports(1)[0])]
     starting = subprocess.Popen(command, cwd=REPOSITORY, env=os.environ | {"HEARTH_HOME": str(home.root)}, stderr=subprocess.DEVNULL)
     try:
-        wait_for(lambda: (state := read_state(home)) is not None and state.dashboard_url is not None, seconds=120)
+        wait_for(lambda: (state := read_state(home)) is not None and state.dashboard_url is not None, seconds=300)
         starting.terminate()  # answered as Ctrl-C is; SIGINT itself may be ignored where tests run in the background
-        assert starting.wait(timeout=90) != 0
+        assert starting.wait(timeout=180) != 0
     finally:
         starting.kill()
         starting.wait()
