@@ -20,8 +20,10 @@ def test_every_operation_is_described_with_examples_and_errors(path, method, ope
             example = answer["content"]["application/json"]["example"]["error"]
             assert {"message", "type", "code"} <= set(example)  # FastAPI leaves the null "param" out
     if "requestBody" in operation:
-        assert method != "post" or {"400", "404", "413", "415", "429", "503"} <= set(operation["responses"])
         contents = operation["requestBody"]["content"]
+        # What is only a file names nothing that might not be there.
+        expected = {"400", "413", "415", "429", "503"} | ({"404"} if "application/json" in contents else set())
+        assert method != "post" or expected <= set(operation["responses"])
         assert all("schema" in content for content in contents.values())
         assert "example" in contents["application/json"] if "application/json" in contents else "multipart/form-data" in contents
 
@@ -56,6 +58,7 @@ async def test_the_docs_page_loads_nothing_from_elsewhere(client):
 async def test_examples_in_the_docs_are_answered(client):
     for path, method, operation in operations():
         example = operation.get("requestBody", {}).get("content", {}).get("application/json", {}).get("example")
-        if method == "post" and example and path.startswith("/v1/"):
+        # A batch's example names a file of somebody's.
+        if method == "post" and example and path.startswith("/v1/") and path != "/v1/batches":
             model = {"/v1/embeddings": "fake-embedder", "/v1/rerank": "fake-reranker"}.get(path, "fake-llm")
             assert (await client.post(path, json=example | {"model": model})).status_code == 200
