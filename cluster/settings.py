@@ -156,6 +156,7 @@ class JobSettings(Group):
     lost_after_s: float = Field(60.0, ge=0.5, description="Seconds without a sign of life after which a job's process counts as lost.")
     start_timeout_s: float = Field(300.0, gt=0, description="Seconds a job's process has to begin, its environment included.")
     cancel_grace_s: float = Field(30.0, ge=0, description="Seconds a cancelled job has to end by itself; then its process is ended.")
+    exit_grace_s: float = Field(30.0, gt=0, description="Seconds a job's process has to go once its job has ended; then it is ended.")
     resume_wait_s: float = Field(
         2.0, ge=0, le=600, description="Seconds until a lost process is replaced; they double with each, up to ten minutes."
     )

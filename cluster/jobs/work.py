@@ -16,7 +16,9 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
+import signal
 import time
 import uuid
 from collections.abc import Awaitable, Callable, Iterator, Mapping
@@ -188,6 +190,9 @@ def run_job(function: Callable[[Work], Result]) -> None:
             work.result = function(work)
     except (Superseded, Conflict) as reason:
         log.warning("nothing is left to do for this process", reason=str(reason))
+    finally:
+        # The row has ended, so nobody watches this process any more; what a library left behind must not keep it, and its workers, alive.
+        signal.alarm(math.ceil(settings.jobs.exit_grace_s))
 
 
 def submitted_as(environment: Mapping[str, str]) -> str | None:

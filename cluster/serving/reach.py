@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import atexit
 import threading
 from collections.abc import Awaitable, Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -41,11 +43,13 @@ class Attachment:
         return cls(launch.settings, ApiArgs.model_validate(args).models)
 
     def reach(self) -> Reach:
-        """The one of this process; it stays open for as long as the process does."""
+        """The one of this process; it stays open until the process ends."""
         key = str(self.settings.home)
         with _lock:
             if key not in _open:
                 _open[key] = Reach(self)
+                # The thread must be told to end while it still can: at finalization it is gone, and ending it then would wait for ever.
+                atexit.register(_open[key].close)
             return _open[key]
 
 
@@ -53,8 +57,8 @@ class Reach:
     """Models, index and database, whose coroutines run on an event loop in a thread of its own. May be used from several threads."""
 
     def __init__(self, to: Attachment) -> None:
-        self._running = start_blocking_portal(name="reach")
-        self._portal: BlockingPortal = self._running.__enter__()
+        self._running = ExitStack()
+        self._portal: BlockingPortal = self._running.enter_context(start_blocking_portal(name="reach"))
         self._patience_s = to.settings.ingest.patience_s
         self.models = ServeGateway(to.models, to.settings)
         self.vectors = ServeVectors(to.settings.vectors)
@@ -71,6 +75,11 @@ class Reach:
         )
         answer: AnswerT = again(self._portal.call, call, *given)
         return answer
+
+    def close(self) -> None:
+        """Ends the thread; nothing may be waited for afterwards."""
+        with self._running:
+            self._portal.call(self.database.close)
 
 
 _lock = threading.Lock()

@@ -1,13 +1,15 @@
 """A job of the tests: counts, one number at a time, and writes each into a file.
 
 Its spec: ``most`` numbers, ``pace_s`` seconds each, into ``file``; ``die_at``: before that number, in its first attempt, it kills itself;
-``fail_at``: there it fails, in every attempt; ``deaf``: it neither reports nor listens.
+``fail_at``: there it fails, in every attempt; ``deaf``: it neither reports nor listens; ``lingers``: its process does not end by itself.
 """
 
 from __future__ import annotations
 
+import atexit
 import os
 import signal
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,8 @@ from cluster.jobs.work import Work, run_job
 
 def count(work: Work) -> dict[str, Any]:
     spec = work.spec
+    if spec.get("lingers"):
+        atexit.register(threading.Event().wait)
     first = work.checkpoint.get("next", 0)
     work.log(f"attempt {work.attempt} begins at {first}")
     for number in range(first, spec["most"]):

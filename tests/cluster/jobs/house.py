@@ -25,7 +25,7 @@ from cluster.stores.sql import Database
 from cluster.stores.urls import database_url
 
 KINDS = {"count": "tests.cluster.jobs.counting"}
-QUICK = JobSettings(look_s=0.1, lost_after_s=5, cancel_grace_s=20, resume_wait_s=0, report_s=0, keepalive_s=0.2)
+QUICK = JobSettings(look_s=0.1, lost_after_s=5, cancel_grace_s=20, exit_grace_s=1, resume_wait_s=0, report_s=0, keepalive_s=0.2)
 PATIENCE_S = 60
 
 

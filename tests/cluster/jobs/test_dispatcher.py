@@ -13,7 +13,7 @@ from cluster.jobs.attempts import Attempts
 from cluster.jobs.states import JobState
 from cluster.jobs.store import Jobs
 from cluster.settings import JobSettings
-from tests.cluster.jobs.house import House, numbers
+from tests.cluster.jobs.house import PATIENCE_S, House, numbers
 
 
 def limited(house: House, **changes: int) -> Attempts:
@@ -50,6 +50,15 @@ async def test_a_job_that_loses_every_process_fails_with_the_reason(house: House
     assert ended.attempt == house.settings.jobs.max_attempts == 5
     assert "Exit code 1" in (ended.error or "")
     assert "jobs.max_attempts" in (ended.error or "")
+
+
+async def test_a_process_that_does_not_end_with_its_job_is_ended(house: House, runner: LocalJobs):
+    job = await house.add(lingers=True)
+    async with house.dispatching(runner):
+        done = await house.until(job, "succeeded")
+        process = runner.processes[done.submission_id or ""]
+        async with asyncio.timeout(PATIENCE_S):
+            assert await process.wait() == -signal.SIGALRM
 
 
 async def test_a_job_of_a_kind_that_is_gone_fails(house: House, runner: LocalJobs):
