@@ -17,6 +17,7 @@ from api.documents.install import install_documents
 from api.jobs.install import install_jobs
 from api.knowledge.install import install_knowledge
 from api.limits.install import install_limits
+from api.outgoing.install import install_outgoing
 from api.providers.install import install_providers
 from api.routing import ROUTERS, TAGS
 from api.streams.running import install_streams
@@ -86,6 +87,7 @@ def create_app(
     install_knowledge(app)
     install_batches(app)
     install_documents(app)
+    install_outgoing(app)
     install_streams(app, install_usage(app, settings, stores, PriceTable(prices or PricesSpec(), providers)).answered)
     for router in ROUTERS:
         app.include_router(router)
@@ -106,9 +108,11 @@ async def _running(app: FastAPI) -> AsyncIterator[None]:
     await app.state.knowledge.start()
     await app.state.batches.start()
     await app.state.library.start()
+    await app.state.outgoing.start()
     try:
         yield
     finally:
+        await app.state.outgoing.stop()
         await app.state.library.stop()
         await app.state.batches.stop()
         await app.state.knowledge.stop()

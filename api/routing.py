@@ -20,6 +20,7 @@ from api.keys import endpoints as keys
 from api.knowledge import endpoints as knowledge
 from api.limits import endpoints as limits
 from api.models import endpoints as models
+from api.outgoing import endpoints as outgoing
 from api.people import endpoints as people
 from api.people.teams import endpoints as teams
 from api.prompts import endpoints as prompts
@@ -52,6 +53,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     files.router,
     batches.router,
     retrieval.router,
+    outgoing.router,
     jobs.router,
     auth.router,
     people.router,
@@ -80,6 +82,7 @@ TAGS = [
     files.TAG,
     batches.TAG,
     retrieval.TAG,
+    outgoing.TAG,
     jobs.TAG,
     semantic.TAG,
     knowledge.TAG,

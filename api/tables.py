@@ -17,7 +17,25 @@ from api.usage import tables as usage
 from cluster.batches import tables as batches
 from cluster.jobs import table as jobs
 from cluster.knowledge import tables as knowledge
+from cluster.outgoing import tables as outgoing
 from cluster.stores.tables import Table
 
-TABLES = (people, auth, keys, audit, secrets, prompts, conversations, streams, usage, limits, jobs, knowledge, batches, items, semantic)
+TABLES = (
+    people,
+    auth,
+    keys,
+    audit,
+    secrets,
+    prompts,
+    conversations,
+    streams,
+    usage,
+    limits,
+    jobs,
+    knowledge,
+    batches,
+    items,
+    semantic,
+    outgoing,
+)
 metadata = Table.metadata

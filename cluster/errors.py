@@ -4,6 +4,7 @@
     ├── BadInput (400)              the request cannot be carried out as written
     │   ├── UnsupportedMedia (415)  the bytes are not in a format we read
     │   ├── Unprocessable (422)     the format is right, the content is not
+    │   │   └── AddressRefused (422) nothing is sent there; says who could allow it
     │   ├── TooLarge (413)          over a limit that is a setting
     │   ├── SlowRequest (408)       the body did not arrive in time
     │   └── ConfigError (400)       a settings, profile or catalog file is wrong
@@ -11,6 +12,7 @@
     ├── Forbidden (403)             known, and not allowed; says who could
     ├── NotFound (404)              names the nearest thing that exists
     ├── Conflict (409)              the state does not allow it now
+    ├── RemoteFailed (424)          a server elsewhere, which the request names, does not answer as it should
     ├── Cancelled (499)             the caller left or asked to stop
     ├── Overloaded (429)            too many at once; carries how long to wait
     ├── Unavailable (503)           not ready; carries how long to wait
@@ -58,6 +60,10 @@ class Unprocessable(BadInput):
     status, code = 422, "unprocessable"
 
 
+class AddressRefused(Unprocessable):
+    code = "address_refused"
+
+
 class TooLarge(BadInput):
     status, code = 413, "too_large"
 
@@ -100,6 +106,10 @@ class ModelNotFound(NotFound):
 
 class Conflict(HearthError):
     status, code, type = 409, "conflict", "invalid_request_error"
+
+
+class RemoteFailed(HearthError):
+    status, code, type = 424, "remote_failed", "invalid_request_error"
 
 
 class Cancelled(HearthError):

@@ -11,9 +11,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, ByteSize, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ByteSize, ConfigDict, Field, ValidationError, field_validator
 
 from cluster.errors import ConfigError
+from cluster.outgoing.places import Place
 from cluster.specs.loader import explain, nearest
 
 PREFIX = "HEARTH_"
@@ -299,6 +300,37 @@ class KnowledgeSettings(Group):
     suggestions: int = Field(10, ge=1, le=100, description="Neighbours that propose a category and tags.")
 
 
+class OutgoingSettings(Group):
+    """Requests that leave this machine on somebody's word: `/api/v1/http/requests`, and connectors."""
+
+    allowed: tuple[str, ...] = Field(
+        (),
+        description="Places beside the public internet that may be reached: 10.0.0.0/8, 127.0.0.1:9000, wiki.intranet, *.intranet:8443. "
+        "Without a port: the ports of outgoing.ports. Whoever is an editor reaches them.",
+    )
+    ports: tuple[Annotated[int, Field(ge=1, le=65535)], ...] = Field((80, 443), description="TCP ports that may be asked anywhere.")
+    ca_file: Path | None = Field(None, description="File with certificates (PEM) that are trusted beside the system's.")
+    user_agent: str = Field("Hearth", min_length=1, max_length=200, pattern=r"^[!-~ ]+$", description="What is said of who asks.")
+    timeout_s: float = Field(30.0, gt=0, le=600, description="Seconds one request may take, with its redirects and repetitions.")
+    connect_timeout_s: float = Field(5.0, gt=0, le=60, description="Seconds to connect.")
+    response_bytes: ByteSize = Field(ByteSize(32 * 2**20), ge=1024, description="Largest answer, unpacked, in bytes.")
+    request_bytes: ByteSize = Field(ByteSize(2**20), ge=0, description="Largest body that is sent, in bytes.")
+    redirects: int = Field(5, ge=0, le=20, description="Redirects that are followed.")
+    attempts: int = Field(3, ge=1, le=10, description="Times a request is sent that changes nothing there and fails for a moment.")
+    first_wait_s: float = Field(0.5, gt=0, le=60, description="Seconds until the first repetition; they double with each.")
+    concurrency: int = Field(32, ge=1, le=1000, description="Requests that each process has open at once; more wait.")
+    per_organisation: int = Field(8, ge=1, le=1000, description="Requests of one organisation that each process has open at once.")
+    log_days: int = Field(14, ge=7, le=14, description="Days that what is written down of a request is kept.")
+    sweep_s: float = Field(600.0, gt=0, description="Seconds between two looks for what is past its time.")
+
+    @field_validator("allowed")
+    @classmethod
+    def _places(cls, allowed: tuple[str, ...]) -> tuple[str, ...]:
+        for text in allowed:
+            Place.of(text)
+        return allowed
+
+
 class OidcIssuer(Group):
     """An OpenID Connect issuer (Keycloak or any other) whose people may sign in."""
 
@@ -386,7 +418,10 @@ class Settings(Group):
 
     home: Annotated[Path, Field(description="Folder of all state.")] = Path("~/.hearth")
     profile: str = Field("laptop", description="Name of a profile in configs/profiles, or the path of a YAML file.")
-    offline: bool = Field(False, description="Never reach for the network (model hub); what is not here is refused with a reason.")
+    offline: bool = Field(
+        False,
+        description="Never reach for the network (hub, web), but for outgoing.allowed; what is not here is refused with a reason.",
+    )
     http: HttpSettings = HttpSettings()
     limits: LimitSettings = LimitSettings()
     residency: ResidencySettings = ResidencySettings()
@@ -401,6 +436,7 @@ class Settings(Group):
     knowledge: KnowledgeSettings = KnowledgeSettings()
     files: FileSettings = FileSettings()
     batches: BatchSettings = BatchSettings()
+    outgoing: OutgoingSettings = OutgoingSettings()
     auth: AuthSettings = AuthSettings()
     quotas: QuotaSettings = QuotaSettings()
     log: LogSettings = LogSettings()

@@ -32,6 +32,7 @@ _REASONS = {
     413: ("too_large", "The request, or the prompt, is over a limit."),
     415: ("unsupported_media", "The content type, or the file's format, is not one that is read."),
     422: ("unprocessable", "The format is right, the content is not."),
+    424: ("remote_failed", "A server elsewhere, which the request names, did not answer as it should."),
     429: ("overloaded", "Too many requests; Retry-After says when to come back."),
     500: ("engine_error", "The engine failed; the log has the details under the request id."),
     503: ("unavailable", "The model is not ready; Retry-After says when to come back."),

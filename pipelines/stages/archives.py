@@ -15,10 +15,10 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import BinaryIO, Protocol
 
+from cluster.content.zips import MIB, PIECE, member_refusal, open_zip, unpack
 from cluster.errors import BadInput, TooLarge, Unprocessable
 from cluster.settings import IngestSettings
 from pipelines.stages.names import refusal
-from pipelines.stages.zips import MIB, PIECE, member_refusal, open_zip, unpack
 
 
 class Readable(Protocol):

@@ -6,6 +6,7 @@ import io
 from collections.abc import Callable, Mapping
 from email.message import EmailMessage
 
+from cluster.content.sniff import DOCX, PPTX, XLSX
 from cluster.errors import HearthError, Unprocessable, UnsupportedMedia
 from cluster.settings import IngestSettings
 from pipelines.stages.mail import MAIL, body_part, read_mail, text_of
@@ -15,7 +16,6 @@ from pipelines.stages.parsers.pdf import pdf
 from pipelines.stages.parsers.tables import excel, separated
 from pipelines.stages.parsers.text import code, json_text, markdown, plain
 from pipelines.stages.pieces import Draft, Parsed, Waiting
-from pipelines.stages.sniff import DOCX, PPTX, XLSX
 
 Parser = Callable[[bytes, str, IngestSettings], Parsed]
 HEADERS = ("From", "To", "Cc", "Date")

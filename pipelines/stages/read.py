@@ -14,13 +14,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from cluster.content.sniff import sniff
 from cluster.contracts.documents import Problem
 from cluster.errors import BadInput
 from cluster.settings import IngestSettings
 from pipelines.stages.archives import ARCHIVES, Budget, Overspent, members
 from pipelines.stages.mail import MAIL, attachments, read_mail
 from pipelines.stages.names import member_id, shown
-from pipelines.stages.sniff import sniff
 
 
 @dataclass(frozen=True, slots=True)

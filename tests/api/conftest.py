@@ -54,7 +54,7 @@ async def _until(condition: Callable[[], object]) -> None:
 
 @asynccontextmanager
 async def _in_process(home: Path, key: str, gateway: FakeGateway, settings: Settings | None = None) -> AsyncIterator[httpx.AsyncClient]:
-    chosen = (settings or Settings()).model_copy(update={"home": home})
+    chosen = (settings or Settings(offline=True)).model_copy(update={"home": home})
     stores = connect(chosen)
     with index() as vectors:
         app = create_app(gateway, chosen, stores, vectors)
@@ -69,7 +69,7 @@ async def _in_process(home: Path, key: str, gateway: FakeGateway, settings: Sett
 
 @asynccontextmanager
 async def _served(home: Path, key: str, gateway: FakeGateway, settings: Settings | None = None) -> AsyncIterator[httpx.AsyncClient]:
-    chosen = (settings or Settings()).model_copy(update={"home": home})
+    chosen = (settings or Settings(offline=True)).model_copy(update={"home": home})
     stores = connect(chosen)
     listener = socket.create_server(("127.0.0.1", 0))
     with index() as vectors:

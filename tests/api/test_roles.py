@@ -21,6 +21,7 @@ from cluster.batches.store import Batches
 from cluster.batches.tables import Batch, BatchStatus, FileRow
 from cluster.jobs.kinds import JOB_KINDS
 from cluster.jobs.store import Jobs, NewJob
+from cluster.outgoing.journal import Asker, Journal
 from cluster.settings import JobSettings
 from cluster.stores.clients import StoreClients
 from tests.api.fixtures.application import operations
@@ -151,6 +152,11 @@ editor PUT /api/v1/knowledge/items/{item_id}/permissions
 viewer GET /api/v1/knowledge/items/{item_id}/related
 editor POST /api/v1/knowledge/items/{item_id}/links
 editor DELETE /api/v1/knowledge/items/{item_id}/links/{link_id}
+editor POST /api/v1/http/requests
+editor GET /api/v1/http/requests
+editor GET /api/v1/http/requests/{request_id}
+admin GET /api/v1/http/statistics
+admin DELETE /api/v1/http/requests
 viewer GET /api/v1/jobs
 viewer GET /api/v1/jobs/{job_id}
 viewer GET /api/v1/jobs/{job_id}/log
@@ -274,6 +280,7 @@ async def make_house(client: httpx.AsyncClient, stores: StoreClients) -> House:
             "collection_id": collection,
             "document_id": await given_text(client, admin, collection),
             "job_id": await ended_job(stores, admin),
+            "request_id": await noted_request(stores, admin),
             "file_id": await uploaded(client, admin),
             "batch_id": await ended_batch(stores, admin),
             "user_id": str(admin.user_id),
@@ -331,6 +338,12 @@ async def theirs(stores: StoreClients, person: Person, path: str) -> dict[str, s
     if "{batch_id}" in path:
         return {"batch_id": await ended_batch(stores, person)}
     return {"file_id": await noted_file(stores, person)} if "{file_id}" in path else {}
+
+
+async def noted_request(stores: StoreClients, admin: Person) -> str:
+    """One that went out."""
+    who = Asker(admin.organisation_id, admin.user_id, "http")
+    return str(await Journal(stores.database).begin(who, "GET", f"https://{MARK}.example/", f"{MARK}.example", 0))
 
 
 async def noted_file(stores: StoreClients, person: Person) -> str:
@@ -413,6 +426,7 @@ async def test_another_organisation_s_rows_are_in_no_list_and_no_search(stranger
                 "collection_id",
                 "document_id",
                 "job_id",
+                "request_id",
             )
         ),
     }

@@ -13,12 +13,12 @@ from zipfile import ZipFile
 from lxml import etree  # type: ignore[import-untyped]
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
+from cluster.content.sniff import decode
+from cluster.content.zips import refuse_bomb, unpack
 from cluster.contracts.documents import BlockKind
 from cluster.errors import Unprocessable
 from cluster.settings import IngestSettings
 from pipelines.stages.pieces import Draft, Parsed, Piece
-from pipelines.stages.sniff import decode
-from pipelines.stages.zips import refuse_bomb, unpack
 
 SILENT = frozenset("script style noscript template head iframe object embed canvas svg math audio video select datalist".split())
 HEADINGS = {f"h{level}": level for level in range(1, 7)}

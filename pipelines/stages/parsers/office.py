@@ -13,11 +13,11 @@ from docx.table import Table
 from docx.text.paragraph import Paragraph
 from lxml.etree import XMLSyntaxError  # type: ignore[import-untyped]
 
+from cluster.content.zips import refuse_bomb
 from cluster.errors import Unprocessable
 from cluster.settings import IngestSettings
 from pipelines.stages.parsers.tables import table
 from pipelines.stages.pieces import Draft, Parsed
-from pipelines.stages.zips import refuse_bomb
 
 # How the two libraries fail on a file that is a zip and yet not what they expect.
 BROKEN = (BadZipFile, KeyError, ValueError, TypeError, AttributeError, IndexError, XMLSyntaxError, NotImplementedError)

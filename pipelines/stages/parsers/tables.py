@@ -11,11 +11,11 @@ from zipfile import BadZipFile
 
 import openpyxl
 
+from cluster.content.sniff import decode
+from cluster.content.zips import refuse_bomb
 from cluster.errors import Unprocessable
 from cluster.settings import IngestSettings
 from pipelines.stages.pieces import Draft, Parsed
-from pipelines.stages.sniff import decode
-from pipelines.stages.zips import refuse_bomb
 
 # Characters after which a table goes on in another piece.
 PIECE_CHARS = 4000

@@ -8,12 +8,12 @@ from collections.abc import Iterator
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
+from cluster.content.sniff import decode
 from cluster.contracts.documents import BlockKind
 from cluster.errors import Unprocessable
 from cluster.settings import IngestSettings
 from pipelines.stages.parsers.html import html_pieces
 from pipelines.stages.pieces import Draft, Parsed
-from pipelines.stages.sniff import decode
 
 # Beyond this its structure is not looked for: markdown-it reads about a million characters a second.
 MARKDOWN_CHARS = 4_000_000

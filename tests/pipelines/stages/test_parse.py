@@ -7,12 +7,12 @@ import zipfile
 
 import pytest
 
+from cluster.content.sniff import sniff
 from cluster.errors import BadInput, TooLarge, Unprocessable, UnsupportedMedia
 from cluster.settings import IngestSettings
 from pipelines.stages.clean import clean
 from pipelines.stages.parse import parse
 from pipelines.stages.pieces import Parsed, Waiting
-from pipelines.stages.sniff import sniff
 from tests.pipelines.conftest import book_file, mail_file, pdf_file, picture, sheet_file, slides_file, word_file, zip_file
 
 LIMITS = IngestSettings()

@@ -13,9 +13,9 @@ from typing import BinaryIO
 import puremagic
 from charset_normalizer import from_bytes
 
+from cluster.content.zips import open_zip, unpack
 from cluster.errors import BadInput, Unprocessable, UnsupportedMedia
 from cluster.settings import IngestSettings
-from pipelines.stages.zips import open_zip, unpack
 
 HEAD = 8192
 SAMPLE = 256 * 1024

@@ -1,0 +1,1 @@
+"""The HTTP client for people, and the journal of what went out."""

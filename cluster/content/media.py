@@ -1,0 +1,69 @@
+"""Whether content is what it is said to be."""
+
+from __future__ import annotations
+
+import io
+
+from cluster.content.sniff import sniff
+from cluster.errors import UnsupportedMedia
+from cluster.settings import IngestSettings
+
+UNKNOWN = "application/octet-stream"
+# What servers say when they do not know.
+NO_CLAIM = frozenset({"", UNKNOWN, "binary/octet-stream", "application/force-download", "application/download", "application/x-download"})
+TEXTUAL = frozenset(
+    """application/json application/jsonl application/ld+json application/xml application/xhtml+xml application/javascript
+    application/ecmascript application/yaml application/x-yaml application/toml application/sql application/x-sh
+    application/x-www-form-urlencoded application/x-ndjson application/rtf message/rfc822 image/svg+xml""".split()
+)
+# Names that differ, for the same bytes; and families of which only the first part is compared, since signatures of their members overlap.
+SAME = {
+    "application/x-pdf": "application/pdf",
+    "application/x-zip-compressed": "application/zip",
+    "application/x-zip": "application/zip",
+    "application/x-gzip": "application/gzip",
+    "application/x-tgz": "application/gzip",
+    "application/bzip2": "application/x-bzip2",
+    "image/jpg": "image/jpeg",
+}
+FAMILIES = frozenset({"image", "audio", "video", "font"})
+# Formats that are a zip or an OLE file inside, of which not every member is told apart.
+ZIPPED, OLE = "application/zip", "application/x-ole"
+
+
+def media_of(header: str | None) -> str:
+    """The media type in a Content-Type header, lower-case and without parameters; empty where there is none."""
+    media = (header or "").partition(";")[0].strip().lower()
+    return media if "/" in media and len(media) <= 200 and media.isascii() and " " not in media else ""
+
+
+def is_textual(media: str) -> bool:
+    return media.startswith("text/") or media in TEXTUAL or media.endswith(("+json", "+xml", "+yaml"))
+
+
+def found_type(content: bytes, name: str, limits: IngestSettings) -> str:
+    """The media type that the content itself shows; UNKNOWN where it shows none. ``name`` only decides among kinds of text."""
+    try:
+        return sniff(io.BytesIO(content), name, limits)
+    except UnsupportedMedia:
+        return UNKNOWN
+
+
+def agrees(declared: str, found: str) -> bool:
+    """Whether content that is ``found`` may be called ``declared``. Among kinds of text anything may: nobody can tell them apart."""
+    declared, found = SAME.get(declared, declared), SAME.get(found, found)
+    if declared in NO_CLAIM or declared == found:
+        return True
+    if is_textual(declared) or is_textual(found):
+        return is_textual(declared) and is_textual(found)
+    family, found_family = declared.partition("/")[0], found.partition("/")[0]
+    if family in FAMILIES or found_family in FAMILIES:
+        # Sound and film come in the same containers.
+        return family == found_family or {family, found_family} == {"audio", "video"}
+    if found == UNKNOWN:
+        return declared not in RECOGNISED
+    return found in (ZIPPED, OLE) and declared not in RECOGNISED
+
+
+# What is certainly told by its content, so that content which is not told is not it.
+RECOGNISED = frozenset({"application/pdf", "application/gzip", "application/x-bzip2", "application/x-xz", "application/x-tar", ZIPPED})
