@@ -10,7 +10,6 @@ from api.knowledge import tables as items
 from api.limits import tables as limits
 from api.people import tables as people
 from api.prompts import tables as prompts
-from api.secrets import tables as secrets
 from api.semantic import tables as semantic
 from api.streams import tables as streams
 from api.usage import tables as usage
@@ -18,6 +17,7 @@ from cluster.batches import tables as batches
 from cluster.jobs import table as jobs
 from cluster.knowledge import tables as knowledge
 from cluster.outgoing import tables as outgoing
+from cluster.secrets import tables as secrets
 from cluster.stores.tables import Table
 
 TABLES = (

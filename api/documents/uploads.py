@@ -11,7 +11,6 @@ from typing import BinaryIO, Literal
 from anyio import to_thread
 
 from api.audit.trail import Origin, Trail
-from api.documents.names import distinct
 from api.documents.repository import KIND, CollectionRepository, DocumentRepository
 from api.documents.schemas import Taken, Upload
 from api.jobs.install import JobDesk
@@ -20,6 +19,7 @@ from api.web.principal import Principal
 from cluster.errors import Conflict, HearthError, TooLarge, Unavailable, Unprocessable
 from cluster.files import FileStore, Stored
 from cluster.jobs.store import NewJob
+from cluster.knowledge.names import distinct
 from cluster.knowledge.tables import DocumentRow, DocumentState
 from cluster.stores.sql import AsyncSession
 

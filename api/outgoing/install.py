@@ -9,14 +9,13 @@ import structlog
 from fastapi import Depends, FastAPI, Request
 from sqlalchemy.exc import SQLAlchemyError
 
-from api.secrets.keyring import KeyRing
-from api.secrets.service import SecretSource
 from api.web.deps import Parts
 from api.web.ending import end
 from cluster.home import Home
 from cluster.outgoing.client import Outgoing
 from cluster.outgoing.gate import Resolver
 from cluster.outgoing.journal import Journal
+from cluster.secrets.source import SecretSource
 
 log = structlog.get_logger(__name__)
 
@@ -28,7 +27,7 @@ class Outside:
         self._settings = parts.settings.outgoing
         self.journal = Journal(parts.stores.database)
         self.client = Outgoing(parts.settings, self.journal, resolver)
-        self.secrets = SecretSource(parts.stores.database, KeyRing(Home(parts.settings.home).keys / "secrets.key"))
+        self.secrets = SecretSource.of(parts.stores.database, Home(parts.settings.home))
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:

@@ -9,14 +9,13 @@ from fastapi import Depends, FastAPI, Request
 from pydantic import SecretStr
 
 from api.people.repository import People
-from api.secrets.keyring import KeyRing
-from api.secrets.service import SecretSource
 from cluster.errors import ConfigError
 from cluster.gateway import ModelGateway
 from cluster.home import Home
 from cluster.providers.cache import RedisResponseCache
 from cluster.providers.gateway import ProviderGateway
 from cluster.providers.keys import EnvironmentSecrets
+from cluster.secrets.source import SecretSource
 from cluster.settings import Settings
 from cluster.specs.providers import ProvidersSpec
 from cluster.stores.clients import StoreClients
@@ -27,9 +26,9 @@ class OwnersSecrets:
     """A cluster.providers.keys.SecretSource: ``secret:NAME`` is a secret of the first organisation, which is that of whoever owns the
     machine and writes its configuration."""
 
-    def __init__(self, database: Database, ring: KeyRing) -> None:
+    def __init__(self, database: Database, home: Home) -> None:
         self._database = database
-        self._source = SecretSource(database, ring)
+        self._source = SecretSource.of(database, home)
 
     async def read(self, reference: str) -> SecretStr:
         """Raises ConfigError before there is an organisation, NotFound for a secret that does not exist."""
@@ -44,7 +43,7 @@ def install_providers(
     app: FastAPI, local: ModelGateway, spec: ProvidersSpec, environment: Mapping[str, str], settings: Settings, stores: StoreClients
 ) -> ProviderGateway:
     """The gateway to ``local`` models and those of ``spec``, also put on ``app.state.providers``. Whoever runs the app closes it."""
-    vault = OwnersSecrets(stores.database, KeyRing(Home(settings.home).keys / "secrets.key"))
+    vault = OwnersSecrets(stores.database, Home(settings.home))
     gateway = ProviderGateway(local, spec, EnvironmentSecrets(environment, vault), RedisResponseCache(stores.cache))
     app.state.providers = gateway
     return gateway

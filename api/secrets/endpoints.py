@@ -8,7 +8,6 @@ from fastapi import APIRouter, Depends, Path, Query
 from starlette.responses import Response
 
 from api.audit.trail import WithTrail
-from api.secrets.keyring import KeyRing
 from api.secrets.schemas import NAME, SecretBody, SecretEntry, SecretValue, SecretValueBody, SecretVersionEntry
 from api.secrets.service import Vault
 from api.web.answers import Success, success
@@ -18,6 +17,7 @@ from api.web.openapi import READING, WORKING, json_request, responses
 from api.web.principal import AsAdmin, AsEditor
 from cluster.errors import Unprocessable
 from cluster.home import Home
+from cluster.secrets.keyring import KeyRing
 
 router = APIRouter(prefix="/api/v1/secrets", tags=["secrets"])
 

@@ -10,9 +10,9 @@ import asyncio
 import sys
 from pathlib import Path
 
-from api.secrets.keyring import KeyRing
 from api.secrets.service import rotate
 from cluster.home import Home
+from cluster.secrets.keyring import KeyRing
 from cluster.settings import Settings, StorageSettings
 from cluster.stores.clients import connect
 

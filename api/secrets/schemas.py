@@ -9,8 +9,8 @@ from typing import Annotated
 from pydantic import Field
 
 from api.auth.schemas import concealed
-from api.secrets.tables import Secret, SecretVersion
 from api.web.schema import Answer, Body
+from cluster.secrets.tables import Secret, SecretVersion
 
 NAME = r"^[A-Za-z][A-Za-z0-9_.-]{0,99}$"
 SecretName = Annotated[str, Field(pattern=NAME, description="Letters, digits, `_`, `.` and `-`; referred to as `secret:NAME`.")]

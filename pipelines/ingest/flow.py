@@ -22,12 +22,12 @@ import pyarrow as pa  # type: ignore[import-untyped]
 import ray.data
 from ray.data import ActorPoolStrategy, DataContext, Dataset, ExecutionResources
 
+from cluster.content.isolated import Isolated
 from cluster.contracts.documents import Chunk, Problem
 from cluster.errors import EngineError
 from cluster.settings import IngestSettings
 from pipelines.ingest.prepare import Preparation, prepared
 from pipelines.ingest.rows import Event, Finished, Written, from_table, to_table, written
-from pipelines.stages.isolated import Isolated
 from pipelines.stages.read import Source, folder_sources
 
 Vectors = npt.NDArray[np.float32]

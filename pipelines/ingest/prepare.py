@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
+from cluster.content.isolated import Isolated
 from cluster.contracts.documents import Chunk, Document, Problem
 from cluster.errors import BadInput, Unprocessable
 from cluster.settings import IngestSettings
@@ -13,7 +14,6 @@ from cluster.text.chunking import Chunking, Tokenize, chunk
 from cluster.text.duplicates import fingerprint
 from pipelines.ingest.rows import Finished
 from pipelines.stages.clean import clean
-from pipelines.stages.isolated import Isolated
 from pipelines.stages.parse import parse
 from pipelines.stages.pieces import Parsed, assemble
 from pipelines.stages.read import Item, Source, read

@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from cluster.content.isolated import Isolated
 from cluster.errors import BadInput, Unprocessable, UnsupportedMedia
 from cluster.settings import IngestSettings
-from pipelines.stages.isolated import Isolated
 from pipelines.stages.parsers.pdf import page_picture
 from pipelines.stages.pieces import Parsed, Piece, Waiting
 

@@ -17,8 +17,8 @@ from reportlab.lib.pdfencrypt import StandardEncryption
 from reportlab.lib.utils import ImageReader
 from reportlab.pdfgen.canvas import Canvas
 
+from cluster.content.isolated import Isolated
 from cluster.settings import IngestSettings
-from pipelines.stages.isolated import Isolated
 
 PARAGRAPHS = (
     "The lighthouse keeper lit the lamp at dusk. Every evening the ships of the bay looked for its beam.",

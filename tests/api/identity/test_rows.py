@@ -15,10 +15,11 @@ from sqlalchemy import text
 from sqlalchemy.exc import ProgrammingError
 
 from api.people.first import first
-from api.secrets.keyring import KeyRing
-from api.secrets.service import SecretSource, rotate
+from api.secrets.service import rotate
 from api.web.principal import Role
 from cluster.errors import EngineError, NotFound
+from cluster.secrets.keyring import KeyRing
+from cluster.secrets.source import SecretSource
 
 
 async def new_key(client: httpx.AsyncClient, person: Any, **body: object) -> dict[str, Any]:

@@ -16,13 +16,13 @@ import psycopg
 import pytest
 import redis
 
-from api.secrets.keyring import KeyRing
-from api.secrets.service import about
 from cluster.backup.create import Made, backup
 from cluster.backup.running import stores_of
 from cluster.home import Home
 from cluster.runtime.launch import Launch, launch_file
 from cluster.runtime.state import RunState, write_atomically, write_state
+from cluster.secrets.keyring import KeyRing
+from cluster.secrets.source import about
 from cluster.serving.args import LedgerArgs
 from cluster.settings import Settings
 from cluster.stores.keeper import Stores

@@ -10,9 +10,9 @@ import time
 import psutil
 import pytest
 
+from cluster.content.isolated import Isolated
 from cluster.errors import TooLarge, Unprocessable, UnsupportedMedia
 from cluster.settings import IngestSettings
-from pipelines.stages.isolated import Isolated
 
 
 def test_what_a_function_returns_comes_back_and_the_process_is_kept(process):

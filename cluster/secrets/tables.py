@@ -8,7 +8,7 @@ from datetime import datetime
 from sqlalchemy import ForeignKey, String, UniqueConstraint, func
 from sqlalchemy.orm import Mapped, mapped_column
 
-from api.web.tables import Identified, Table
+from cluster.stores.tables import Identified, Table
 
 
 class Secret(Identified, Table):

@@ -66,7 +66,7 @@ class Isolated:
             self._end()
             self._pipe, theirs = Pipe()
             # A fresh interpreter: a fork would copy the threads of Ray's worker, and multiprocessing's "spawn" import its main program.
-            words = [sys.executable, "-m", "pipelines.stages.isolated", str(theirs.fileno()), str(int(self._limits.parse_memory))]
+            words = [sys.executable, "-m", "cluster.content.isolated", str(theirs.fileno()), str(int(self._limits.parse_memory))]
             environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
             self._process = subprocess.Popen(words, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, env=environment)
             theirs.close()

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from sqlalchemy import delete, select, text
 
-from api.secrets.tables import Secret, SecretVersion
+from cluster.secrets.tables import Secret, SecretVersion
 from cluster.stores.locks import SEALING
 from cluster.stores.sql import AsyncSession
 
