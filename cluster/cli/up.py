@@ -1,4 +1,4 @@
-"""`hearth up` and `hearth down`."""
+"""`hearth up`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from cluster.cli.options import HomeOption, ProfileOption, home_of, profile_and_settings
+from cluster.cli.options import HomeOption, ProfileOption, profile_and_settings
 from cluster.cli.status import fetch_models, render
 from cluster.errors import Unavailable
 from cluster.home import Home
@@ -56,15 +56,6 @@ def up(
         console.print(f"hearth: it was already running with profile {before.profile}; `hearth down` first to change that.", highlight=False)
     if not detach:
         _attend(where, console)
-
-
-def down(home: HomeOption = None) -> None:
-    """Stop the cluster and remove every process, socket and shared-memory segment it had."""
-    where = home_of(home)
-    console = Console(stderr=True)
-    with console.status("stopping"):
-        ended = stop(where, lambda _step: None)
-    console.print(f"hearth: stopped ({ended} processes)." if ended else "hearth: nothing was running.", highlight=False)
 
 
 def _url(host: str, port: int) -> str:
