@@ -14,11 +14,14 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations, islice
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import numpy.typing as npt
-from datasketch import LeanMinHash, MinHash, MinHashLSH  # type: ignore[import-untyped]
+
+# datasketch loads SciPy, which takes a second: only who compares waits for it.
+if TYPE_CHECKING:
+    from datasketch import LeanMinHash  # type: ignore[import-untyped]
 
 Tier = Literal["exact", "near_exact", "semantic"]
 TIERS: tuple[tuple[float, Tier], ...] = ((0.95, "exact"), (0.90, "near_exact"), (0.85, "semantic"))
@@ -61,6 +64,8 @@ def tier_of(confidence: float) -> Tier | None:
 
 def fingerprint(document: str, text: str) -> Fingerprint:
     """The document's fingerprint. Case, punctuation and white space do not matter."""
+    from datasketch import MinHash
+
     words = WORD.findall(unicodedata.normalize("NFKC", text).casefold())
     signature = MinHash(num_perm=PERMUTATIONS, scheme=SCHEME)
     shingles = _shingles(words)
@@ -106,6 +111,8 @@ def _equal(known: Sequence[Fingerprint]) -> Iterator[Duplicate]:
 
 
 def _near(known: Sequence[Fingerprint]) -> Iterator[Duplicate]:
+    from datasketch import MinHashLSH
+
     # Of equals the first stands for all: else a thousand copies would be compared a million times.
     first_of = {one.words_hash: one for one in reversed(known) if one.signature}
     signatures = {one.document: _minhash(one) for one in first_of.values()}
@@ -124,6 +131,8 @@ def _pair(one: str, other: str, confidence: float, reason: str) -> Iterator[Dupl
 
 
 def _minhash(one: Fingerprint) -> LeanMinHash:
+    from datasketch import LeanMinHash
+
     return LeanMinHash(seed=1, hashvalues=np.array(one.signature, dtype=np.uint32), scheme=SCHEME)
 
 

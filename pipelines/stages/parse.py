@@ -2,23 +2,10 @@
 
 from __future__ import annotations
 
-import io
-from collections.abc import Callable, Mapping
-from email.message import EmailMessage
-
-from cluster.content.sniff import DOCX, PPTX, XLSX
 from cluster.errors import HearthError, Unprocessable, UnsupportedMedia
 from cluster.settings import IngestSettings
-from pipelines.stages.mail import MAIL, body_part, read_mail, text_of
-from pipelines.stages.parsers.html import epub, html, html_pieces
-from pipelines.stages.parsers.office import slides, word
-from pipelines.stages.parsers.pdf import pdf
-from pipelines.stages.parsers.tables import excel, separated
-from pipelines.stages.parsers.text import code, json_text, markdown, plain
-from pipelines.stages.pieces import Draft, Parsed, Waiting
+from pipelines.stages.pieces import Parsed, Waiting
 
-Parser = Callable[[bytes, str, IngestSettings], Parsed]
-HEADERS = ("From", "To", "Cc", "Date")
 UNREADABLE = {
     "application/rtf": "It is a Rich Text file; save it as Word (.docx) or PDF.",
     "application/x-executable": "It is a program.",
@@ -32,6 +19,9 @@ ENCRYPTED_OFFICE = "EncryptedPackage".encode("utf-16-le")
 def parse(content: bytes, media_type: str, limits: IngestSettings) -> Parsed:
     """The pieces of a file. Raises UnsupportedMedia when no parser reads the format, and Unprocessable or TooLarge when this file cannot
     be read."""
+    # Their libraries take a second to load, and most processes that name this function have another one call it (see isolated.py).
+    from pipelines.stages.parsers.formats import PARSERS
+
     family = media_type.partition("/")[0]
     if media_type == "application/x-ole":
         raise _old_office(content)
@@ -45,51 +35,10 @@ def parse(content: bytes, media_type: str, limits: IngestSettings) -> Parsed:
     raise UnsupportedMedia(UNREADABLE.get(media_type, f"Files of the type {media_type} are not read here."))
 
 
-def mail(content: bytes, media_type: str, limits: IngestSettings) -> Parsed:
-    """Subject, sender, receivers, and what is said: as plain text if the message has it, else from its HTML."""
-    message = read_mail(io.BytesIO(content))
-    draft = Draft(limits.text_chars)
-    draft.add("heading", _header(message, "Subject"), level=1)
-    draft.add("paragraph", "\n".join(f"{name}: {value}" for name in HEADERS if (value := _header(message, name))))
-    said, page = body_part(message, "plain"), body_part(message, "html")
-    if said is not None:
-        found = plain(text_of(said).encode(), "text/plain", limits).pieces
-    else:
-        found = tuple(html_pieces(text_of(page), limits.text_chars).pieces) if page is not None else ()
-    for piece in found:
-        draft.add(piece.kind, piece.text, level=piece.level + 1 if piece.level else 0)
-    return draft.parsed(media_type)
-
-
-PARSERS: Mapping[str, Parser] = {
-    "application/pdf": pdf,
-    "application/epub+zip": epub,
-    "application/json": json_text,
-    "application/jsonl": json_text,
-    "text/csv": separated,
-    "text/tab-separated-values": separated,
-    "text/html": html,
-    "text/markdown": markdown,
-    "text/plain": plain,
-    "text/x-code": code,
-    DOCX: word,
-    PPTX: slides,
-    XLSX: excel,
-    MAIL: mail,
-}
-
-
 def _held(parsed: Parsed) -> Parsed:
     if not parsed.pieces and not parsed.waiting:
         raise Unprocessable(" ".join(("It holds no text.", *parsed.cautions)))
     return parsed
-
-
-def _header(message: EmailMessage, name: str) -> str:
-    try:
-        return " ".join(str(message[name] or "").split())
-    except (ValueError, LookupError, TypeError, AttributeError):
-        return ""  # the header is malformed in a way that the parser cannot get over
 
 
 def _old_office(content: bytes) -> HearthError:
