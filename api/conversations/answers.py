@@ -10,6 +10,7 @@ from pydantic import Field
 
 from api.chat.answers import FallbackAnswer
 from api.conversations.tables import Conversation, Message, Participant, ShareLink
+from api.retrieval.attached import AttachedAnswer
 from api.web.schema import Answer
 
 RowT = TypeVar("RowT")
@@ -38,6 +39,7 @@ class ConversationAnswer(Answer):
     prompt_variables: dict[str, str]
     active_leaf_id: uuid.UUID | None
     auto_compact: bool
+    knowledge: AttachedAnswer | None = Field(description="Documents that answers here are written from.")
     input_tokens: int
     output_tokens: int
     cached_tokens: int
@@ -66,6 +68,7 @@ class ConversationAnswer(Answer):
             prompt_variables=row.prompt_variables,
             active_leaf_id=row.active_leaf_id,
             auto_compact=row.auto_compact,
+            knowledge=AttachedAnswer.of(row.knowledge),
             input_tokens=row.input_tokens,
             output_tokens=row.output_tokens,
             cached_tokens=row.cached_tokens,

@@ -23,9 +23,11 @@ from api.conversations.schemas import (
     SessionBody,
     StatusBody,
 )
+from api.retrieval.deps import WithKnowledge
 from api.streams.deps import WithRemoving
 from api.web.answers import Success, success
 from api.web.bodies import json_body
+from api.web.deps import WithSession
 from api.web.openapi import json_request, responses
 from api.web.principal import AsAdmin
 from cluster.errors import Unprocessable
@@ -40,9 +42,15 @@ router = APIRouter(tags=["conversations"])
     responses=responses(ok(CONVERSATION), WRITES),
     openapi_extra=json_request(SessionBody, {"user_id": CONVERSATION["user_id"], "type": "general", "title": "Goats"}),
 )
-async def open_session(service: Writing, body: Annotated[SessionBody, Depends(json_body(SessionBody, Unprocessable))]) -> Response:
+async def open_session(
+    service: Writing,
+    knowledge: WithKnowledge,
+    session: WithSession,
+    body: Annotated[SessionBody, Depends(json_body(SessionBody, Unprocessable))],
+) -> Response:
     """A session is a conversation that says whose it is: yourself, or, where an admin opens it, a member of the organisation."""
-    return success(ConversationAnswer.of(await service.create_session(body)))
+    attached = await knowledge.attachable(session, body.knowledge)
+    return success(ConversationAnswer.of(await service.create_session(body, attached)))
 
 
 @router.get(
@@ -92,10 +100,15 @@ async def clean_up(
     openapi_extra=json_request(ConversationBody, {"title": "Goats", "tags": ["farm"]}),
 )
 async def create_conversation(
-    service: Writing, body: Annotated[ConversationBody, Depends(json_body(ConversationBody, Unprocessable))]
+    service: Writing,
+    knowledge: WithKnowledge,
+    session: WithSession,
+    body: Annotated[ConversationBody, Depends(json_body(ConversationBody, Unprocessable))],
 ) -> Response:
-    """An empty conversation of your own. The model is named with each message, so that it can be another one each time."""
-    return success(ConversationAnswer.of(await service.create(body)))
+    """An empty conversation of your own. The model is named with each message, so that it can be another one each time. With `knowledge`
+    every answer is written from those documents and cites them, unless the request that asks for it says otherwise."""
+    attached = await knowledge.attachable(session, body.knowledge)
+    return success(ConversationAnswer.of(await service.create(body, attached)))
 
 
 @router.get(
@@ -139,10 +152,15 @@ async def get_conversation(service: Reading, conversation_id: uuid.UUID) -> Resp
     openapi_extra=json_request(ConversationPatch, {"title": "Goats and sheep", "pinned": True}),
 )
 async def change_conversation(
-    service: Writing, conversation_id: uuid.UUID, body: Annotated[ConversationPatch, Depends(json_body(ConversationPatch, Unprocessable))]
+    service: Writing,
+    knowledge: WithKnowledge,
+    session: WithSession,
+    conversation_id: uuid.UUID,
+    body: Annotated[ConversationPatch, Depends(json_body(ConversationPatch, Unprocessable))],
 ) -> Response:
     """Changes what is given and keeps the rest. `active_leaf_id` chooses the branch that goes on."""
-    return success(ConversationAnswer.of(await service.change(conversation_id, body)))
+    attached = await knowledge.attachable(session, body.knowledge)
+    return success(ConversationAnswer.of(await service.change(conversation_id, body, attached)))
 
 
 @router.delete(

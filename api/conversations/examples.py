@@ -18,6 +18,7 @@ CONVERSATION = {
     "prompt_variables": {},
     "active_leaf_id": None,
     "auto_compact": False,
+    "knowledge": {"collections": ["9c8d3a0a-4c9b-4a3f-8f0f-3a5c6b7d8e9f"], "settings": None, "limit": None, "require": False},
     "input_tokens": 18,
     "output_tokens": 1,
     "cached_tokens": 0,

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from api.retrieval.citations import KnowledgeWish
 from api.web.schema import Body, FormBody, FreeObject
 
 Type = Literal["general", "agent_creation", "workflow_creation"]
@@ -74,6 +75,9 @@ class ConversationBody(Body):
     )
     prompt_variables: Variables = Field(default_factory=dict)
     auto_compact: bool = Field(False, description="Summarise the oldest messages when the model's context is full.")
+    knowledge: KnowledgeWish | None = Field(
+        None, description="Documents that answers here are written from, unless a request has a `knowledge` of its own."
+    )
 
 
 class SessionBody(ConversationBody):
@@ -96,6 +100,7 @@ class ConversationPatch(Body):
     prompt_id: Id | None = None
     prompt_variables: Variables | None = None
     auto_compact: bool | None = None
+    knowledge: KnowledgeWish | None = Field(None, description="Taken as a whole, in place of what was attached; null detaches it.")
     active_leaf_id: Id | None = Field(None, description="The message at the end of the branch that goes on.")
 
 

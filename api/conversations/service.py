@@ -22,6 +22,7 @@ from cluster.stores.sql import AsyncSession
 OWNER = ("owner",)
 WRITERS = ("owner", "writer")
 # Fields that are never null, although a patch leaves them out as None.
+Attached = dict[str, Any] | None
 _FILLED = {"title", "status", "is_resumable", "tags", "metadata", "pinned", "prompt_variables", "auto_compact"}
 
 
@@ -35,16 +36,17 @@ class Conversations:
         self._settings = settings
         self._who = who
 
-    async def create(self, body: ConversationBody) -> Conversation:
-        return await self._create(body, self._who.user_id)
+    async def create(self, body: ConversationBody, knowledge: Attached = None) -> Conversation:
+        """``knowledge``: that of the body, as it is kept."""
+        return await self._create(body, self._who.user_id, knowledge)
 
-    async def create_session(self, body: SessionBody) -> Conversation:
+    async def create_session(self, body: SessionBody, knowledge: Attached = None) -> Conversation:
         """Raises Forbidden for somebody else's, unless an admin asks for a member."""
         if body.user_id != self._who.user_id:
             if self._who.role is not Role.ADMIN:
                 raise Forbidden("Only an admin opens a session for somebody else; give your own id as 'user_id'.").about("user_id")
             await self._need_member(body.user_id)
-        return await self._create(body, body.user_id)
+        return await self._create(body, body.user_id, knowledge)
 
     async def get(
         self, conversation_id: uuid.UUID, *, roles: Sequence[str] = (), lock: bool = False, deleted: bool = False
@@ -73,10 +75,12 @@ class Conversations:
         ]
         return Listing[FoundMessage](items=found, next_cursor=cursor)
 
-    async def change(self, conversation_id: uuid.UUID, patch: ConversationPatch) -> Conversation:
+    async def change(self, conversation_id: uuid.UUID, patch: ConversationPatch, knowledge: Attached = None) -> Conversation:
         row = await self.get(conversation_id, roles=WRITERS, lock=True)
         changes = patch.model_dump(include=patch.model_fields_set)
         await self._check(conversation_id, changes)
+        if "knowledge" in changes:
+            changes["knowledge"] = knowledge
         if "metadata" in changes:
             changes["details"] = changes.pop("metadata")
         for name, value in changes.items():
@@ -135,12 +139,13 @@ class Conversations:
         expired, purged = await work(self._who.organisation_id, datetime.now(UTC), kept)
         return Cleaned(expired=expired, purged=purged)
 
-    async def _create(self, body: ConversationBody, owner_id: uuid.UUID) -> Conversation:
+    async def _create(self, body: ConversationBody, owner_id: uuid.UUID, knowledge: Attached) -> Conversation:
         await self._need_prompt(body.prompt_id)
-        fields = body.model_dump(exclude={"metadata", "user_id"})
+        fields = body.model_dump(exclude={"metadata", "user_id", "knowledge"})
         row = Conversation(
             **fields,
             details=body.metadata,
+            knowledge=knowledge,
             status="active",
             organisation_id=self._who.organisation_id,
             owner_id=owner_id,

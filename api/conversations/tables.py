@@ -20,7 +20,8 @@ _EMPTY_OBJECT = text("'{}'::jsonb")
 
 class Conversation(Identified, Owned, Table):
     """A session and a conversation are the same thing. ``active_leaf_id``: the message the next one answers. The token counts are
-    running totals, ``usage_by_model`` the same for each model that answered (see totals.py)."""
+    running totals, ``usage_by_model`` the same for each model that answered (see totals.py). ``knowledge``: documents that answers are
+    written from, as api/retrieval/attached.py has it."""
 
     __tablename__ = "conversations"
     __table_args__ = (
@@ -41,6 +42,7 @@ class Conversation(Identified, Owned, Table):
     prompt_variables: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default=_EMPTY_OBJECT)
     active_leaf_id: Mapped[uuid.UUID | None]
     auto_compact: Mapped[bool] = mapped_column(server_default=false())
+    knowledge: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
     input_tokens: Mapped[int] = mapped_column(BigInteger, server_default="0")
     output_tokens: Mapped[int] = mapped_column(BigInteger, server_default="0")
     cached_tokens: Mapped[int] = mapped_column(BigInteger, server_default="0")

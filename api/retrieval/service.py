@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any
 
 from pydantic import ValidationError
 
 from api.retrieval.citations import KnowledgeWish
+from api.retrieval.naming import Named, as_id, named, need_named
 from api.retrieval.repository import KnowledgeRepository
 from api.retrieval.schemas import SearchAnswer, SearchBody, SearchingBody
 from api.web.deps import Parts
@@ -20,17 +23,19 @@ from cluster.knowledge.tables import Collection
 from cluster.retrieval.briefing import Briefing, question_of
 from cluster.retrieval.passages import Found, Place
 from cluster.retrieval.retriever import Retriever
-from cluster.specs.loader import explain, nearest
+from cluster.specs.loader import explain
 from cluster.specs.prices import Consumption
 from cluster.specs.retrieval import DEFAULT, RetrievalSettings, RetrievalSpec, retrieval_settings
+from cluster.stores.sql import AsyncSession
 
 
 @dataclass(frozen=True, slots=True)
 class Where:
-    """Collections, and how they are searched."""
+    """Collections, and how they are searched. ``notes``: what was left out."""
 
     places: tuple[Place, ...]
     spec: RetrievalSpec
+    notes: tuple[str, ...] = ()
 
 
 class Knowledge:
@@ -48,10 +53,37 @@ class Knowledge:
     async def where(self, collections: Sequence[str] | None, settings: str | None) -> Where:
         """The collections with these ids or names (None: all), and the settings of that name (None: those of the collections, or the
         default where they differ). Raises NotFound naming the nearest."""
-        rows = await self._collections(collections)
-        own = {row.retrieval for row in rows}
-        spec = self._spec(settings or (own.pop() if len(own) == 1 else DEFAULT))
-        return Where(tuple(Place(str(row.id), _space(row)) for row in rows), spec)
+        async with self._parts.stores.database.session() as session:
+            known = KnowledgeRepository(session, self._organisation_id)
+            rows = await known.all() if collections is None else await need_named(known, collections)
+        return _where(rows, self._spec(settings or _common(rows)))
+
+    async def where_left(self, collections: Sequence[str] | None, settings: str | None) -> Where:
+        """The same of what was chosen earlier: what is gone since is left out, and noted."""
+        async with self._parts.stores.database.session() as session:
+            known = KnowledgeRepository(session, self._organisation_id)
+            found = await named(known, collections) if collections is not None else Named(tuple(await known.all()), ())
+        notes = [f"The collection {(collections or ())[at]} is attached, and is not there any more." for at in found.missing]
+        try:
+            spec = self._spec(settings or _common(found.rows))
+        except NotFound as error:
+            spec = self._spec(DEFAULT)
+            notes.append(f"Searched with '{DEFAULT}' instead of '{settings}': {error.message}")
+        return _where(found.rows, spec, notes)
+
+    async def attachable(self, session: AsyncSession, wish: KnowledgeWish | None) -> dict[str, Any] | None:
+        """The wish as it is kept: collections by their ids, so that they may be called something else later. Raises NotFound naming the
+        nearest; errors name fields below ``knowledge``."""
+        if wish is None:
+            return None
+        kept = wish.model_dump()
+        with _below_knowledge():
+            if wish.settings is not None:
+                self._spec(wish.settings)
+            if wish.collections is not None:
+                rows = await need_named(KnowledgeRepository(session, self._organisation_id), wish.collections)
+                kept["collections"] = [str(row.id) for row in rows]
+        return kept
 
     async def find(self, where: Where, question: str, filters: Filters = EVERYTHING, limit: int | None = None) -> Found:
         most = self._parts.settings.limits.text_chars
@@ -77,17 +109,20 @@ class Knowledge:
     async def search(self, body: SearchBody) -> SearchAnswer:
         where = await self.where(body.collections, body.settings)
         spec = overridden(where.spec, body.overrides)
-        found = await self.find(Where(where.places, spec), body.question, body.filters.filters(), body.limit)
+        found = await self.find(replace(where, spec=spec), body.question, body.filters.filters(), body.limit)
         return SearchAnswer.of(spec, sorted(body.overrides.model_fields_set) if body.overrides else [], found)
 
-    async def brief(self, wish: KnowledgeWish, messages: Sequence[Message], context_tokens: int | None) -> Briefing:
-        """What a model with so large a context is to know for its answer. Errors name fields below ``knowledge``."""
+    async def brief(
+        self, wish: KnowledgeWish, messages: Sequence[Message], context_tokens: int | None, *, attached: bool = False
+    ) -> Briefing:
+        """What a model with so large a context is to know for its answer. ``attached``: the wish was kept earlier, and what of it is gone
+        is noted, not refused. Errors name fields below ``knowledge``."""
         question = question_of(messages)
-        try:
-            where = await self.where(wish.collections, wish.settings)
+        choose = self.where_left if attached else self.where
+        with _below_knowledge():
+            where = await choose(wish.collections, wish.settings)
             found = await self.find(where, question, limit=wish.limit)
-        except HearthError as error:
-            raise error.about(f"knowledge.{error.param}" if error.param else None) from None
+        found = replace(found, notes=(*where.notes, *found.notes))
         return Briefing.of(found, where.spec, context_tokens, required=wish.require)
 
     def _spec(self, name: str) -> RetrievalSpec:
@@ -96,20 +131,8 @@ class Knowledge:
         except NotFound as error:
             raise error.about("settings") from None
 
-    async def _collections(self, wanted: Sequence[str] | None) -> list[Collection]:
-        async with self._parts.stores.database.session() as session:
-            rows = KnowledgeRepository(session, self._organisation_id)
-            if wanted is None:
-                return list(await rows.all())
-            found = await rows.called([known for one in wanted if (known := _uuid(one)) is not None], wanted)
-            called = {str(row.id): row for row in found} | {row.name: row for row in found}
-            for at, one in enumerate(wanted):
-                if _canonical(one) not in called:
-                    raise _unknown(one, await rows.names()).about(f"collections.{at}")
-        return list({row.id: row for row in (called[_canonical(one)] for one in wanted)}.values())
-
     async def _paths(self, documents: Sequence[str]) -> Mapping[str, str]:
-        ids = {one: known for one in documents if (known := _uuid(one)) is not None}
+        ids = {one: known for one in documents if (known := as_id(one)) is not None}
         async with self._parts.stores.database.session() as session:
             paths = await KnowledgeRepository(session, self._organisation_id).paths(list(ids.values()))
         return {one: paths[known] for one, known in ids.items() if known in paths}
@@ -129,19 +152,19 @@ def _space(row: Collection) -> Space | None:
     return Space(row.space["model"], row.space["variant"], row.space["dimensions"]) if row.space else None
 
 
-def _uuid(text: str) -> uuid.UUID | None:
+def _common(rows: Sequence[Collection]) -> str:
+    """The name of the settings that all of them are searched with, or the default."""
+    own = {row.retrieval for row in rows}
+    return own.pop() if len(own) == 1 else DEFAULT
+
+
+def _where(rows: Sequence[Collection], spec: RetrievalSpec, notes: Sequence[str] = ()) -> Where:
+    return Where(tuple(Place(str(row.id), _space(row)) for row in rows), spec, tuple(notes))
+
+
+@contextmanager
+def _below_knowledge() -> Iterator[None]:
     try:
-        return uuid.UUID(text)
-    except ValueError:
-        return None
-
-
-def _canonical(text: str) -> str:
-    """A name as it is, an id as the database writes it."""
-    return text if (known := _uuid(text)) is None else str(known)
-
-
-def _unknown(wanted: str, names: Sequence[str]) -> NotFound:
-    hint = nearest(wanted, names)
-    choice = f"did you mean '{hint}'?" if hint else "GET /api/v1/collections lists them."
-    return NotFound(f"There is no collection '{wanted}'; {choice}")
+        yield
+    except HearthError as error:
+        raise error.about(f"knowledge.{error.param}" if error.param else None) from None

@@ -66,7 +66,10 @@ class PrepareBody(AskingBody):
     edits: Id | None = Field(None, description="A user message that `content` replaces, on a new branch.")
     regenerates: Id | None = Field(None, description="An answer to write again, on a new branch.")
     answers: Id | None = Field(None, description="A message of a user or a tool that is answered as it is.")
-    knowledge: KnowledgeWish | None = Field(None, description="Answer from your organisation's documents, with citations.")
+    knowledge: KnowledgeWish | None = Field(
+        None,
+        description="Answer from your organisation's documents, with citations. By default as is attached to the conversation; null: not so.",
+    )
     compact: Literal["off", "drop", "summary"] | None = Field(
         None,
         description="Where the model's context is too small: `drop` leaves the oldest messages out that are not pinned, `summary` has "

@@ -11,6 +11,7 @@ from api.conversations.schemas import stored, text_of
 from api.conversations.service import WRITERS, Conversations
 from api.conversations.tables import Conversation, Message
 from api.prompts.service import Prompts
+from api.retrieval.attached import attached
 from api.retrieval.service import Knowledge
 from api.streams.compacting import Compacting
 from api.streams.context import context_of
@@ -24,8 +25,9 @@ from api.streams.tables import GenerationRow
 from api.streams.window import Measure, Window
 from api.web.deps import Parts
 from api.web.principal import Principal
+from cluster.contracts.generation import Message as ModelMessage
 from cluster.contracts.models import ModelKind, ModelStatus
-from cluster.errors import BadInput, Conflict, NotFound
+from cluster.errors import BadInput, Conflict, NotFound, Unprocessable
 from cluster.providers.routes import IMAGES
 from cluster.retrieval.briefing import Briefing
 from cluster.stores.sql import AsyncSession
@@ -132,17 +134,27 @@ class Preparing:
 
     async def _briefing(self, conversation_id: uuid.UUID, body: PrepareBody, status: ModelStatus) -> Briefing | None:
         """What documents say of it, looked up while no transaction is open: models are asked for it."""
-        if body.knowledge is None:
-            return None
+        own = "knowledge" in body.model_fields_set
         async with self._parts.stores.database.session() as session:
-            await self._conversations(session).get(conversation_id, roles=WRITERS)
-            leaf = body.answers or body.regenerates
-            if leaf is not None:
-                await Messages(session, self._parts.settings, self._who).get(conversation_id, leaf)
-                said = [(row.role, row.text) for row in await MessageRepository(session).branch(leaf)]
-            else:
-                said = [("user", text_of(stored(body.content or [])))]
-        return await self._knowledge.brief(body.knowledge, asked_last(said), status.context_tokens)
+            conversation = await self._conversations(session).get(conversation_id, roles=WRITERS)
+            wish = body.knowledge if own else attached(conversation.knowledge)
+            if wish is None:
+                return None
+            asked = await self._question(session, conversation_id, body)
+        if not own and asked and not (asked[-1].content or "").strip():
+            return None  # a picture alone, for example, of which nobody said that it was to be looked up
+        if body.response_format is not None and body.response_format.type != "text":
+            raise Unprocessable(
+                "Answers in this conversation cite documents, which takes text; send 'knowledge': null, or leave 'response_format' out."
+            ).about("response_format")
+        return await self._knowledge.brief(wish, asked, status.context_tokens, attached=not own)
+
+    async def _question(self, session: AsyncSession, conversation_id: uuid.UUID, body: PrepareBody) -> tuple[ModelMessage, ...]:
+        leaf = body.answers or body.regenerates
+        if leaf is None:
+            return asked_last([("user", text_of(stored(body.content or [])))])
+        await Messages(session, self._parts.settings, self._who).get(conversation_id, leaf)
+        return asked_last([(row.role, row.text) for row in await MessageRepository(session).branch(leaf)])
 
     async def _asked(self, session: AsyncSession, conversation: Conversation, body: PrepareBody) -> Message:
         """The message to be answered, which is the active leaf from now on."""
