@@ -18,7 +18,7 @@ from cluster import errors
 from cluster.errors import HearthError
 from cluster.home import REPOSITORY
 from cluster.settings import PREFIX, OidcIssuer, Settings
-from cluster.specs.catalog import Architecture, ModelSpec, Variant
+from cluster.specs.catalog import Architecture, ModelSpec, ReadingSpec, Variant
 from cluster.specs.prices import PricesSpec
 from cluster.specs.profile import DeviceSpec, ProfileSpec, ServedModel
 from cluster.specs.providers import (
@@ -39,6 +39,7 @@ SPECS = (
     ServedModel,
     DeviceSpec,
     ModelSpec,
+    ReadingSpec,
     Variant,
     Architecture,
     OidcIssuer,

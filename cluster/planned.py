@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from cluster.contracts.models import ModelKind, ModelState, ModelStatus
+from cluster.contracts.models import ModelKind, ModelState, ModelStatus, Reading
 from cluster.contracts.serving import ReplicaSpec, ResidentModel
 from cluster.engines import EngineChoice
 from cluster.hardware import Device
@@ -147,6 +147,7 @@ class PlannedModel:
             owned_by=self.spec.owned_by,
             nano=self.spec.nano,
             adapters=tuple(self.served.adapters),
+            reading=Reading(self.spec.reading.form, self.spec.reading.chars),
         )
 
     def _threads(self, settings: Settings) -> int:

@@ -27,7 +27,8 @@ class GroundedChoice:
 
     @property
     def citations(self) -> list[CitationAnswer]:
-        return [CitationAnswer.of(citation) for citation in self._text.citations]
+        found = self._text.citations or self._briefing.attributed(self._text)
+        return [CitationAnswer.of(citation) for citation in found]
 
     @property
     def hearth(self) -> HearthAnswer:

@@ -102,9 +102,10 @@ class Chat:
         status = await self._generations.resolve(body.model)
         briefing = None
         if body.knowledge is not None:
-            briefing = await self._knowledge.brief(body.knowledge, messages, status.context_tokens)
+            briefing = await self._knowledge.brief(body.knowledge, messages, status)
             messages = briefing.messages(messages)
-        return _Asked(status, [self._request(body, status, messages, choice, count) for choice in range(count)], briefing)
+        requests = [self._request(body, status, messages, choice, count) for choice in range(count)]
+        return _Asked(status, [briefing.request(request) for request in requests] if briefing else requests, briefing)
 
     def _request(self, body: ChatBody, status: ModelStatus, messages: tuple[Message, ...], choice: int, count: int) -> GenerationRequest:
         return GenerationRequest(

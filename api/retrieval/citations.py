@@ -7,8 +7,9 @@ from pydantic import Field
 from api.retrieval.schemas import Collections, Limit, SettingsName, SpanAnswer
 from api.web.schema import Answer, Body
 from cluster.retrieval.briefing import Briefing
-from cluster.retrieval.cited import Citation, Dropped
+from cluster.retrieval.cited import Dropped
 from cluster.retrieval.passages import Passage
+from cluster.retrieval.quotes import Citation
 
 
 class KnowledgeWish(Body):
@@ -27,10 +28,11 @@ class KnowledgeWish(Body):
 
 
 class CitationAnswer(Answer):
-    """One `[number]` in the text, and the sentence of a document that bears it out."""
+    """One `[number]` in the text, or, of an answer without any, what Hearth found: with the sentence of a document that bears it out."""
 
     number: int = Field(description="Of the passage, from 1.")
-    at: int = Field(description="Where it stands in the content, in characters.")
+    at: int = Field(description="Where it stands in the content, in characters; of what is attributed: where the sentence ends.")
+    attributed: bool = Field(description="False: the model wrote the number. True: it wrote none, and Hearth found where this is said.")
     document_id: str
     collection_id: str
     path: str
@@ -45,6 +47,7 @@ class CitationAnswer(Answer):
         return cls(
             number=citation.number,
             at=citation.at,
+            attributed=citation.attributed,
             document_id=chunk.document,
             collection_id=chunk.collection,
             path=citation.passage.path,

@@ -57,6 +57,7 @@ SETTINGS = {
     "question_chars": 2000,
     "passages_chars": 12000,
     "support": 0.3,
+    "attribution": 0.9,
 }
 
 

@@ -17,10 +17,11 @@ from api.retrieval.schemas import SearchAnswer, SearchBody, SearchingBody
 from api.web.deps import Parts
 from api.web.exchange import Exchange
 from cluster.contracts.generation import Message, Usage
+from cluster.contracts.models import ModelStatus
 from cluster.contracts.retrieval import EVERYTHING, Filters, Space
 from cluster.errors import BadInput, HearthError, NotFound, Unprocessable
 from cluster.knowledge.tables import Collection
-from cluster.retrieval.briefing import Briefing, question_of
+from cluster.retrieval.briefing import Briefing, Reader, question_of
 from cluster.retrieval.passages import Found, Place
 from cluster.retrieval.retriever import Retriever
 from cluster.specs.loader import explain
@@ -112,10 +113,8 @@ class Knowledge:
         found = await self.find(replace(where, spec=spec), body.question, body.filters.filters(), body.limit)
         return SearchAnswer.of(spec, sorted(body.overrides.model_fields_set) if body.overrides else [], found)
 
-    async def brief(
-        self, wish: KnowledgeWish, messages: Sequence[Message], context_tokens: int | None, *, attached: bool = False
-    ) -> Briefing:
-        """What a model with so large a context is to know for its answer. ``attached``: the wish was kept earlier, and what of it is gone
+    async def brief(self, wish: KnowledgeWish, messages: Sequence[Message], status: ModelStatus, *, attached: bool = False) -> Briefing:
+        """What the model with ``status`` is to know for its answer. ``attached``: the wish was kept earlier, and what of it is gone
         is noted, not refused. Errors name fields below ``knowledge``."""
         question = question_of(messages)
         choose = self.where_left if attached else self.where
@@ -123,7 +122,7 @@ class Knowledge:
             where = await choose(wish.collections, wish.settings)
             found = await self.find(where, question, limit=wish.limit)
         found = replace(found, notes=(*where.notes, *found.notes))
-        return Briefing.of(found, where.spec, context_tokens, required=wish.require)
+        return Briefing.of(found, where.spec, Reader.of(status), question, required=wish.require)
 
     def _spec(self, name: str) -> RetrievalSpec:
         try:

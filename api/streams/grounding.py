@@ -13,7 +13,8 @@ from api.streams.context import Context
 from api.streams.thinking import Piece
 from cluster.contracts.generation import GenerationDelta, Message, Usage
 from cluster.retrieval.briefing import Briefing
-from cluster.retrieval.cited import Citation, CitedText, Dropped
+from cluster.retrieval.cited import CitedText, Dropped
+from cluster.retrieval.quotes import Citation
 
 KEY = "knowledge"
 _BRIEFING = TypeAdapter(Briefing)
@@ -28,13 +29,16 @@ def unpacked_briefing(kept: dict[str, Any]) -> Briefing | None:
     return _BRIEFING.validate_python(kept[KEY]) if kept.get(KEY) else None
 
 
-def grounded(context: Context, briefing: Briefing | None) -> Context:
-    """The same with the passages in what the user said last, and what to do with them in the instructions."""
+def grounded(context: Context, briefing: Briefing) -> Context:
+    """The same with the passages in what the user said last, and what to do with them in the instructions; for a model that reads nothing
+    but a passage and a question, these alone."""
     at = next((at for at in reversed(range(len(context.lines))) if context.lines[at].message.role == "user"), None)
-    if briefing is None or at is None:
+    if at is None:
         return context
     line = context.lines[at]
     asked = replace(line, message=briefing.asked(line.message))
+    if briefing.form == "passage":
+        return Context(None, (asked,))
     system = f"{context.system}\n\n{briefing.instruction}" if context.system else briefing.instruction
     return Context(system, (*context.lines[:at], asked, *context.lines[at + 1 :]))
 
@@ -56,6 +60,8 @@ class Citing:
     def __init__(self, briefing: Briefing) -> None:
         self.briefing = briefing
         self._citations: list[Citation] = []
+        self._attributed: list[Citation] = []
+        self._marked = False
         self._missing = self._unsupported = 0
         self._text: CitedText | None = None
         self._stretch = Piece("text", "")
@@ -81,7 +87,9 @@ class Citing:
         if text is None:
             return []
         rest = self._measured(text.close())
-        self._citations += [replace(citation, at=citation.at + self._start) for citation in text.citations]
+        self._citations += self._placed(text.citations)
+        self._attributed += self._placed(self.briefing.attributed(text))
+        self._marked = self._marked or text.marked
         self._missing += text.dropped.missing
         self._unsupported += text.dropped.unsupported
         return rest
@@ -94,9 +102,14 @@ class Citing:
 
     def event(self) -> dict[str, Any]:
         """What it cites, and of what. The last of its words."""
-        citations = [CitationAnswer.of(citation).model_dump(mode="json") for citation in self._citations]
+        found = self._citations if self._marked else self._attributed
+        citations = [CitationAnswer.of(citation).model_dump(mode="json") for citation in found]
         dropped = Dropped(self._missing, self._unsupported)
         return {"type": "citations", "citations": citations, KEY: KnowledgeAnswer.of(self.briefing, dropped).model_dump(mode="json")}
+
+    def _placed(self, citations: Iterable[Citation]) -> list[Citation]:
+        """Those of a stretch, as they stand in the message."""
+        return [replace(citation, at=citation.at + self._start) for citation in citations]
 
     def _fed(self, piece: Piece) -> list[Piece]:
         if self._text is None:

@@ -68,7 +68,7 @@ class PrepareBody(AskingBody):
     answers: Id | None = Field(None, description="A message of a user or a tool that is answered as it is.")
     knowledge: KnowledgeWish | None = Field(
         None,
-        description="Answer from your organisation's documents, with citations. By default as is attached to the conversation; null: not so.",
+        description="Answer from documents, with citations. By default what is attached to the conversation; null: none.",
     )
     compact: Literal["off", "drop", "summary"] | None = Field(
         None,

@@ -111,7 +111,8 @@ class Preparing:
         asked = await self._asked(session, conversation, body)
         row_id = uuid.uuid4()
         draft = await self._draft(session, conversation, asked, body, status)
-        draft = replace(draft, context=grounded(draft.context, briefing))
+        if briefing is not None:
+            draft = replace(draft, context=grounded(draft.context, briefing), request=briefing.request(draft.request))
         request = fitting.settled(draft)
         if request is None:
             raise _Unsettled(draft)
@@ -147,7 +148,7 @@ class Preparing:
             raise Unprocessable(
                 "Answers in this conversation cite documents, which takes text; send 'knowledge': null, or leave 'response_format' out."
             ).about("response_format")
-        return await self._knowledge.brief(wish, asked, status.context_tokens, attached=not own)
+        return await self._knowledge.brief(wish, asked, status, attached=not own)
 
     async def _question(self, session: AsyncSession, conversation_id: uuid.UUID, body: PrepareBody) -> tuple[ModelMessage, ...]:
         leaf = body.answers or body.regenerates

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Literal
+
+ReadingForm = Literal["numbered", "passage"]
 
 
 class ModelKind(StrEnum):
@@ -30,6 +33,16 @@ class ModelState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Reading:
+    """How a model is shown what documents say. ``numbered``: passages with numbers, and instructions to cite them. ``passage``: one plain
+    passage and the question, nothing else, for a model that was trained on just that. ``chars``: most characters of passages; None: what
+    its context holds."""
+
+    form: ReadingForm = "numbered"
+    chars: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class ModelStatus:
     """One model of the profile in force, as shown by ``/v1/models``, ``/api/v1/models/{id}``, ``status`` and the ready panel.
 
@@ -52,3 +65,4 @@ class ModelStatus:
     owned_by: str
     nano: bool = False
     adapters: tuple[str, ...] = ()
+    reading: Reading = Reading()

@@ -3,18 +3,26 @@
 Passages are data. They stand in the message of the person who asks, numbered, each line behind ``> ``, so that no text of a document can
 end its own part (cf. Hines et al., "Defending Against Indirect Prompt Injection Attacks With Spotlighting", 2024, on marking data). What
 the model is to do with them stands in the system message, where no document can write.
+
+A model that was trained on one plain passage and a question (``reading`` of its catalog entry) is shown just that: the sentences nearest
+the question, on one line, so that a document cannot begin a question of its own. It cites nothing by itself (see attributed.py).
 """
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from cluster.contracts.generation import Message
+from cluster.contracts.generation import GenerationRequest, Message
+from cluster.contracts.models import ModelStatus, ReadingForm
 from cluster.contracts.retrieval import Span
 from cluster.errors import BadInput
 from cluster.retrieval.cited import CitedText
+from cluster.retrieval.excerpts import excerpts
+from cluster.retrieval.harmless import harmless
 from cluster.retrieval.passages import Found, Passage
+from cluster.retrieval.quotes import Citation
 from cluster.specs.retrieval import RetrievalSpec
 
 INSTRUCTION = (
@@ -37,31 +45,44 @@ LEAST_CHARS = 200
 
 
 @dataclass(frozen=True, slots=True)
+class Reader:
+    """Whoever is shown passages. ``most_chars``: of all passages."""
+
+    form: ReadingForm = "numbered"
+    most_chars: int = sys.maxsize
+
+    @classmethod
+    def of(cls, status: ModelStatus) -> Reader:
+        held = sys.maxsize if status.context_tokens is None else max(LEAST_CHARS, int(status.context_tokens * CHARS_PER_TOKEN_OF_CONTEXT))
+        return cls(status.reading.form, min(held, status.reading.chars or held))
+
+
+@dataclass(frozen=True, slots=True)
 class Briefing:
     """Passages for one answer. ``found``: how many there were. ``required``: without any the model is not to be asked, and the answer is
-    NOT_FOUND."""
+    NOT_FOUND. ``question``: what was searched for."""
 
     passages: tuple[Passage, ...]
     spec: RetrievalSpec
     found: int
     required: bool = False
     notes: tuple[str, ...] = ()
+    question: str = ""
+    form: ReadingForm = "numbered"
 
     @classmethod
-    def of(cls, found: Found, spec: RetrievalSpec, context_tokens: int | None = None, *, required: bool = False) -> Briefing:
-        """As many of the passages as the settings and half of the model's context hold, the best first."""
-        most = spec.passages_chars
-        if context_tokens is not None:
-            most = min(most, max(LEAST_CHARS, int(context_tokens * CHARS_PER_TOKEN_OF_CONTEXT)))
-        shown = fitting(found.passages, most)
+    def of(cls, found: Found, spec: RetrievalSpec, reader: Reader, question: str, *, required: bool = False) -> Briefing:
+        """As many of the passages as the settings, and half of the model's context, hold, the best first."""
+        most = min(spec.passages_chars, reader.most_chars)
+        shown = excerpts(found.passages, question, most) if reader.form == "passage" else fitting(found.passages, most)
         left = len(found.passages) - len(shown)
         note = (f"{left} more passages were found than there is room for ({most} characters).",) if left else ()
-        return cls(tuple(shown), spec, len(found.passages), required, (*found.notes, *note))
+        return cls(tuple(shown), spec, len(found.passages), required, (*found.notes, *note), question, reader.form)
 
     @property
     def answer(self) -> str | None:
-        """The answer, where it is known without a model."""
-        return NOT_FOUND if self.required and not self.passages else None
+        """The answer, where it is known without a model. One that only reads passages has nothing to say without any."""
+        return NOT_FOUND if not self.passages and (self.required or self.form == "passage") else None
 
     @property
     def instruction(self) -> str:
@@ -72,17 +93,32 @@ class Briefing:
         """The question with the passages before it."""
         if not self.passages:
             return message
+        if self.form == "passage":
+            text = " ".join(" ".join(harmless(passage.text).split()) for passage in self.passages)
+            return replace(message, content=f"Passage: {text}\n\nQuestion: {' '.join((message.content or '').split())}")
         return replace(message, content=f"{HEAD}\n\n{quoted(self.passages)}\n\n{FOOT}\n\n{message.content or ''}")
 
     def messages(self, messages: Sequence[Message]) -> tuple[Message, ...]:
         """The conversation as the model is to read it. Raises BadInput where nobody asks anything."""
         at = last_question(messages)
+        if self.form == "passage":
+            return (self.asked(messages[at]),)
         told = (*messages[:at], self.asked(messages[at]), *messages[at + 1 :])
         return _instructed(told, self.instruction)
+
+    def request(self, request: GenerationRequest) -> GenerationRequest:
+        """The same, where nothing is said of it without chance for a model that copies from a passage."""
+        if self.form != "passage" or request.sampling.temperature is not None:
+            return request
+        return replace(request, sampling=replace(request.sampling, temperature=0.0))
 
     def cited(self) -> CitedText:
         """For each answer one of its own."""
         return CitedText(self.passages, self.spec.support)
+
+    def attributed(self, text: CitedText) -> list[Citation]:
+        """What Hearth cites for a model that cited nothing."""
+        return [] if self.spec.attribution is None else text.attributed(self.question, self.spec.attribution)
 
 
 def question_of(messages: Sequence[Message]) -> str:
@@ -131,12 +167,12 @@ def _cut(passage: Passage, most: int) -> Passage:
 
 def _heading(passage: Passage) -> str:
     """On one line, whatever the file is called."""
-    path = " ".join(passage.path.split())[-PATH_CHARS:]
+    path = harmless(" ".join(passage.path.split()))[-PATH_CHARS:]
     return path if passage.page is None else f"{path}, page {passage.page}"
 
 
 def _lines(text: str) -> str:
-    return "\n".join(f"> {line}" for line in text.splitlines())
+    return "\n".join(f"> {line}" for line in harmless(text).splitlines())
 
 
 def _instructed(messages: tuple[Message, ...], instruction: str) -> tuple[Message, ...]:

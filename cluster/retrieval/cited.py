@@ -18,10 +18,10 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from cluster.contracts.retrieval import Span
+from cluster.retrieval.attributed import attributed
 from cluster.retrieval.following import Code, Sentences
 from cluster.retrieval.passages import Passage
-from cluster.retrieval.quotes import Quotable, Quote
+from cluster.retrieval.quotes import Citation, Quotable, Quote
 
 MARKER = re.compile(r" *\[ *\d{1,3}(?: *[-,;\u2013] *\d{1,3})* *\]")
 NUMBERS = re.compile(r"(\d{1,3})(?: *[-\u2013] *(\d{1,3}))?")
@@ -29,19 +29,6 @@ INSIDE = frozenset("0123456789 -,;\u2013")
 LONGEST_MARKER = 48
 # Letters that are held back at most, for the end of a sentence that does not come.
 LONGEST_WAIT = 600
-
-
-@dataclass(frozen=True, slots=True)
-class Citation:
-    """``number`` stands at ``at`` (in characters) of the answer's text, and cites ``quote``, which stands at ``span`` of the document that
-    ``passage`` is of, on ``page``."""
-
-    number: int
-    at: int
-    passage: Passage
-    quote: str
-    span: Span
-    page: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +51,13 @@ class _Marker:
 
 
 class CitedText:
-    """The text of one answer. What :meth:`feed` and :meth:`close` give, joined, is the text to show; ``citations`` are those in it."""
+    """The text of one answer. What :meth:`feed` and :meth:`close` give, joined, is the text to show; ``citations`` are those in it.
+    ``marked``: whether the model wrote any number, dropped ones included."""
 
     def __init__(self, passages: Sequence[Passage], support: float) -> None:
         self.citations: list[Citation] = []
+        self.marked = False
+        self._told: list[str] = []
         self._missing = self._unsupported = 0
         self._passages = [Quotable(passage) for passage in passages]
         self._support = support
@@ -94,6 +84,10 @@ class CitedText:
         self._held = ""
         self._settle()
         return self._ready()
+
+    def attributed(self, question: str, least: float) -> list[Citation]:
+        """Of what was shown, where the model wrote no number: see attributed.py."""
+        return [] if self.marked else attributed("".join(self._told), question, self._passages, max(least, self._support))
 
     def _step(self, letter: str) -> None:
         held, self._held = self._held, ""
@@ -122,6 +116,7 @@ class CitedText:
                 self._settle()
 
     def _cite(self, marker: str) -> None:
+        self.marked = True
         spaces = marker[: marker.index("[")]
         said = self._sentences.cite()
         for space in spaces:
@@ -182,18 +177,13 @@ class CitedText:
             shown = first if isinstance(first, str) else self._written(first)
             self._shown += len(shown)
             text.append(shown)
+        self._told += text
         return "".join(text)
 
     def _written(self, marker: _Marker) -> str:
         if not marker.kept:
             return ""
         numbers = sorted(marker.kept)
-        self.citations += [self._citation(number, marker) for number in numbers]
+        at = self._shown + len(marker.spaces)
+        self.citations += [Citation.of(number, at, self._passages[number - 1].passage, marker.kept[number]) for number in numbers]
         return f"{marker.spaces}[{', '.join(map(str, numbers))}]"
-
-    def _citation(self, number: int, marker: _Marker) -> Citation:
-        passage, quote = self._passages[number - 1].passage, marker.kept[number]
-        chunk = passage.chunk
-        within = chunk.span.start <= quote.span.start < chunk.span.end
-        page = chunk.page if within else passage.page
-        return Citation(number, self._shown + len(marker.spaces), passage, quote.text, quote.span, page)

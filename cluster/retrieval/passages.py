@@ -35,6 +35,10 @@ class Passage:
     reason: str
     repeats: tuple[ChunkRecord, ...] = ()
 
+    def page_at(self, position: int) -> int | None:
+        """Of the document's character at ``position``, as far as it is known: pages are those on which a chunk or its parent begins."""
+        return self.chunk.page if self.chunk.span.start <= position < self.chunk.span.end else self.page
+
 
 @dataclass(frozen=True, slots=True)
 class Found:

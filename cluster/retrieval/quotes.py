@@ -39,6 +39,24 @@ class Quote:
     share: float
 
 
+@dataclass(frozen=True, slots=True)
+class Citation:
+    """``number``, that of ``passage``, stands at ``at`` (in characters) of the answer's text, and cites ``quote``, which stands at ``span``
+    of the document, on ``page``. ``attributed``: the model wrote no number; ``at`` is the end of what is said."""
+
+    number: int
+    at: int
+    passage: Passage
+    quote: str
+    span: Span
+    page: int | None
+    attributed: bool = False
+
+    @classmethod
+    def of(cls, number: int, at: int, passage: Passage, quote: Quote, *, attributed: bool = False) -> Citation:
+        return cls(number, at, passage, quote.text, quote.span, passage.page_at(quote.span.start), attributed)
+
+
 @dataclass(frozen=True)
 class Quotable:
     """A passage, cut into sentences when first needed."""
@@ -50,18 +68,23 @@ class Quotable:
         wanted = words(said)
         if not wanted:
             return None
-        scored = [(len(wanted & had) / len(wanted), -len(had), at) for at, (_, had) in enumerate(self._sentences)]
+        scored = [(len(wanted & had) / len(wanted), -len(had), at) for at, (_, had) in enumerate(self.sentences)]
         share, _, at = max(scored, default=(0.0, 0, 0))
         if not share:
             return None
-        span, _ = self._sentences[at]
+        return self.quote(at, share)
+
+    def quote(self, at: int, share: float) -> Quote:
+        """The sentence at this place of ``sentences``."""
+        span, _ = self.sentences[at]
         begin = self.passage.span.start
         return Quote(self.passage.text[span.start : span.end], Span(begin + span.start, begin + span.end), share)
 
     @cached_property
-    def _sentences(self) -> list[tuple[Span, frozenset[str]]]:
+    def sentences(self) -> list[tuple[Span, frozenset[str]]]:
+        """Each with its place in the passage's text, and what it is about."""
         text = self.passage.text
-        return [(span, words(text[span.start : span.end])) for span in _sentences(text)]
+        return [(span, words(text[span.start : span.end])) for span in sentence_spans(text)]
 
 
 def words(text: str) -> frozenset[str]:
@@ -79,8 +102,8 @@ def _stem(word: str) -> str:
     return single[:STEM]
 
 
-def _sentences(text: str) -> Iterator[Span]:
-    """Lines are taken apart too: those of lists and tables are no prose."""
+def sentence_spans(text: str) -> Iterator[Span]:
+    """Where they stand, without the white space around them. Lines are taken apart too: those of lists and tables are no prose."""
     at = 0
     for line in text.split("\n"):
         for start, end in nupunkt.sent_spans(line):

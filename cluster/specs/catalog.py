@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 
 from pydantic import ByteSize, Field, field_validator
 
-from cluster.contracts.models import ModelKind
+from cluster.contracts.models import ModelKind, ReadingForm
 from cluster.errors import ConfigError, ModelNotFound
 from cluster.specs.loader import Spec, load_spec, nearest
 
@@ -83,6 +83,17 @@ class Architecture(Spec):
     experts: int | None = None
 
 
+class ReadingSpec(Spec):
+    """How a language model is shown what documents say."""
+
+    form: ReadingForm = Field(
+        "numbered",
+        description="`numbered`: passages as numbered data, with instructions to cite them. `passage`: one plain passage and the question, "
+        "and nothing else, for a model that was trained on just that; what its answer says is then attributed by Hearth.",
+    )
+    chars: int | None = Field(None, ge=40, description="Most characters of passages that it reads well; null: what its context holds.")
+
+
 class ModelSpec(Spec):
     """One model of the catalog."""
 
@@ -97,6 +108,7 @@ class ModelSpec(Spec):
     capabilities: tuple[str, ...] = ()
     context_tokens: int | None = Field(None, ge=1, description="Longest prompt plus answer the model was trained for, in tokens.")
     dimensions: int | None = Field(None, ge=1, description="Length of an embedding vector.")
+    reading: ReadingSpec = ReadingSpec()
     architecture: Architecture | None = None
     variants: tuple[Variant, ...] = Field(min_length=1)
 

@@ -64,6 +64,12 @@ class Searching(Spec):
         le=1,
         description="Share of a citing sentence's words that one sentence of the passage must have; else the citation is dropped.",
     )
+    attribution: float | None = Field(
+        0.9,
+        ge=0.5,
+        le=1,
+        description="Share, not less than `support`, from which a sentence of an answer that cites nothing is attributed; null: none is.",
+    )
 
 
 class RetrievalSpec(Searching):

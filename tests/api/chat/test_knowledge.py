@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import httpx
 import openai
 import pytest
 
+from cluster.contracts.models import Reading
 from cluster.retrieval.briefing import FOOT, HEAD, INSTRUCTION, NOT_FOUND, NOTHING_FITS
 from tests.api.fixtures.knowing import Library, Saying
 from tests.api.fixtures.people import add_person
@@ -204,3 +206,29 @@ async def test_what_cannot_be_meant_is_refused_before_a_model_is_asked(asker, mo
 async def test_an_unknown_name_is_answered_with_the_nearest(asker, error):
     wrong = await asker.post(URL, json=ASKED | {"knowledge": {"settings": "keyword"}})
     assert "did you mean 'keywords'?" in error(wrong)["message"]
+
+
+async def test_where_the_model_cites_nothing_hearth_cites_what_stands_in_a_passage(asker, library: Library, model: Saying):
+    model.says = "hello. Goats climb high mountains in winter. Goats climb steep hills at dawn."
+    whole = await answered(asker)
+    content = whole["message"]["content"]
+    assert content == f"You said: {model.says}"
+    (citation,) = whole["message"]["citations"]
+    assert (citation["quote"], citation["number"], citation["attributed"]) == ("Goats climb steep hills at dawn.", 1, True)
+    assert citation["at"] == len(content)
+    assert (await streamed(asker))[-1]["choices"][0]["delta"]["citations"] == [citation]
+    model.says = "Goats climb steep hills at dawn [2]. Goats climb steep hills at dawn."
+    assert (await answered(asker))["message"]["citations"] == []
+
+
+async def test_a_model_that_reads_one_passage_gets_it_and_the_question_alone(asker, model: Saying):
+    model.served = tuple(replace(status, reading=Reading("passage", 160)) for status in model.served)
+    talk = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Hello."}, {"role": "assistant", "content": "Hi."}]
+    await answered(asker, messages=[*talk, {"role": "user", "content": "Where do\n goats sleep?"}])
+    (told,) = model.told[0].messages
+    text = "Goats sleep in barns. Goats are animals. Goats climb steep hills at dawn."
+    assert told.content == f"Passage: {text}\n\nQuestion: Where do goats sleep?"
+    assert model.told[0].sampling.temperature == 0
+    choice = await answered(asker, messages=[{"role": "user", "content": "Zeppelins?"}])
+    assert (choice["message"]["content"], choice["message"]["citations"]) == (NOT_FOUND, [])
+    assert len(model.told) == 1

@@ -11,8 +11,9 @@ from fastapi import FastAPI
 
 from api.streams.grounding import Citing, packed_briefing, unpacked_briefing
 from api.streams.thinking import Piece
+from cluster.contracts.models import Reading
 from cluster.contracts.retrieval import Span
-from cluster.retrieval.briefing import FOOT, INSTRUCTION, NOT_FOUND, Briefing
+from cluster.retrieval.briefing import FOOT, INSTRUCTION, NOT_FOUND, Briefing, Reader
 from cluster.retrieval.passages import Found, Passage
 from cluster.stores.clients import StoreClients
 from tests.api.fixtures.index import index
@@ -29,7 +30,7 @@ GOATS = "Goats climb steep hills at dawn."
 def briefing() -> Briefing:
     chunk = piece("goats.pdf", 0, GOATS, span=Span(100, 132), page=2, attributes={"year": 1999, "draft": True})
     passage = Passage(chunk, "goats.pdf", GOATS, chunk.span, 2, 1.0, (), "Found by words.")
-    return Briefing.of(Found((passage,)), spec())
+    return Briefing.of(Found((passage,)), spec(), Reader(), "When do goats climb?")
 
 
 @pytest.fixture
@@ -122,6 +123,28 @@ async def test_another_organisation_s_documents_are_not_searched(person, library
 def test_a_briefing_survives_being_kept():
     assert unpacked_briefing(packed_briefing(briefing())) == briefing()
     assert unpacked_briefing(packed_briefing(None)) is None
+
+
+async def test_an_answer_without_a_number_is_attributed_to_where_it_stands(mira, library, gateway):
+    gateway.says = "<think>Hm.</think>Goats climb steep hills at dawn. The moon is a very large cheese."
+    message = await answered(mira, (await mira.new())["id"], **ASKING)
+    (citation,) = message["citations"]
+    assert (citation["quote"], citation["attributed"], citation["number"]) == (GOATS, True, 1)
+    assert message["text"][: citation["at"]].endswith("at dawn.")
+
+
+async def test_a_model_that_reads_one_passage_is_shown_it_and_the_question_alone(mira, library, gateway):
+    gateway.served = tuple(replace(status, reading=Reading("passage", 160)) for status in gateway.served)
+    conversation = (await mira.new(system_prompt="Be brief."))["id"]
+    await answered(mira, conversation, content="Hello.")
+    gateway.says = "at dawn"
+    message = await answered(mira, conversation, **ASKING)
+    (told,) = gateway.told[-1].messages
+    assert told.content == f"Passage: {GOATS} Goats sleep in barns.\n\nQuestion: When do goats climb hills?"
+    assert gateway.told[-1].sampling.temperature == 0
+    assert message["citations"] == []  # "You said" stands in no document
+    nothing = await answered(mira, conversation, content="Zeppelins?", knowledge={"settings": "keywords"})
+    assert (nothing["text"], nothing["citations"]) == (NOT_FOUND, [])
 
 
 def test_stretches_of_text_are_checked_one_by_one_and_citations_count_the_whole_text():

@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cluster.contracts.retrieval import Span
-from cluster.retrieval.cited import Citation, CitedText, Dropped
+from cluster.retrieval.cited import CitedText, Dropped
 from cluster.retrieval.passages import Passage
+from cluster.retrieval.quotes import Citation
 from tests.cluster.retrieval.library import piece
 
 GOATS = "Goats are animals. Goats climb steep hills at dawn. They sleep in barns."
