@@ -55,7 +55,8 @@ class Document:
 class Chunk:
     """``text`` is exactly what stands at ``start`` to ``end`` (exclusive) of the document's text. ``number`` counts from 0 within the
     document; the same content, cut the same way, has the same numbers in every run. ``parent``: number of the larger chunk around it.
-    ``is_parent``: it is there to be shown around others, not to be found."""
+    ``is_parent``: it is there to be shown around others, not to be found. ``page``: on which it begins; ``turns``: where in the text, and
+    with which number, further pages begin within it."""
 
     document: str
     version: int
@@ -67,3 +68,4 @@ class Chunk:
     heading_path: tuple[str, ...] = ()
     parent: int | None = None
     is_parent: bool = False
+    turns: tuple[tuple[int, int], ...] = ()

@@ -37,8 +37,9 @@ class Span:
 @dataclass(frozen=True, slots=True)
 class ChunkRecord:
     """One piece of a document, with everything a citation needs. ``number`` counts from 0 within the document, whose chunk of a number is
-    always the same point of the index. ``parent``: number of the larger chunk around it. ``page`` counts from 1. ``attributes`` can be
-    filtered by: up to 32 names of lower-case letters, digits and underscores."""
+    always the same point of the index. ``parent``: number of the larger chunk around it. ``page`` counts from 1; ``turns``: positions
+    in the document's text at which further pages begin within the chunk, each with its number. ``attributes`` can be filtered by: up to 32
+    names of lower-case letters, digits and underscores."""
 
     organisation: str
     collection: str
@@ -53,6 +54,7 @@ class ChunkRecord:
     kind: ChunkKind = "text"
     tags: tuple[str, ...] = ()
     attributes: Mapping[str, Attribute] = field(default_factory=dict)
+    turns: tuple[tuple[int, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

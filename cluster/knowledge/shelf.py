@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from sqlalchemy import Float, bindparam, func, literal, or_, select, update
+from sqlalchemy import func, literal, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import aliased
 
@@ -15,6 +15,7 @@ from cluster.contracts.documents import Document
 from cluster.contracts.retrieval import Space
 from cluster.jobs.states import JobState
 from cluster.jobs.table import Job
+from cluster.knowledge.prints import Prints
 from cluster.knowledge.tables import Collection, DocumentRow, DocumentState, DocumentText
 from cluster.stores.sql import AsyncSession
 
@@ -25,7 +26,7 @@ REASON_CHARS = 2000
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """What became of a document. ``root``: what it was uploaded as, or in. ``version``: of the root. ``unchanged``: the index had it
-    already. ``failed``: nothing of it was taken, for ``reason``; else ``reason`` says what was left out."""
+    already. ``failed``: nothing of it was taken, for ``reason``; else ``reason`` says what was left out. ``signature``: its MinHash."""
 
     document: uuid.UUID
     root: uuid.UUID
@@ -40,6 +41,7 @@ class Outcome:
     reason: str | None = None
     unchanged: bool = False
     failed: bool = False
+    signature: tuple[int, ...] = ()
 
 
 class Shelf:
@@ -48,6 +50,7 @@ class Shelf:
     def __init__(self, session: AsyncSession, collection_id: uuid.UUID) -> None:
         self._session = session
         self._collection_id = collection_id
+        self._prints = Prints(session, collection_id)
 
     async def collection(self) -> Collection | None:
         chosen = select(Collection).where(Collection.id == self._collection_id, Collection.is_removing.is_(False))
@@ -126,7 +129,11 @@ class Shelf:
     async def _written(self, outcome: Outcome) -> bool:
         if outcome.document != outcome.root and not await self._enter(outcome):
             return False
-        return await self._settle(outcome) or not await self._is_gone(outcome.document)
+        if not await self._settle(outcome):
+            return not await self._is_gone(outcome.document)
+        if not outcome.unchanged and not outcome.failed:
+            await self._prints.keep(outcome.document, outcome.signature)
+        return True
 
     async def stale(self, outcomes: Sequence[Outcome]) -> list[tuple[uuid.UUID, int | None]]:
         """Documents of which the index has another version, with the one that it is to keep; None: nothing."""
@@ -156,29 +163,9 @@ class Shelf:
             left += await self._session.scalars(update(DocumentRow).where(*lost).values(state=REMOVING).returning(DocumentRow.id))
         return left
 
-    async def mark_duplicates(self, pairs: Sequence[tuple[uuid.UUID, uuid.UUID, float]]) -> None:
-        """``(document, what it repeats, similarity)``."""
-        if pairs:
-            marking = (
-                update(DocumentRow)
-                .where(DocumentRow.id == bindparam("its_id"))
-                .values(duplicate_of=bindparam("first"), similarity=bindparam("how", type_=Float))
-            )
-            connection = await self._session.connection()
-            await connection.execute(marking, [{"its_id": a, "first": b, "how": how} for a, b, how in pairs])
-
-    async def repeated(self, documents: Iterable[uuid.UUID]) -> list[tuple[uuid.UUID, uuid.UUID, float]]:
-        """Those whose words an older document of the collection has exactly, with that."""
-        older, mine = aliased(DocumentRow), DocumentRow
-        same = select(older.id).where(
-            older.collection_id == self._collection_id,
-            older.words_hash == mine.words_hash,
-            older.state == READY,
-            or_(older.created_at < mine.created_at, (older.created_at == mine.created_at) & (older.id < mine.id)),
-        )
-        first = same.order_by(older.created_at, older.id).limit(1).correlate(mine).scalar_subquery()
-        chosen = select(mine.id, first).where(mine.id.in_(list(documents)), mine.words_hash.is_not(None), first.is_not(None))
-        return [(row[0], row[1], 1.0) for row in await self._session.execute(chosen)]
+    async def compare(self, most: int) -> int:
+        """Looks for older documents that say the same, for at most ``most`` that were not compared yet; how many there were."""
+        return await self._prints.compare(most)
 
     async def _is_gone(self, document: uuid.UUID) -> bool:
         state = await self._session.scalar(select(DocumentRow.state).where(DocumentRow.id == document))

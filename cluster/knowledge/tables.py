@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import BigInteger, ForeignKey, Index, Integer, String, Text, UniqueConstraint, func, text
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column
 
 from cluster.stores.tables import Identified, Owned, Table
@@ -55,6 +56,7 @@ class DocumentRow(Identified, Owned, Table):
         Index("ix_documents_collection_id_created_at", "collection_id", "created_at", "id"),
         Index("ix_documents_waiting", "collection_id", "created_at", postgresql_where=text("state = 'pending'")),
         Index("ix_documents_removing", "id", postgresql_where=text("state = 'removing'")),
+        Index("ix_documents_duplicate_of", "duplicate_of", postgresql_where=text("duplicate_of IS NOT NULL")),
     )
 
     collection_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("collections.id", ondelete="CASCADE"))
@@ -77,6 +79,22 @@ class DocumentRow(Identified, Owned, Table):
     duplicate_of: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("documents.id", ondelete="SET NULL"))
     similarity: Mapped[float | None]
     updated_at: Mapped[datetime] = mapped_column(server_default=func.now(), onupdate=func.now())
+
+
+class DocumentPrint(Table):
+    """By what a document is found to be nearly the same as another of its collection (see prints.py), however long ago that came in.
+    ``signature``: its MinHash; ``bands``: what documents that are alike share some of. ``is_compared``: with all that are older."""
+
+    __tablename__ = "document_prints"
+    __table_args__ = (
+        Index("ix_document_prints_bands", "bands", postgresql_using="gin"),
+        Index("ix_document_prints_waiting", "document_id", postgresql_where=text("NOT is_compared")),
+    )
+
+    document_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("documents.id", ondelete="CASCADE"), primary_key=True)
+    signature: Mapped[bytes]
+    bands: Mapped[list[int]] = mapped_column(ARRAY(BigInteger))
+    is_compared: Mapped[bool] = mapped_column(server_default=text("false"))
 
 
 class DocumentText(Table):

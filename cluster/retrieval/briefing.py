@@ -158,7 +158,8 @@ def fitting(passages: Sequence[Passage], most: int) -> list[Passage]:
 
 def _alone(passage: Passage) -> Passage:
     """Without what is around it."""
-    return replace(passage, text=passage.chunk.text, span=passage.chunk.span, page=passage.chunk.page)
+    chunk = passage.chunk
+    return replace(passage, text=chunk.text, span=chunk.span, page=chunk.page, turns=chunk.turns)
 
 
 def _cut(passage: Passage, most: int) -> Passage:

@@ -23,7 +23,7 @@ class Place:
 class Passage:
     """A hit as it is shown. ``text`` is exactly what stands at ``span`` of the document's text: that of ``chunk``, which was found, or of
     the parent around it. ``score`` is what passages are ordered by. ``repeats``: chunks with (nearly) the same text, or in the same parent,
-    which are not shown. ``reason`` is for people."""
+    which are not shown. ``page``: on which the text begins; ``turns``: where further pages do. ``reason`` is for people."""
 
     chunk: ChunkRecord
     path: str
@@ -34,10 +34,11 @@ class Passage:
     parts: tuple[PartScore, ...]
     reason: str
     repeats: tuple[ChunkRecord, ...] = ()
+    turns: tuple[tuple[int, int], ...] = ()
 
     def page_at(self, position: int) -> int | None:
-        """Of the document's character at ``position``, as far as it is known: pages are those on which a chunk or its parent begins."""
-        return self.chunk.page if self.chunk.span.start <= position < self.chunk.span.end else self.page
+        """Of the document's character at ``position``, which is in the text."""
+        return next((page for at, page in reversed(self.turns) if at <= position), self.page)
 
 
 @dataclass(frozen=True, slots=True)

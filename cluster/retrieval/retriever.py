@@ -121,7 +121,7 @@ def _fused(searched: Sequence[_Searched], k: int) -> tuple[list[Passage], dict[K
 
 def _passage(hit: Hit, score: float) -> Passage:
     chunk = hit.chunk
-    return Passage(chunk, chunk.document, chunk.text, chunk.span, chunk.page, score, hit.parts, hit.reason)
+    return Passage(chunk, chunk.document, chunk.text, chunk.span, chunk.page, score, hit.parts, hit.reason, turns=chunk.turns)
 
 
 async def _standing(passages: Sequence[Passage], organisation: str, paths: Paths) -> list[Passage]:

@@ -37,4 +37,4 @@ def _within(passage: Passage, parents: dict[Key, ChunkRecord]) -> Passage:
     if parent is None:
         return passage
     reason = f"{passage.reason} Shown with the section around it."
-    return replace(passage, text=parent.text, span=parent.span, page=parent.page, reason=reason)
+    return replace(passage, text=parent.text, span=parent.span, page=parent.page, turns=parent.turns, reason=reason)

@@ -228,5 +228,17 @@ def _made(document: Document, number: int, span: Span, parent: int | None, is_pa
     start, end = span
     at = max(0, bisect_right(document.blocks, start, key=lambda block: block.start) - 1)
     block = document.blocks[at]
+    turns = tuple(_turns(document.blocks, at, end))
     text = document.text[start:end]
-    return Chunk(document.id, document.version, number, text, start, end, block.page, block.heading_path, parent, is_parent)
+    return Chunk(document.id, document.version, number, text, start, end, block.page, block.heading_path, parent, is_parent, turns)
+
+
+def _turns(blocks: Sequence[Block], first: int, end: int) -> Iterator[tuple[int, int]]:
+    """Where pages begin behind the block ``first`` and before ``end``."""
+    page = blocks[first].page
+    for at in range(first + 1, len(blocks)):
+        if blocks[at].start >= end:
+            return
+        if (next_page := blocks[at].page) is not None and next_page != page:
+            yield blocks[at].start, next_page
+            page = next_page

@@ -96,6 +96,7 @@ def payload_of(chunk: ChunkRecord, scope: Scope) -> dict[str, Any]:
         "text": chunk.text,
         "span": [chunk.span.start, chunk.span.end],
         "page": chunk.page,
+        "turns": [list(turn) for turn in chunk.turns],
         "heading_path": list(chunk.heading_path),
         "parent": chunk.parent,
         "kind": chunk.kind,
@@ -112,6 +113,7 @@ def chunk_of(payload: Mapping[str, Any], scope: Scope) -> ChunkRecord:
     fields["span"] = Span(*fields["span"])
     fields["heading_path"] = tuple(fields["heading_path"])
     fields["tags"] = tuple(fields["tags"])
+    fields["turns"] = tuple((at, page) for at, page in fields.get("turns", ()))  # what was written before there were any has none
     return ChunkRecord(**fields)
 
 

@@ -20,7 +20,6 @@ from cluster.knowledge.shelf import Outcome, Shelf
 from cluster.knowledge.tables import Collection, DocumentRow
 from cluster.serving.reach import Attachment
 from cluster.text.chunking import Chunking
-from cluster.text.duplicates import Fingerprint, duplicates
 from pipelines.ingest import doors
 from pipelines.ingest.flow import ingest
 from pipelines.ingest.prepare import Preparation
@@ -44,7 +43,6 @@ class Ingestion:
         self._remover = Remover(cluster.reach().database, cluster.reach().vectors, self._files)
         self._count = Counter[str]()
         self._cautions: dict[str, list[str]] = {}
-        self._prints: list[Fingerprint] = []
 
     def run(self) -> dict[str, Any]:
         """Raises NotFound when the collection is gone, Cancelled when the job is to stop: what was settled stays."""
@@ -80,7 +78,7 @@ class Ingestion:
             keep=doors.Texts(self._cluster, self._id),
         )
         write = doors.Indexing(self._cluster, space, collection.organisation_id, self._id)
-        self._cautions, self._prints = {}, []
+        self._cautions = {}
         for outcomes in _in_parts(self._outcomes(rows, how, doors.Embedding(self._cluster, space), write)):
             self._settle(outcomes)
         self._close({row.id: row.version for row in rows})
@@ -103,8 +101,6 @@ class Ingestion:
     def _finished(self, event: Finished) -> Outcome:
         self._count["unchanged" if event.unchanged else "indexed"] += 1
         self._count["chunks"] += event.chunks
-        if event.fingerprint is not None:
-            self._prints.append(event.fingerprint)
         return Outcome(
             uuid.UUID(event.document),
             uuid.UUID(event.root),
@@ -118,6 +114,7 @@ class Ingestion:
             event.fingerprint.words_hash if event.fingerprint else None,
             " ".join(self._cautions.pop(event.document, ())) or None,
             event.unchanged,
+            signature=event.fingerprint.signature if event.fingerprint else (),
         )
 
     def _problem(self, event: Problem, rows: Sequence[DocumentRow]) -> Outcome | None:
@@ -144,11 +141,8 @@ class Ingestion:
         left = self._on_shelf(lambda shelf: shelf.close(roots))
         if left:
             self._cluster.reach().wait(self._remover.documents, left)
-        near = [(uuid.UUID(pair.second), uuid.UUID(pair.first), pair.confidence) for pair in duplicates(self._prints)]
-        known = [uuid.UUID(one.document) for one in self._prints]
-        self._on_shelf(lambda shelf: shelf.mark_duplicates(near))
-        exact = self._on_shelf(lambda shelf: shelf.repeated(known))
-        self._on_shelf(lambda shelf: shelf.mark_duplicates(exact))
+        while self._on_shelf(lambda shelf: shelf.compare(SETTLE_MOST)):
+            pass
 
     def _reconcile(self, space: Space) -> None:
         """Removes from the index what an attempt that was killed wrote of documents that were removed meanwhile."""

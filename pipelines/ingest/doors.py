@@ -71,6 +71,7 @@ class Indexing:
             chunk.page,
             tuple(chunk.heading_path),
             chunk.parent,
+            turns=chunk.turns,
         )
 
 

@@ -53,6 +53,7 @@ COLUMNS: dict[str, pa.DataType] = {
     "heading_path": pa.list_(pa.string()),
     "parent": pa.int64(),
     "is_parent": pa.bool_(),
+    "turns": pa.list_(pa.list_(pa.int64())),
 }
 SCHEMA = pa.schema([("kind", pa.string()), ("record", pa.binary()), *COLUMNS.items()])
 assert [field.name for field in fields(Chunk)] == list(COLUMNS), "a column for each field of a chunk"
@@ -68,7 +69,7 @@ def from_table(table: pa.Table) -> Iterator[Chunk | Event]:
     for row in table.to_pylist():
         kind, record = row.pop("kind"), row.pop("record")
         if kind == CHUNK:
-            yield Chunk(**row | {"heading_path": tuple(row["heading_path"])})
+            yield Chunk(**row | {"heading_path": tuple(row["heading_path"]), "turns": tuple((at, page) for at, page in row["turns"])})
         else:
             yield KINDS[kind].validate_json(record)
 

@@ -38,7 +38,16 @@ def opened(tmp_path: Path) -> Iterator[Opened]:
 async def library(opened: Opened) -> Vectors:
     vectors = opened()
     goats = [
-        point("goats.pdf", 0, "Goats climb steep hills at dawn.", "goats", page=1, heading_path=("Animals", "Goats"), tags=("farm",)),
+        point(
+            "goats.pdf",
+            0,
+            "Goats climb steep hills at dawn.",
+            "goats",
+            page=1,
+            heading_path=("Animals", "Goats"),
+            tags=("farm",),
+            turns=((7, 2),),
+        ),
         point("goats.pdf", 1, "The goat ERR-4042 error means that the gate is open.", "goats", 0.5, page=2, attributes={"year": 1999}),
     ]
     others = [
@@ -61,7 +70,14 @@ async def names(vectors: Vectors, query: SearchQuery, organisation: str = OURS) 
 async def test_a_search_by_meaning_gives_the_nearest_with_everything_a_citation_needs(library: Vectors) -> None:
     best, second, *_ = await library.search(OURS, SPACE, asking("dense", "goats"))
     assert best.chunk == chunk(
-        "goats.pdf", 0, "Goats climb steep hills at dawn.", page=1, heading_path=("Animals", "Goats"), tags=("farm",), span=Span(0, 32)
+        "goats.pdf",
+        0,
+        "Goats climb steep hills at dawn.",
+        page=1,
+        heading_path=("Animals", "Goats"),
+        tags=("farm",),
+        span=Span(0, 32),
+        turns=((7, 2),),
     )
     assert best.score == pytest.approx(1.0)
     assert second.chunk.number == 1

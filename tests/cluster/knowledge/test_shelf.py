@@ -97,19 +97,6 @@ async def test_another_form_of_the_model_has_everything_indexed_again(library: L
     assert (waiting.id, waiting.version) == (row.id, 2)
 
 
-async def test_the_oldest_of_equal_documents_is_the_one_the_others_repeat(library: Library):
-    rows = [await library.upload(path) for path in "abc"]
-    words = ("same", "same", "other")
-    outcomes = [library.outcome(row, words_hash=word) for row, word in zip(rows, words, strict=True)]
-    await library.on_shelf(lambda shelf: shelf.settle(outcomes))
-    repeated = await library.on_shelf(lambda shelf: shelf.repeated([row.id for row in rows]))
-    assert repeated == [(rows[1].id, rows[0].id, 1.0)]
-    await library.on_shelf(lambda shelf: shelf.mark_duplicates(repeated))
-    second = await library.look(rows[1].id)
-    assert second is not None
-    assert (second.duplicate_of, second.similarity) == (rows[0].id, 1.0)
-
-
 async def test_what_has_no_row_is_found_among_what_the_index_has(library: Library):
     row, marked, stranger = await library.upload("a"), await library.upload("b"), uuid.uuid4()
     await library.change(marked, state="removing")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -43,6 +45,14 @@ def test_a_citation_quotes_the_sentence_that_says_so_where_it_stands():
     assert citation.span == Span(begin, begin + len(citation.quote))
     assert (citation.passage, citation.page) == (PASSAGES[0], 2)
     assert dropped == Dropped()
+
+
+def test_a_citation_says_on_which_page_its_quote_begins():
+    turns = ((100 + GOATS.index("Goats climb"), 3), (100 + GOATS.index("They"), 5))
+    cited = CitedText([replace(PASSAGES[0], turns=turns)], 0.3)
+    cited.feed("Goats are animals [1]. Goats climb hills [1]. They sleep in barns [1].")
+    cited.close()
+    assert [citation.page for citation in cited.citations] == [2, 3, 5]
 
 
 def test_lines_of_a_passage_are_quoted_alone():

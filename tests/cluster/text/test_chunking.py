@@ -107,6 +107,15 @@ def test_structure_never_crosses_a_heading_and_keeps_lines_of_tables():
     assert [one.page for one in chunks][-1] == 3
 
 
+def test_a_chunk_knows_where_pages_begin_within_it():
+    first, second, third = Piece("paragraph", "On one.", 1), Piece("paragraph", "Still one.", 1), Piece("paragraph", "On four.", 4)
+    whole = document(first, second, third, Piece("paragraph", "Nobody knows where."))
+    (one,) = cut(whole, Chunking())
+    assert (one.page, one.turns) == (1, ((whole.text.index("On four."), 4),))
+    last = cut(whole, Chunking("sentences", 20, 0))[-1]
+    assert last.turns == ()
+
+
 def test_parents_hold_their_children_and_come_before_them():
     chunks = cut(
         document(Piece("heading", "One", 1, 1), prose(100), Piece("heading", "Two", 2, 1), prose(10)), Chunking("parents", 300, 60, 2000)

@@ -1,0 +1,127 @@
+"""Documents that say the same are found whenever they came in."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from cluster.knowledge.prints import bands, similarity
+from cluster.knowledge.tables import Collection, DocumentPrint, DocumentRow
+from cluster.stores.sql import AsyncSession
+from cluster.text.duplicates import fingerprint
+from tests.cluster.knowledge.conftest import Library
+
+STORY = " ".join(f"On day {day} the keeper of light {day * 7} counted {day * 3} ships." for day in range(60))
+NEARLY = STORY.replace("On day 30 the keeper", "On day 30 a keeper")
+OTHER = " ".join(f"Chapter {number} is about bread number {number * 5}." for number in range(60))
+
+
+async def give(library: Library, path: str, text: str, row: DocumentRow | None = None, version: int = 1) -> DocumentRow:
+    """A document that is read and settled, but not compared yet."""
+    made = row or await library.upload(path)
+    print_of = fingerprint(str(made.id), text)
+    told = library.outcome(made, version=version, words_hash=print_of.words_hash, signature=print_of.signature)
+    assert await library.on_shelf(lambda shelf: shelf.settle([told])) == []
+    return made
+
+
+async def compared(library: Library) -> int:
+    return await library.on_shelf(lambda shelf: shelf.compare(10))
+
+
+async def repeats(library: Library, row: DocumentRow) -> tuple[uuid.UUID | None, float | None]:
+    found = await library.look(row.id)
+    assert found is not None
+    return found.duplicate_of, found.similarity
+
+
+async def test_a_new_document_is_compared_with_what_came_in_long_before(library: Library):
+    first, other = await give(library, "first.txt", STORY), await give(library, "other.txt", OTHER)
+    assert await compared(library) == 2
+    assert await repeats(library, first) == await repeats(library, other) == (None, None)
+    nearly, same = await give(library, "nearly.txt", NEARLY), await give(library, "same.txt", f"{STORY.upper()}!")
+    assert await compared(library) == 2
+    original, share = await repeats(library, nearly)
+    assert original == first.id
+    assert share is not None
+    assert 0.85 < share < 1
+    assert await repeats(library, same) == (first.id, 1.0)
+    assert await repeats(library, first) == (None, None)
+
+
+async def test_what_was_not_compared_when_a_job_was_killed_is_compared_by_the_next(library: Library):
+    first, nearly = await give(library, "a.txt", STORY), await give(library, "b.txt", NEARLY)
+    assert await library.on_shelf(lambda shelf: shelf.compare(1)) == 1
+    assert await library.on_shelf(lambda shelf: shelf.compare(1)) == 1
+    assert await compared(library) == 0
+    assert (await repeats(library, nearly))[0] == first.id
+
+
+async def test_a_document_that_changes_is_no_longer_what_others_repeat(library: Library):
+    first, second, third = [await give(library, name, STORY) for name in "abc"]
+    await compared(library)
+    assert await repeats(library, third) == (first.id, 1.0)
+    await library.change(first, version=2)
+    await give(library, "a", OTHER, replace_version(first, 2), version=2)
+    assert await compared(library) == 3
+    assert await repeats(library, first) == await repeats(library, second) == (None, None)
+    assert await repeats(library, third) == (second.id, 1.0)
+
+
+def replace_version(row: DocumentRow, version: int) -> DocumentRow:
+    row.version = version
+    return row
+
+
+async def test_documents_of_another_collection_are_nobody_s_copies(library: Library):
+    elsewhere = replace(library, collection_id=await another_collection(library))
+    await give(elsewhere, "a.txt", STORY)
+    mine = await give(library, "a.txt", STORY)
+    assert await compared(library) == 1
+    assert await repeats(library, mine) == (None, None)
+
+
+async def another_collection(library: Library) -> uuid.UUID:
+    row = Collection(
+        id=uuid.uuid4(),
+        organisation_id=library.organisation_id,
+        owner_id=library.owner_id,
+        name="elsewhere",
+        embedding_model="tiny",
+        chunking={},
+    )
+    async with library.stores.database.session() as session:
+        session.add(row)
+    return row.id
+
+
+async def test_a_document_without_words_or_that_goes_leaves_no_print(library: Library):
+    row = await give(library, "a.txt", STORY)
+    await library.change(row, version=2)
+    await give(library, "a.txt", "...", replace_version(row, 2), version=2)
+    async with library.stores.database.session() as session:
+        assert await session.get(DocumentPrint, row.id) is None
+    second = await give(library, "b.txt", STORY)
+    async with library.stores.database.session() as session:
+        await _delete(session, second.id)
+    async with library.stores.database.session() as session:
+        assert await session.get(DocumentPrint, second.id) is None
+
+
+async def _delete(session: AsyncSession, document: uuid.UUID) -> None:
+    await session.delete(await session.get_one(DocumentRow, document))
+
+
+@pytest.mark.parametrize("share", [0.86, 0.9, 0.95])
+def test_what_is_alike_enough_shares_a_band(share):
+    rng, place, found = np.random.default_rng(7), uuid.uuid4(), 0
+    for _ in range(200):
+        one = rng.integers(0, 2**32, 128, dtype=np.uint32)
+        other = np.where(rng.random(128) < share, one, rng.integers(0, 2**32, 128, dtype=np.uint32)).astype(np.uint32)
+        found += not set(bands(place, one.tobytes())).isdisjoint(bands(place, other.tobytes()))
+        assert abs(similarity(one.tobytes(), other.tobytes()) - share) < 0.2
+    assert found >= 198
+    assert set(bands(place, one.tobytes())).isdisjoint(bands(uuid.uuid4(), one.tobytes()))
