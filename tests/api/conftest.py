@@ -19,6 +19,7 @@ from cluster.settings import Settings
 from cluster.stores.clients import connect
 from tests.api.fixtures.index import index
 from tests.api.fixtures.people import add_person
+from tests.patience import PATIENCE_S
 
 Client = Callable[..., AbstractAsyncContextManager[httpx.AsyncClient]]
 
@@ -47,7 +48,7 @@ def _shown(key: str) -> dict[str, str]:
 
 
 async def _until(condition: Callable[[], object]) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         while not condition():  # noqa: ASYNC110 - what is waited for does not know that anybody waits
             await asyncio.sleep(0.01)
 

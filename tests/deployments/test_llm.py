@@ -14,6 +14,7 @@ from deployments.engines.paced import Paced
 from deployments.llm import Llm
 from tests.deployments.fixtures.talks import GREETING, chat, endless
 from tests.deployments.fixtures.tiny_model import TinyModel, llama_spec
+from tests.patience import PATIENCE_S
 
 
 @pytest.fixture(scope="module")
@@ -91,7 +92,7 @@ async def test_behind_serve_a_caller_that_leaves_frees_its_slot(handle: Any):
         await anext(stream)
     for stream in streams:
         stream.cancel()
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE_S):
         while (await handle.stats.remote()).running:  # noqa: ASYNC110 - polled across processes
             await asyncio.sleep(0.02)
     assert (await handle.generate.remote(chat("hello"))).text == GREETING

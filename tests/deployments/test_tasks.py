@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable
 import pytest
 
 from deployments.tasks import Tasks
+from tests.patience import PATIENCE_S
 
 
 @pytest.fixture
@@ -17,7 +18,7 @@ async def tasks() -> AsyncIterator[Tasks]:
 
 
 async def reached(condition: Callable[[Tasks], bool], tasks: Tasks) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE_S):
         while not condition(tasks):  # noqa: ASYNC110 - Tasks announces nothing, it is only looked at
             await asyncio.sleep(0.005)
 

@@ -30,6 +30,7 @@ from cluster.stores.keeper import Stores
 from cluster.stores.migrate import migrate
 from cluster.stores.server import Server
 from tests.api.fixtures.replica import Replica, replica
+from tests.patience import PATIENCE_S
 
 ANSWERS = 200
 PACE_S = 0.25
@@ -193,7 +194,7 @@ async def answering(stores: StoreClients, started: bool) -> bool:
         return False
 
 
-async def until(condition: Callable[[], Awaitable[bool]], seconds: float = 90) -> None:
+async def until(condition: Callable[[], Awaitable[bool]], seconds: float = PATIENCE_S) -> None:
     deadline = time.monotonic() + seconds
     while not await condition():
         assert time.monotonic() < deadline, "did not come true in time"

@@ -17,6 +17,7 @@ from cluster.runtime.ports import free_ports
 from cluster.runtime.processes import SHARED_MEMORY, ours, sweep
 from cluster.runtime.state import read_state
 from tests.conftest import RunningHearth, hearth_command
+from tests.patience import PATIENCE_S
 
 
 @pytest.fixture
@@ -33,7 +34,7 @@ def one_model(folder: Path) -> Path:
     return path
 
 
-def wait_for(condition, seconds: float = 60.0) -> None:
+def wait_for(condition, seconds: float = PATIENCE_S) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "waited in vain"

@@ -16,6 +16,7 @@ import pytest
 
 from cluster.fakes.upstream import Upstream
 from tests.conftest import RunningHearth
+from tests.patience import PATIENCE_S
 from training.nano.corpus import ask
 
 BACK = "http://localhost:3000/back"
@@ -28,7 +29,7 @@ def issuer(hearth: RunningHearth) -> Iterator[None]:
     """An OpenID Connect issuer where the cluster expects it."""
     command = [sys.executable, "-m", "oidc_provider_mock", "--port", str(hearth.issuer_port), "--require-nonce"]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + PATIENCE_S
     try:
         while not _answers(f"http://localhost:{hearth.issuer_port}/.well-known/openid-configuration"):
             assert time.monotonic() < deadline

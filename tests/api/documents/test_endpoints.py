@@ -20,6 +20,7 @@ from cluster.knowledge.shelf import Shelf
 from cluster.knowledge.tables import Collection, DocumentRow
 from cluster.settings import IngestSettings, Settings
 from tests.api.fixtures.people import add_person
+from tests.patience import PATIENCE_S
 
 COLLECTIONS = "/api/v1/collections"
 SPACE = Space("tiny", "float32", 4)
@@ -188,7 +189,7 @@ async def test_a_removal_that_was_interrupted_is_taken_up(in_process, gateway, s
         async with stores.database.session() as session:
             (await session.get_one(DocumentRow, uuid.UUID(taken["document_id"]))).state = "removing"
             (await session.get_one(Collection, uuid.UUID(doomed))).is_removing = True
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE_S):
             while await left(stores, uuid.UUID(collection), uuid.UUID(doomed)):  # noqa: ASYNC110 - the sweep does not know of us
                 await asyncio.sleep(0.05)
 

@@ -12,6 +12,7 @@ from sqlalchemy import text
 from api.web.authenticate import scope_for
 from api.web.principal import Role
 from cluster.settings import AuthSettings
+from tests.patience import PATIENCE_S
 
 WHO = "/api/v1/auth/verify"
 
@@ -71,7 +72,7 @@ async def test_a_known_key_is_not_looked_up_again_for_a_while_and_its_end_is_not
         async with stores.database.session() as session:
             await session.execute(text("UPDATE api_keys SET revoked_at = now() WHERE id = :id"), {"id": uuid.UUID(key_id)})
         assert (await two.get("/api/v1/users/me", headers=admin.headers)).status_code == 401
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_S):
             while (await one.get("/api/v1/users/me", headers=admin.headers)).status_code != 401:  # noqa: ASYNC110 - what is waited for is time that passes
                 await asyncio.sleep(0.05)
 

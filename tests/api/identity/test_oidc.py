@@ -19,6 +19,7 @@ from joserfc.jwk import RSAKey
 
 from cluster.runtime.ports import free_ports
 from cluster.settings import AuthSettings, OidcIssuer
+from tests.patience import PATIENCE_S
 
 WHO, OIDC, BACK = "/api/v1/auth/verify", "/api/v1/auth/oidc/provider", "http://localhost:3000/back"
 
@@ -29,7 +30,7 @@ def provider() -> Iterator[str]:
     port = free_ports(1)[0]
     command = [sys.executable, "-m", "oidc_provider_mock", "--port", str(port), "--require-nonce"]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    address, deadline = f"http://localhost:{port}", time.monotonic() + 30
+    address, deadline = f"http://localhost:{port}", time.monotonic() + PATIENCE_S
     try:
         while not _answers(address):
             assert process.poll() is None

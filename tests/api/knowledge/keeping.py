@@ -17,6 +17,7 @@ from cluster.fakes.answers import DIMENSIONS
 from cluster.stores.clients import StoreClients
 from cluster.vectors import VectorStore
 from tests.api.fixtures.house import Someone
+from tests.patience import PATIENCE_S
 
 URL = "/api/v1/knowledge"
 ITEMS = f"{URL}/items"
@@ -50,8 +51,8 @@ async def settled(stores: StoreClients, organisation_id: uuid.UUID) -> None:
 
 
 async def until(condition: Callable[[], Awaitable[bool]]) -> None:
-    """Wait until a condition holds, or fail after thirty seconds."""
-    async with asyncio.timeout(30):
+    """Wait until a condition holds, or fail in the end."""
+    async with asyncio.timeout(PATIENCE_S):
         while not await condition():  # noqa: ASYNC110 - what is waited for does not know that anybody waits
             await asyncio.sleep(0.02)
 

@@ -15,13 +15,14 @@ from cluster.fakes.gateway import FakeGateway
 from cluster.settings import SubjectQuota
 from tests.api.fixtures.metering import ASK, ASK_URL, served
 from tests.api.limits.conftest import quotas
+from tests.patience import PATIENCE_S
 
 ONE = SubjectQuota(requests_per_minute=0, concurrent=1)
 STREAM = {**ASK, "stream": True}
 
 
 async def asked_until(client: httpx.AsyncClient, status: int, headers: dict[str, str]) -> httpx.Response:
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(PATIENCE_S):
         while True:
             answer = await client.post(ASK_URL, json=ASK, headers=headers)
             if answer.status_code == status:

@@ -18,6 +18,7 @@ from cluster.stores.clients import StoreClients, connect
 from tests.api.fixtures.metering import ASK, ASK_URL, PRICES
 from tests.api.limits.conftest import quotas
 from tests.api.usage.test_ledger import whoever
+from tests.patience import PATIENCE_S
 
 HUNDRED = SubjectQuota(requests_per_minute=0, concurrent=0, tokens_per_day=100)
 TEN_EUR = SubjectQuota(requests_per_minute=0, concurrent=0, budget_per_month=10)
@@ -159,5 +160,5 @@ async def test_a_ledger_without_redis_holds_nobody_up(without_cache):
     ledger = UsageLedger(without_cache, quotas(), PRICES)
     for _ in range(100):
         ledger.note(whoever(), "fake-llm", Consumption(output_tokens=1))
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE_S):
         await ledger.stop()

@@ -12,6 +12,7 @@ from api.web.principal import Principal, Role
 from cluster.settings import SubjectQuota
 from tests.api.fixtures.metering import ASK, ASK_URL, served
 from tests.api.limits.conftest import quotas
+from tests.patience import PATIENCE_S
 
 TWO = SubjectQuota(requests_per_minute=2, concurrent=0)
 FIVE = SubjectQuota(requests_per_minute=5, concurrent=0)
@@ -101,7 +102,7 @@ async def test_a_minute_later_requests_are_taken_again(stores, person):
     limiter = Limiter(stores, quotas(user=SubjectQuota(requests_per_minute=1, concurrent=0)), minute_s=0.5)
     who = Principal(person.user_id, person.organisation_id, Role.ADMIN)
     seen: list[bool] = []
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE_S):
         while seen[-2:] != [True, False] or True not in seen[:-1]:
             seen.append((await limiter.request(who)).refused is not None)
             await asyncio.sleep(0.01)

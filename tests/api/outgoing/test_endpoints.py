@@ -15,6 +15,7 @@ from cluster.fakes.outside import Outside
 from cluster.outgoing.journal import Asker, Journal
 from cluster.settings import OutgoingSettings, Settings
 from tests.api.fixtures.people import add_person
+from tests.patience import PATIENCE_S
 
 REQUESTS = "/api/v1/http/requests"
 
@@ -178,6 +179,6 @@ async def test_what_is_past_its_time_is_swept_by_itself(in_process, gateway, sto
         old = datetime.now(UTC) - timedelta(days=8)
         await session.execute(update(OutgoingRequest).where(OutgoingRequest.id == row).values(created_at=old))
     quick = Settings(outgoing=OutgoingSettings(log_days=7, sweep_s=0.05), offline=True)
-    async with in_process(gateway, quick) as client, asyncio.timeout(30):
+    async with in_process(gateway, quick) as client, asyncio.timeout(PATIENCE_S):
         while ok(await client.get(REQUESTS, headers=admin.headers))["items"]:  # noqa: ASYNC110 - the sweep tells nobody
             await asyncio.sleep(0.02)

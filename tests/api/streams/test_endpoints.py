@@ -10,6 +10,7 @@ import pytest
 from cluster.errors import EngineError
 from tests.api.fixtures.saying import CHAT, events, messages, prepare
 from tests.api.fixtures.talking import Person
+from tests.patience import PATIENCE_S
 
 
 def ids(body: str) -> list[str]:
@@ -64,7 +65,7 @@ async def test_a_reader_goes_on_byte_for_byte_behind_any_event(mira, stranger):
 async def test_an_answer_is_written_though_nobody_reads(mira):
     conversation = (await mira.new())["id"]
     await prepare(mira, conversation)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         while len(await messages(mira, conversation)) < 2:  # noqa: ASYNC110 - what is waited for stands in the database
             await asyncio.sleep(0.02)
 

@@ -8,6 +8,7 @@ import pytest
 
 from tests.api.fixtures.saying import CHAT, answered, prepare
 from tests.api.fixtures.talking import Person
+from tests.patience import PATIENCE_S
 
 
 @pytest.fixture
@@ -30,11 +31,11 @@ async def test_a_hard_deletion_ends_the_answer_its_reader_and_every_trace(mira, 
     conversation = (await mira.new())["id"]
     prepared = await prepare(mira, conversation, content="word " * 3000)
     reading = asyncio.create_task(stranger.get(prepared["stream_url"], timeout=20))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         while not gateway.opened:  # noqa: ASYNC110 - what is waited for does not know that anybody waits
             await asyncio.sleep(0.01)
     assert (await mira.client.delete(f"{CHAT}/{conversation}", params={"hard_delete": True})).status_code == 200
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         while gateway.closed < gateway.opened:  # noqa: ASYNC110
             await asyncio.sleep(0.01)
         assert '"end"' not in (await reading).text

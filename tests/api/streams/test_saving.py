@@ -9,6 +9,7 @@ import pytest
 
 from tests.api.fixtures.saying import CHAT, answered, conversation_of, messages, prepare
 from tests.api.fixtures.talking import Person
+from tests.patience import PATIENCE_S
 
 
 @pytest.fixture
@@ -48,11 +49,11 @@ async def test_a_stopped_answer_costs_its_whole_prompt_and_what_was_seen(mira, a
     conversation = (await mira.new())["id"]
     prepared = await prepare(mira, conversation, content="word " * 500)
     journal = app.state.streams.runner.journal(uuid.UUID(prepared["generation_id"]))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         while len(await journal.read()) < 5:  # noqa: ASYNC110 - what is waited for does not know that anybody waits
             await asyncio.sleep(0.02)
     await mira.client.post(f"{CHAT}/{conversation}/stop", json={})
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         while not app.state.answered:  # noqa: ASYNC110
             await asyncio.sleep(0.02)
     reply = (await messages(mira, conversation))[-1]

@@ -20,6 +20,7 @@ from cluster.settings import QuotaSettings
 from cluster.specs.prices import Consumption
 from cluster.stores.clients import StoreClients
 from tests.api.fixtures.metering import PRICES
+from tests.patience import PATIENCE_S
 
 QUICK = QuotaSettings(flush_s=0.05)
 
@@ -157,7 +158,7 @@ async def test_it_flushes_by_itself_while_it_runs(stores, ledger):
     who = whoever()
     await ledger.start()
     ledger.note(who, "fake-llm", Consumption(1))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         while not await rows_of(stores, who):  # noqa: ASYNC110 - the database tells nobody
             await asyncio.sleep(0.02)
     await ledger.stop()

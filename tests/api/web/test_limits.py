@@ -8,6 +8,7 @@ import pytest
 
 from cluster.fakes.gateway import FakeGateway
 from cluster.settings import HttpSettings, Settings
+from tests.patience import PATIENCE_S
 
 URL = "/v1/chat/completions"
 BODY = {"model": "fake-llm", "messages": [{"role": "user", "content": "x"}]}
@@ -34,7 +35,7 @@ async def half_sent(client, url, kind):
         await writer.drain()
 
     async def answer() -> bytes:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_S):
             return await reader.read()
 
     try:

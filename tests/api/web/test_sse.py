@@ -9,6 +9,7 @@ import pytest
 
 from cluster.fakes.gateway import FakeGateway
 from cluster.settings import HttpSettings, Settings
+from tests.patience import PATIENCE_S
 
 URL = "/v1/chat/completions"
 LONG = {"model": "fake-llm", "messages": [{"role": "user", "content": "word " * 5000}], "stream": True}
@@ -42,7 +43,7 @@ async def test_a_left_stream_is_logged_as_left_and_no_stream_stays_open(served, 
             await anext(response.aiter_lines())
         await eventually(lambda: gateway.closed)
         # It is counted a moment after the model was told to stop.
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE_S):
             while 'path="/v1/chat/completions",status="499"' not in (text := (await client.get("/metrics")).text):  # noqa: ASYNC110 - the server does not know of us
                 await asyncio.sleep(0.05)
     assert 'hearth_streams_open{model="fake-llm"} 0.0' in text

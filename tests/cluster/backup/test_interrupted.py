@@ -12,6 +12,7 @@ from pathlib import Path
 from cluster.backup.restore import restore
 from cluster.home import REPOSITORY, Home
 from tests.cluster.backup.conftest import opened
+from tests.patience import PATIENCE_S
 
 BACK_UP = """
 import sys
@@ -34,7 +35,7 @@ restore(Path(sys.argv[2]), Home(Path(sys.argv[1])), Settings(home=sys.argv[1]))
 def killed_when(condition: Callable[[], bool], program: str, *words: Path) -> None:
     """Runs ``program`` and ends it with SIGKILL as soon as ``condition`` holds."""
     process = subprocess.Popen([sys.executable, "-c", program, *map(str, words)], cwd=REPOSITORY)
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + PATIENCE_S
     while not condition():
         assert process.poll() is None, "it ended before it could be killed"
         assert time.monotonic() < deadline

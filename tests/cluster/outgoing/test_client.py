@@ -15,6 +15,7 @@ from cluster.outgoing.client import Ask, Outgoing
 from cluster.outgoing.journal import Asker, Journal
 from cluster.outgoing.tables import OutgoingRequest
 from cluster.settings import OutgoingSettings
+from tests.patience import PATIENCE_S
 
 
 async def test_a_request_goes_out_as_it_was_asked_and_is_written_down(going, outside):
@@ -96,7 +97,7 @@ async def test_a_body_over_the_limit_is_not_sent(going, outside):
 async def test_one_organisation_s_open_requests_are_bounded_and_another_s_go_on(way, outside):
     async with way(f"127.0.0.1:{outside.port}", per_organisation=1, timeout_s=2) as going:
         hanging = asyncio.ensure_future(going.get(f"{outside.url}/silent"))
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE_S):
             while not outside.hits["/silent"]:  # noqa: ASYNC110 - the server does not tell
                 await asyncio.sleep(0.01)
         with pytest.raises(RemoteFailed):

@@ -9,6 +9,7 @@ import openai
 import pytest
 
 from cluster.fakes.upstream import HEADER
+from tests.patience import PATIENCE_S
 
 
 @pytest.fixture
@@ -37,7 +38,7 @@ async def test_a_person_can_run_it():
     process = await asyncio.create_subprocess_exec(sys.executable, "-m", "cluster.fakes.upstream", stdout=asyncio.subprocess.PIPE)
     assert process.stdout is not None
     try:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE_S):
             assert (await process.stdout.readline()).startswith(b"OpenAI: http://127.0.0.1:")
     finally:
         process.terminate()

@@ -12,6 +12,7 @@ import pytest
 
 from cluster.home import Home
 from cluster.runtime import processes
+from tests.patience import PATIENCE_S
 
 
 @pytest.fixture
@@ -32,7 +33,7 @@ def spawn(code: str, env: dict[str, str]) -> subprocess.Popen[str]:
 
 
 def wait_until_gone(pid: int) -> bool:
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + PATIENCE_S
     while time.monotonic() < deadline:
         if not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE:
             return True

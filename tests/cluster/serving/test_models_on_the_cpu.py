@@ -17,6 +17,7 @@ from cluster.serving.gateway import ServeGateway
 from cluster.settings import ResidencySettings, Settings
 from tests.deployments.fixtures.tiny_model import TinyModel, llama_spec
 from tests.deployments.fixtures.tiny_model import tiny as tiny
+from tests.patience import PATIENCE_S
 
 MIB = 2**20
 MODELS = ("left", "right")
@@ -71,7 +72,7 @@ async def test_two_models_that_do_not_fit_together_both_answer(gateway: ServeGat
     assert {answer.usage.completion_tokens for answer in answers} <= {1, 2, 3, 4}
     assert len({answer.text for answer in answers}) == 1
     # Where they are is looked at every now and then, so what is said of it may be of a moment ago.
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         while await residents(gateway) != 1:  # noqa: ASYNC110 - what is looked at is in another process
             await asyncio.sleep(0.05)
 

@@ -11,6 +11,7 @@ import ray
 
 from cluster.bench.plan import random_instance
 from cluster.placement import Plan, plan
+from tests.patience import PATIENCE_S
 
 
 class Holder:
@@ -24,7 +25,7 @@ REMOTE: Any = ray.remote(num_cpus=0)(Holder)
 
 
 def wait_until_free(gpus: float) -> None:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + PATIENCE_S
     while ray.available_resources().get("GPU", 0) < gpus - 1e-6:  # type: ignore[no-untyped-call]
         assert time.monotonic() < deadline, "GPUs are still held"
         time.sleep(0.05)

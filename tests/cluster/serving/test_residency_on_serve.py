@@ -23,6 +23,7 @@ from cluster.hardware import CPU, Device
 from cluster.serving.config import models_app
 from cluster.serving.gateway import ServeGateway
 from cluster.settings import HttpSettings, ResidencySettings, Settings
+from tests.patience import PATIENCE_S
 
 GIB = 2**30
 DEVICES = (
@@ -83,8 +84,8 @@ def status(model: str) -> ModelStatus:
 def deployed(serve_runtime: Callable[..., None], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
     settings = Settings(
         home=tmp_path_factory.mktemp("home"),
-        residency=ResidencySettings(min_stay_s=1.0, max_wait_s=40.0, idle_unload_s=600.0),
-        http=HttpSettings(request_timeout_s=60.0),
+        residency=ResidencySettings(min_stay_s=1.0, max_wait_s=PATIENCE_S, idle_unload_s=600.0),
+        http=HttpSettings(request_timeout_s=2 * PATIENCE_S),
     )
     app = models_app([spec(m) for m in SHARES], [resident(m) for m in SHARES], settings, DEVICES)
     app["import_path"] = "cluster.fakes.models_app:build"
@@ -105,7 +106,7 @@ async def say(gateway: ServeGateway, model: str, prompt: str, tokens: int | None
     return answer.text
 
 
-async def until(condition: Callable[[], Any], seconds: float = 20.0) -> None:
+async def until(condition: Callable[[], Any], seconds: float = PATIENCE_S) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "did not come true in time"
@@ -253,7 +254,7 @@ async def test_a_killed_ledger_comes_back_with_its_leases_and_counts(gateway: Se
 
 async def until_counted(gateway: ServeGateway) -> ResidencySnapshot:
     """The snapshot, once the ledger has heard of a load."""
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + PATIENCE_S
     while True:
         snapshot = await gateway.residency()
         if any(one.loads_total for one in snapshot.models):
@@ -264,14 +265,14 @@ async def until_counted(gateway: ServeGateway) -> ResidencySnapshot:
 
 async def until_running(gateway: ServeGateway, count: int) -> None:
     """Until the pinned model's replica itself says that it is working on ``count`` other answers."""
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + PATIENCE_S
     while int(await say(gateway, "pole", "running")) != count:
         assert time.monotonic() < deadline, "did not come true in time"
         await asyncio.sleep(0.05)
 
 
 async def until_granted(book: Any, lease: str) -> None:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + PATIENCE_S
     while not (await book.renew_lease.remote(lease, 60.0)).granted:
         assert time.monotonic() < deadline, "was not granted in time"
         await asyncio.sleep(0.1)

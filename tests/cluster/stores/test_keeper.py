@@ -21,6 +21,7 @@ from cluster.home import Home
 from cluster.settings import Settings, StorageSettings
 from cluster.stores.keeper import Stores
 from cluster.stores.urls import database_url, redis_url
+from tests.patience import PATIENCE_S
 
 OWNER = """
 import sys, time
@@ -55,7 +56,7 @@ def connect(home: Home) -> psycopg.Connection[tuple[object, ...]]:
     return psycopg.connect(database_url(Settings(home=home.root)).replace("+psycopg", ""), autocommit=True)
 
 
-def until(condition: Callable[[], object], seconds: float = 30) -> None:
+def until(condition: Callable[[], object], seconds: float = PATIENCE_S) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "did not come true in time"

@@ -12,6 +12,7 @@ from cluster.errors import Cancelled, ConfigError, ContextLengthExceeded, Engine
 from deployments.engines.llama_cpp import LlamaCpp, load
 from tests.deployments.fixtures.talks import GREETING, SCHEMA, UNENDING, WEATHER, chat, endless
 from tests.deployments.fixtures.tiny_model import TinyModel, llama_spec
+from tests.patience import PATIENCE_S
 
 CONTEXT = 512  # as in llama_spec
 
@@ -24,7 +25,7 @@ async def engine(tiny: TinyModel) -> AsyncIterator[LlamaCpp]:
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE_S):
         while not condition():  # noqa: ASYNC110 - the condition is a reading of the engine, there is nothing to be told by
             await asyncio.sleep(0.005)
 

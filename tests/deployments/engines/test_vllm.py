@@ -22,6 +22,7 @@ from deployments.engines import llama_cpp
 from deployments.llm import Llm
 from tests.deployments.fixtures.talks import GREETING, SCHEMA, UNENDING, WEATHER, chat, endless
 from tests.deployments.fixtures.tiny_model import TinyModel
+from tests.patience import PATIENCE_S
 
 CONTEXT = 512
 
@@ -58,7 +59,7 @@ async def streamed(replica: Any, request: GenerationRequest) -> list[GenerationD
 
 
 async def idle(replica: Any) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE_S):
         while (await replica.stats.remote()).running:  # noqa: ASYNC110 - polled across processes
             await asyncio.sleep(0.05)
 

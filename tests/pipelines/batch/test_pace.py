@@ -6,6 +6,7 @@ import asyncio
 
 from cluster.settings import BatchSettings
 from pipelines.batch.pace import ModelLoad, Pace, others_ask
+from tests.patience import PATIENCE_S
 
 
 def load(model: str = "llm", device: str = "cpu", ongoing: int = 0, queued: int = 0) -> ModelLoad:
@@ -55,7 +56,7 @@ async def test_a_request_goes_in_the_end_where_it_is_never_quiet():
     async def look():
         return [load(ongoing=1)]
 
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE_S):
         await Pace(look, BatchSettings(look_s=0.01, yield_s=0.05)).turn("llm")
 
 

@@ -10,6 +10,7 @@ from itertools import repeat
 import pytest
 import torch
 
+from tests.patience import PATIENCE_S
 from tests.training.nano.conftest import SHAPE, SPEC
 from training.nano.batches import Batch, Encoder, batches
 from training.nano.corpus import Stream
@@ -76,7 +77,7 @@ def test_generator_processes_feed_a_run_and_end_with_it(run_folder):
     assert first.tokens.shape == second.tokens.shape == (4, 128)
     assert not torch.equal(first.tokens, second.tokens)
     assert sorted(set(first.weights.flatten().tolist())) == pytest.approx([0.0, 0.15, 1.0], abs=1e-3)
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + PATIENCE_S
     while any(_alive(pid) for pid in processes) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert not any(_alive(pid) for pid in processes)
