@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Sequence
 
-from sqlalchemy import func, literal, select, tuple_
+from sqlalchemy import Select, bindparam, func, literal, select, tuple_
 
 from api.conversations.cursors import Position
 from api.conversations.tables import Message
@@ -29,10 +29,7 @@ class MessageRepository:
         """The messages from the first one to ``leaf_id``."""
         if leaf_id is None:
             return []
-        path = select(Message.id, Message.parent_id, literal(0).label("depth")).where(Message.id == leaf_id).cte("path", recursive=True)
-        path = path.union_all(select(Message.id, Message.parent_id, path.c.depth + 1).join(path, Message.id == path.c.parent_id))
-        query = select(Message).join(path, Message.id == path.c.id).order_by(path.c.depth.desc())
-        return (await self._session.scalars(query)).all()
+        return (await self._session.scalars(_BRANCH, {"leaf": leaf_id})).all()
 
     async def all(self, conversation_id: uuid.UUID, limit: int | None = None, after: Position | None = None) -> Sequence[Message]:
         """Every branch, in the order of writing."""
@@ -47,3 +44,15 @@ class MessageRepository:
 
     async def flush(self) -> None:
         await self._session.flush()
+
+
+def _branch() -> Select[Message]:
+    """From the first message to that with the id ``leaf``."""
+    start = select(Message.id, Message.parent_id, literal(0).label("depth")).where(Message.id == bindparam("leaf"))
+    path = start.cte("path", recursive=True)
+    path = path.union_all(select(Message.id, Message.parent_id, path.c.depth + 1).join(path, Message.id == path.c.parent_id))
+    return select(Message).join(path, Message.id == path.c.id).order_by(path.c.depth.desc())
+
+
+# Made once: to put such a statement together takes as long as to have it answered.
+_BRANCH = _branch()

@@ -52,13 +52,12 @@ class Conversations:
         self, conversation_id: uuid.UUID, *, roles: Sequence[str] = (), lock: bool = False, deleted: bool = False
     ) -> Conversation:
         """Raises NotFound where there is none that the person sees, Forbidden where their part in it is too small."""
-        row = await self._rows.get(conversation_id, self._who, lock=lock, deleted=deleted)
-        if row is None:
+        found = await self._rows.get(conversation_id, self._who, lock=lock, deleted=deleted)
+        if found is None:
             raise NotFound("There is no such conversation, or you do not take part in it; GET /api/v1/chat/conversations lists yours.")
-        if roles:
-            part = await self._rows.participant(conversation_id, self._who.user_id)
-            if part is None or part.role not in roles:
-                raise Forbidden(f"This takes {' or '.join(roles)} of the conversation; ask its owner.")
+        row, role = found
+        if roles and role not in roles:
+            raise Forbidden(f"This takes {' or '.join(roles)} of the conversation; ask its owner.")
         return row
 
     async def page(self, wanted: ConversationQuery) -> Listing[ConversationAnswer]:

@@ -27,6 +27,8 @@ class Conversation(Identified, Owned, Table):
     __table_args__ = (
         Index("ix_conversations_title_vector", "title_vector", postgresql_using="gin"),
         Index("ix_conversations_expires_at", "expires_at"),
+        # For lists: the latest of an organisation's conversations in which somebody takes part.
+        Index("ix_conversations_organisation_id_updated_at_id", "organisation_id", "updated_at", "id"),
     )
 
     type: Mapped[str] = mapped_column(String(32))

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 from pydantic_core import from_json, to_json
 from redis.asyncio import Redis
+from redis.asyncio.client import Pipeline
 from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialWithJitterBackoff
 
@@ -36,9 +37,17 @@ if #ARGV > 5 then
 end
 return {'written', there}
 """
+# An id becomes known as open in the same step in which its lease is taken.
+_TAKE = """
+if not redis.call('SET', KEYS[1], ARGV[1], 'NX', 'PX', ARGV[2]) then return 0 end
+redis.call('SADD', KEYS[2], ARGV[3])
+return 1
+"""
 _LEAVE = "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end return 0"
 # Seconds between two tries while Redis is away: it is back within one or two.
 _SOONEST_S, _LATEST_S = 0.05, 0.5
+
+T = TypeVar("T")
 
 
 class LeaseLost(Exception):
@@ -70,18 +79,31 @@ class Journal:
         self._cache = cache
         self._settings = settings
         self._id = generation_id
-        self._me = uuid.uuid4().hex
+        self.me = uuid.uuid4().hex
         # Data and tokens of all events; the first ``_sent`` of them are known to be in the stream.
         self._events: list[tuple[str, int]] = []
         self._sent = 0
         self._turn = asyncio.Lock()
+        self._append = cache.register_script(_APPEND)
+
+    @property
+    def id(self) -> uuid.UUID:
+        return self._id
+
+    @property
+    def sent(self) -> int:
+        """How many events are known to be in the stream."""
+        return self._sent
 
     async def take(self) -> bool:
         """Hold the lease, if nobody does."""
-        taken = await self._cache.set(keys.lease(self._id), self._me, nx=True, px=self._lease_ms)
-        if taken:
-            await self._cache.sadd(keys.OPEN, str(self._id))
-        return bool(taken)
+        taken = self._cache.eval(_TAKE, 2, keys.lease(self._id), keys.OPEN, self.me, str(self._lease_ms), str(self._id))
+        return bool(await cast("Awaitable[int]", taken))
+
+    def hold(self, pipe: Pipeline) -> None:
+        """The same with what ``pipe`` sends, for an id that is new, so that nobody can hold it."""
+        pipe.set(keys.lease(self._id), self.me, px=self._lease_ms)
+        pipe.sadd(keys.OPEN, str(self._id))
 
     async def resume(self) -> list[Event]:
         """What is there already, to go on behind it. For whoever has taken the lease."""
@@ -90,12 +112,8 @@ class Journal:
         self._sent = len(events)
         return events
 
-    async def keep(self) -> None:
-        """Hold it for longer. Raises LeaseLost, or Halted."""
-        await self.append()
-
     async def leave(self) -> None:
-        await self._cache.eval(_LEAVE, 1, keys.lease(self._id), self._me)
+        await self._cache.eval(_LEAVE, 1, keys.lease(self._id), self.me)
 
     async def append(self, *events: tuple[dict[str, Any], int], final: bool = False) -> None:
         """All of them, once. Raises LeaseLost; and Halted, unless ``final``; none of them is written then. Those of a call that was
@@ -114,14 +132,9 @@ class Journal:
     async def _insist(self, events: list[tuple[str, int]], *, final: bool) -> tuple[str, int]:
         """What the script says, once Redis says anything."""
         names = (keys.events(self._id), keys.lease(self._id), keys.halt(self._id), keys.WOKEN)
-        told = (self._me, "1" if final else "0", str(self._settings.stream_kept_s), str(self._sent + 1), str(self._lease_ms))
+        told = (self.me, "1" if final else "0", str(self._settings.stream_kept_s), str(self._sent + 1), str(self._lease_ms))
         words = [word for data, tokens in events for word in (data, str(tokens))]
-        trying = Retry(ExponentialWithJitterBackoff(cap=_LATEST_S, base=_SOONEST_S), retries=-1)
-        try:
-            async with asyncio.timeout(self._settings.lease_s):
-                result, there = await trying.call_with_retry(lambda: self._cache.eval(_APPEND, len(names), *names, *told, *words), _nothing)
-        except TimeoutError:
-            raise LeaseLost from None
+        result, there = await insist(lambda: self._append(keys=names, args=[*told, *words]), self._settings.lease_s)
         return str(result), int(there)
 
     async def finish(self, message_id: uuid.UUID, *, ended: bool) -> None:
@@ -166,6 +179,16 @@ class Journal:
     @property
     def _lease_ms(self) -> int:
         return int(self._settings.lease_s * 1000)
+
+
+async def insist(ask: Callable[[], Awaitable[T]], most_s: float) -> T:
+    """What Redis says, once it says anything. Raises LeaseLost where it is away for ``most_s``: others may write by then."""
+    trying = Retry(ExponentialWithJitterBackoff(cap=_LATEST_S, base=_SOONEST_S), retries=-1)
+    try:
+        async with asyncio.timeout(most_s):
+            return cast("T", await trying.call_with_retry(ask, _nothing))
+    except TimeoutError:
+        raise LeaseLost from None
 
 
 async def _nothing(_: Exception) -> None:

@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from api.conversations.tables import Conversation, Message
 from api.streams.tables import GenerationRow
@@ -25,10 +25,15 @@ class GenerationRepository:
 
     async def lock(self, generation_id: uuid.UUID) -> tuple[Conversation, GenerationRow] | None:
         """Both rows, held until the transaction ends; the conversation first, as everybody does, so that nobody waits in a circle."""
-        place = await self._session.scalar(select(GenerationRow.conversation_id).where(GenerationRow.id == generation_id))
+        place = select(GenerationRow.conversation_id).where(GenerationRow.id == generation_id).scalar_subquery()
         conversation = await self._session.scalar(select(Conversation).where(Conversation.id == place).with_for_update())
         row = await self._session.scalar(select(GenerationRow).where(GenerationRow.id == generation_id).with_for_update())
         return None if conversation is None or row is None else (conversation, row)
+
+    async def count_attempt(self, generation_id: uuid.UUID) -> GenerationRow | None:
+        """Of one that is still to be written; None: it is not, or is gone."""
+        told = update(GenerationRow).where(GenerationRow.id == generation_id, GenerationRow.state == "running")
+        return await self._session.scalar(told.values(attempts=GenerationRow.attempts + 1).returning(GenerationRow))
 
     async def running(self, conversation_id: uuid.UUID) -> Sequence[GenerationRow]:
         query = select(GenerationRow).where(GenerationRow.conversation_id == conversation_id, GenerationRow.state == "running")

@@ -15,8 +15,10 @@ from sqlalchemy.exc import SQLAlchemyError
 from api.streams.fold import Folded
 from api.streams.grounding import Citing, told, unpacked_briefing
 from api.streams.journal import Halted, Journal, LeaseLost
+from api.streams.keeper import Keeper
 from api.streams.requests import unpacked
 from api.streams.saving import Saving
+from api.streams.tables import GenerationRow
 from api.streams.window import Measure
 from api.streams.writing import Writing
 from api.web.ending import end
@@ -38,14 +40,22 @@ class Runner:
         self._settings = settings
         self._cache = cache
         self._saving = saving
+        self._keeper = Keeper(cache, settings.conversations)
         self._tasks: dict[uuid.UUID, asyncio.Task[None]] = {}
 
     def start(self, generation_id: uuid.UUID) -> None:
-        """Write the answer, or finish what somebody else left, in the background; nothing happens where somebody writes it."""
+        """Finish what somebody else left, in the background; nothing happens where somebody writes it."""
         if generation_id not in self._tasks:
-            task = asyncio.create_task(self._guarded(generation_id))
-            self._tasks[generation_id] = task
-            task.add_done_callback(lambda _: self._tasks.pop(generation_id, None))
+            self._run(self.journal(generation_id), None)
+
+    def begin(self, journal: Journal, row: GenerationRow) -> None:
+        """Write an answer that is new, in the background. ``journal`` holds its lease, and ``row`` counts the attempt already."""
+        self._run(journal, row)
+
+    def _run(self, journal: Journal, row: GenerationRow | None) -> None:
+        task = asyncio.create_task(self._guarded(journal, row))
+        self._tasks[journal.id] = task
+        task.add_done_callback(lambda _: self._tasks.pop(journal.id, None))
 
     async def stop(self) -> None:
         """End all writing here; others take over at once."""
@@ -54,11 +64,13 @@ class Runner:
     def journal(self, generation_id: uuid.UUID) -> Journal:
         return Journal(self._cache, self._settings.conversations, generation_id)
 
-    async def _guarded(self, generation_id: uuid.UUID) -> None:
-        journal = self.journal(generation_id)
+    async def _guarded(self, journal: Journal, new: GenerationRow | None) -> None:
+        generation_id = journal.id
         try:
-            if await journal.take():
-                await self._take_on(generation_id, journal)
+            if new is not None:
+                await self._finish(journal, Folded(), new)
+            elif await journal.take():
+                await self._take_on(journal)
         except LeaseLost:
             log.warning("an answer is left to whoever takes its lease", generation=str(generation_id))
         except (RedisError, SQLAlchemyError, OSError) as error:
@@ -72,35 +84,40 @@ class Runner:
                 await journal.leave()
             raise
 
-    async def _take_on(self, generation_id: uuid.UUID, journal: Journal) -> None:
+    async def _take_on(self, journal: Journal) -> None:
         folded = Folded()
         for event in await journal.resume():
             folded.add(event.content, event.tokens)
-        row = await self._saving.begin(generation_id) if folded.finish is None else None
+        row = await self._saving.begin(journal.id) if folded.finish is None else None
+        await self._finish(journal, folded, row)
+
+    async def _finish(self, journal: Journal, folded: Folded, row: GenerationRow | None) -> None:
+        """``row``: where it is still to be written, from what was ``folded`` on."""
         if row is not None:
-            briefing = unpacked_briefing(row.request)
-            citing = Citing(briefing) if briefing is not None else None
-            writing = Writing(journal, folded, citing)
-            if folded.began:
-                if citing is not None:
-                    citing.recover(folded.parts)
-                counted = await self._counted(folded, row.request)
-                await writing.finish("interrupted", remark=_INTERRUPTED, prompt_tokens=counted)
-            elif row.attempts > MOST_ATTEMPTS:
-                await writing.finish(
-                    "failed", remark="The processes that wrote this answer ended one after the other; ask for less at once."
-                )
-            else:
-                await self._write(writing, folded, row.request)
-        if await (self._saving.save(generation_id, folded) if folded.finish else self._saving.stands(generation_id)):
-            await journal.finish(generation_id, ended=folded.ended)
+            await self._go_on(journal, folded, row)
+        if await (self._saving.save(journal.id, folded) if folded.finish else self._saving.stands(journal.id)):
+            await journal.finish(journal.id, ended=folded.ended)
         else:
             await journal.forget()  # the conversation was deleted meanwhile
+
+    async def _go_on(self, journal: Journal, folded: Folded, row: GenerationRow) -> None:
+        briefing = unpacked_briefing(row.request)
+        citing = Citing(briefing) if briefing is not None else None
+        writing = Writing(journal, folded, citing)
+        if folded.began:
+            if citing is not None:
+                citing.recover(folded.parts)
+            counted = await self._counted(folded, row.request)
+            await writing.finish("interrupted", remark=_INTERRUPTED, prompt_tokens=counted)
+        elif row.attempts > MOST_ATTEMPTS:
+            await writing.finish("failed", remark="The processes that wrote this answer ended one after the other; ask for less at once.")
+        else:
+            await self._write(writing, folded, row.request)
 
     async def _write(self, writing: Writing, folded: Folded, kept: dict[str, Any]) -> None:
         """Ask the model, and see to it that there is a finish event in the end."""
         asking = asyncio.ensure_future(self._ask(writing, kept))
-        keeping = asyncio.ensure_future(self._keep(writing.journal))
+        keeping = self._keeper.keep(writing.journal)
         try:
             await asyncio.wait((asking, keeping), return_when=asyncio.FIRST_COMPLETED)
             for task in (keeping, asking):
@@ -115,7 +132,8 @@ class Runner:
             told = public(error)
             await writing.finish("failed", remark=told.message, error=told.code, prompt_tokens=await self._counted(folded, kept))
         finally:
-            await end((asking, keeping))
+            self._keeper.release(writing.journal)
+            await end((asking,))
 
     async def _counted(self, folded: Folded, kept: dict[str, Any]) -> int | None:
         """Tokens of the prompt of an answer that did not reach its end: the model has worked on them."""
@@ -154,8 +172,3 @@ class Runner:
                 if batch is None:
                     return
                 await writing.take(batch)
-
-    async def _keep(self, journal: Journal) -> None:
-        while True:
-            await asyncio.sleep(self._settings.conversations.lease_s / 4)
-            await journal.keep()

@@ -28,11 +28,7 @@ class Saving:
     async def begin(self, generation_id: uuid.UUID) -> GenerationRow | None:
         """Count an attempt at a generation that is still to be written; None: there is none (any more)."""
         async with self._database.session() as session:
-            found = await GenerationRepository(session).lock(generation_id)
-            if found is None or found[1].state != "running":
-                return None
-            found[1].attempts += 1
-            return found[1]
+            return await GenerationRepository(session).count_attempt(generation_id)
 
     async def save(self, generation_id: uuid.UUID, folded: Folded) -> bool:
         """Whether the message stands: saved now or before. False: the conversation is gone. Whoever comes second finds the row's state

@@ -17,6 +17,7 @@ from api.streams.compacting import Compacting
 from api.streams.context import context_of
 from api.streams.fitting import Draft, Fitting
 from api.streams.grounding import asked_last, grounded, packed_briefing
+from api.streams.journal import Journal
 from api.streams.repository import GenerationRepository
 from api.streams.requests import packed
 from api.streams.running import Streams
@@ -61,12 +62,13 @@ class Preparing:
             try:
                 async with self._parts.stores.database.session() as session:
                     row = await self._write_down(session, conversation_id, body, status, fitting, briefing)
+                    # Before the commit: nothing is written while Redis is away, and whoever deletes the conversation finds the lease.
+                    journal = self._streams.runner.journal(row.id)
+                    prepared = await self._ticket(row, journal)
             except _Unsettled as unsettled:
                 await fitting.settle(unsettled.draft)
             else:
-                prepared = await self._ticket(row)
-                # Last, so that whoever waits for the token is served first; a row without a writer is found by the sweeper.
-                self._streams.runner.start(row.id)
+                self._streams.runner.begin(journal, row)
                 return prepared
         raise Conflict("The conversation changed again and again while its answer was prepared; send the request again.")
 
@@ -90,8 +92,8 @@ class Preparing:
             await self._streams.runner.journal(row_id).halt()
         return Stopped(stopped=chosen)
 
-    async def _ticket(self, row: GenerationRow) -> Prepared:
-        token = await self._streams.tickets.issue(row.id)
+    async def _ticket(self, row: GenerationRow, journal: Journal | None = None) -> Prepared:
+        token = await self._streams.tickets.issue(row.id, journal)
         wait_s = self._parts.settings.conversations.stream_token_s
         return Prepared(
             stream_token=token, stream_url=f"/stream/{token}", expires_in_s=wait_s, generation_id=row.id, message_id=row.parent_id
@@ -124,7 +126,7 @@ class Preparing:
             conversation_id=conversation_id,
             parent_id=asked.id,
             state="running",
-            attempts=0,
+            attempts=1,
             model=body.model,
             request=packed(replace(request, request_id=row_id.hex)) | packed_briefing(briefing),
         )

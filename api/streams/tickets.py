@@ -9,6 +9,7 @@ import uuid
 from redis.asyncio import Redis
 
 from api.streams import keys
+from api.streams.journal import Journal
 from cluster.errors import Conflict, NotFound
 from cluster.settings import ConversationSettings
 
@@ -18,7 +19,8 @@ class Tickets:
         self._cache = cache
         self._settings = settings
 
-    async def issue(self, generation_id: uuid.UUID) -> str:
+    async def issue(self, generation_id: uuid.UUID, journal: Journal | None = None) -> str:
+        """``journal``: of an answer that is new, whose lease is taken in the same step."""
         token = secrets.token_urlsafe(32)
         hashed = _hash(token)
         async with self._cache.pipeline(transaction=True) as pipe:
@@ -26,6 +28,8 @@ class Tickets:
             pipe.set(keys.known(hashed), str(generation_id), ex=self._settings.stream_kept_s)
             pipe.sadd(keys.tokens(generation_id), hashed)
             pipe.expire(keys.tokens(generation_id), self._settings.stream_kept_s)
+            if journal is not None:
+                journal.hold(pipe)
             await pipe.execute()
         return token
 
