@@ -22,10 +22,11 @@ from cluster.settings import Settings
 from cluster.specs.profile import ProfileSpec, ServedModel
 
 CONVERSATIONS = "/api/v1/chat/conversations"
-# Many slots, a token a second each: the model is not what is measured, and the readers are to stay.
-SLOTS, PACE, CONTEXT = 128, 1.0, 1024
-# Tokens of an answer to somebody who talks, and of one that is to stay open until the last of the streams has come, 20 a second.
-SHORT, LONG, ARRIVALS = 8, 50, 20.0
+# A token a second: the model is not what is measured, and the readers are to stay. With less context it would be asked to count.
+PACE, CONTEXT = 1.0, 2048
+# Tokens of an answer to somebody who talks, and of one that is to stay open until the last of the streams has come, 25 a second. Those
+# that find no slot wait for one as long as three such answers take, which is less than a stream may be silent (180 s).
+SHORT, LONG, ARRIVALS = 8, 44, 25.0
 PREPARE_MS, RECOGNISED_MS, FOUND_MS = 50.0, 1.0, 100.0
 # Both are refused by the router with 405, after all that stands before an operation; only the second asks who it is.
 PUBLIC, SIGNED_IN = "public", "with a key"
@@ -35,12 +36,13 @@ LISTS = ("list", "open", "search")
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """``users`` talk for ``rounds`` each; ``streams`` are open at once; ``callers`` list, open and search among ``conversations`` with
-    ``messages`` each, ``asked`` times each."""
+    """``users`` talk for ``rounds`` each; ``streams`` are open at once, for ``slots`` of which the model has room; ``callers`` list, open
+    and search among ``conversations`` with ``messages`` each, ``asked`` times each."""
 
     users: int = 50
     rounds: int = 4
     streams: int = 1000
+    slots: int = 256
     conversations: int = 10_000
     messages: int = 20
     callers: int = 4
@@ -48,7 +50,7 @@ class Plan:
     pairs: int = 2000
 
 
-QUICK = Plan(users=5, rounds=2, streams=20, conversations=200, messages=10, asked=20, pairs=50)
+QUICK = Plan(users=5, rounds=2, streams=20, slots=16, conversations=200, messages=10, asked=20, pairs=50)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +67,7 @@ class Seen:
 
 def run(plan: Plan, report: Callable[[str], None]) -> BenchResult:
     """Measures on a cluster of its own. Raises EngineError when the cluster or a load client fails."""
-    served = ServedModel(model=MODEL, pinned=True, context_tokens=CONTEXT, parallel=SLOTS, pace_tokens_per_s=PACE)
+    served = ServedModel(model=MODEL, pinned=True, context_tokens=CONTEXT, parallel=plan.slots, pace_tokens_per_s=PACE)
     report("starting a cluster of its own")
     with Hearth(ProfileSpec(name="bench", description="A slow model.", devices="cpu", models=(served,))) as hearth:
         report(f"writing {plan.conversations} conversations with {plan.messages} messages each")
