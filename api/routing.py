@@ -16,6 +16,7 @@ from api.embeddings import endpoints as embeddings
 from api.files import endpoints as files
 from api.health import endpoints as health
 from api.jobs import endpoints as jobs
+from api.jobs import log_endpoints as logs
 from api.keys import endpoints as keys
 from api.knowledge import endpoints as knowledge
 from api.limits import endpoints as limits
@@ -55,6 +56,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     retrieval.router,
     outgoing.router,
     jobs.router,
+    logs.router,
     auth.router,
     people.router,
     people.organisations_router,

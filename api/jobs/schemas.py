@@ -27,6 +27,12 @@ class LogQuery(FormBody):
     limit: int = Field(500, ge=1, le=5000, description="Lines on a page.")
 
 
+class HistoryQuery(FormBody):
+    kind: str | None = Field(None, max_length=64, pattern=KIND, description="Only lines of jobs of this kind.")
+    cursor: str | None = Field(None, max_length=200, description="`next_cursor` of the page before.")
+    limit: int = Field(100, ge=1, le=500, description="Lines on a page.")
+
+
 class JobProgress(Answer):
     """How far it is: `done` of `total` (null: not known) `unit`, in the stage `stage`."""
 
@@ -90,6 +96,18 @@ class LogLine(Answer):
 
 class JobLog(Answer):
     lines: list[LogLine]
+
+
+class HistoryLine(LogLine):
+    task_id: uuid.UUID = Field(description="The job that wrote it.")
+    kind: str
+
+
+class LogHistory(Answer):
+    """The latest first."""
+
+    lines: list[HistoryLine]
+    next_cursor: str | None = Field(description="Send it as `cursor` for the next page; null on the last.")
 
 
 def _entry(job: Job) -> dict[str, Any]:

@@ -7,10 +7,10 @@ from collections.abc import Callable
 
 from api.audit.trail import Trail
 from api.conversations.cursors import cursor_of, position_of
-from api.jobs.schemas import JobDetail, JobEntry, JobLog, JobPage, JobQuery, LogLine, LogQuery
+from api.jobs.schemas import HistoryLine, HistoryQuery, JobDetail, JobEntry, JobLog, JobPage, JobQuery, LogHistory, LogLine, LogQuery
 from api.web.principal import Principal, Role
-from cluster.errors import Conflict, Forbidden
-from cluster.jobs.store import Jobs, Wanted
+from cluster.errors import BadInput, Conflict, Forbidden
+from cluster.jobs.store import Jobs, Line, Wanted
 from cluster.jobs.table import Job
 from cluster.stores.sql import AsyncSession
 
@@ -39,6 +39,15 @@ class JobService:
     async def log(self, job_id: uuid.UUID, asked: LogQuery) -> JobLog:
         job = await self._get(job_id)
         return JobLog(lines=[LogLine.of(line) for line in await self._jobs.events(job.id, asked.after, asked.limit, "log")])
+
+    async def history(self, asked: HistoryQuery) -> LogHistory:
+        """Of all jobs of the organisation."""
+        before = _line_of(asked.cursor)
+        found = await self._jobs.lines(self._principal.organisation_id, asked.kind, before, asked.limit + 1)
+        shown = [HistoryLine(task_id=line.job_id, kind=kind, **LogLine.of(line).model_dump()) for line, kind in found[: asked.limit]]
+        last = shown[-1] if len(found) > asked.limit else None
+        cursor = f"{last.number}.{cursor_of(last.time, last.task_id)}" if last is not None else None
+        return LogHistory(lines=shown, next_cursor=cursor)
 
     async def cancel(self, job_id: uuid.UUID) -> JobDetail:
         """What has ended stays as it ended, so that cancelling twice is no mistake."""
@@ -72,3 +81,14 @@ class JobService:
         if job.owner_id != self._principal.user_id and not self._principal.role.includes(Role.ADMIN):
             raise Forbidden("The job is somebody else's; ask them, or an admin of your organisation.")
         return job
+
+
+def _line_of(cursor: str | None) -> Line | None:
+    """Raises BadInput for what no page gave."""
+    if cursor is None:
+        return None
+    number, _, rest = cursor.partition(".")
+    place = position_of(rest)
+    if place is None or not number.isascii() or not number.isdigit() or len(number) > 9:
+        raise BadInput("'cursor' is not one that a list gave; leave it out to begin at the first page.").about("cursor")
+    return *place, int(number)

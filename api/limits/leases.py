@@ -46,11 +46,18 @@ class Leases:
         """Goes on in the background when whoever calls this is cancelled, because that is how a server says that the caller left."""
         if lease not in self._kept:
             return
+        await asyncio.shield(self._let_go(lease))
+
+    def release_after(self, task: asyncio.Task[None], lease: Lease) -> None:
+        """When ``task`` has ended."""
+        task.add_done_callback(lambda _: self._let_go(lease) if lease in self._kept else None)
+
+    def _let_go(self, lease: Lease) -> asyncio.Task[None]:
         self._kept.discard(lease)
         leaving = asyncio.create_task(self._leave(lease))
         self._leaving.add(leaving)
         leaving.add_done_callback(self._leaving.discard)
-        await asyncio.shield(leaving)
+        return leaving
 
     async def close(self) -> None:
         """Releases everything that is still held."""

@@ -9,6 +9,7 @@ from api.limits.limiter import Limiter
 from api.limits.metered import Metered, metered
 from api.limits.standing import Headers, Verdict
 from api.web.errors import error_response
+from api.web.exchange import exchange_of
 from api.web.principal import Principal
 from cluster.errors import HearthError
 
@@ -51,7 +52,11 @@ class LimitsMiddleware:
         try:
             await self._answer(verdict, scope, receive, send)
         finally:
-            await self._limiter.leases.release(lease)
+            lasting = exchange_of(scope).lasting
+            if lasting is None:
+                await self._limiter.leases.release(lease)
+            else:
+                self._limiter.leases.release_after(lasting, lease)
 
     async def _answer(self, verdict: Verdict, scope: Scope, receive: Receive, send: Send) -> None:
         headers = verdict.headers(openai=scope["path"].startswith("/v1/"))

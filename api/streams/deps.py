@@ -12,6 +12,7 @@ from api.streams.removing import Removing
 from api.streams.running import Streams
 from api.streams.service import Preparing
 from api.web.deps import WithParts
+from api.web.exchange import exchange_of
 from api.web.principal import AsEditor
 
 
@@ -24,8 +25,8 @@ async def streams_of(request: Request) -> Streams:
 WithStreams = Annotated[Streams, Depends(streams_of)]
 
 
-async def preparing(parts: WithParts, streams: WithStreams, who: AsEditor, knowledge: WithKnowledge) -> Preparing:
-    return Preparing(parts, streams, who, knowledge)
+async def preparing(request: Request, parts: WithParts, streams: WithStreams, who: AsEditor, knowledge: WithKnowledge) -> Preparing:
+    return Preparing(parts, streams, who, knowledge, exchange_of(request.scope))
 
 
 async def compacting(parts: WithParts, streams: WithStreams, who: AsEditor) -> Compacting:

@@ -48,14 +48,15 @@ class Runner:
         if generation_id not in self._tasks:
             self._run(self.journal(generation_id), None)
 
-    def begin(self, journal: Journal, row: GenerationRow) -> None:
+    def begin(self, journal: Journal, row: GenerationRow) -> asyncio.Task[None]:
         """Write an answer that is new, in the background. ``journal`` holds its lease, and ``row`` counts the attempt already."""
-        self._run(journal, row)
+        return self._run(journal, row)
 
-    def _run(self, journal: Journal, row: GenerationRow | None) -> None:
+    def _run(self, journal: Journal, row: GenerationRow | None) -> asyncio.Task[None]:
         task = asyncio.create_task(self._guarded(journal, row))
         self._tasks[journal.id] = task
         task.add_done_callback(lambda _: self._tasks.pop(journal.id, None))
+        return task
 
     async def stop(self) -> None:
         """End all writing here; others take over at once."""

@@ -25,6 +25,7 @@ from api.streams.schemas import PrepareBody, Prepared, Stopped
 from api.streams.tables import GenerationRow
 from api.streams.window import Measure, Window
 from api.web.deps import Parts
+from api.web.exchange import Exchange
 from api.web.principal import Principal
 from cluster.contracts.generation import Message as ModelMessage
 from cluster.contracts.models import ModelKind, ModelStatus
@@ -48,8 +49,9 @@ class _Unsettled(Exception):
 class Preparing:
     """For one person. What is written is written in one short transaction; the answer begins after it."""
 
-    def __init__(self, parts: Parts, streams: Streams, who: Principal, knowledge: Knowledge) -> None:
+    def __init__(self, parts: Parts, streams: Streams, who: Principal, knowledge: Knowledge, exchange: Exchange) -> None:
         self._parts = parts
+        self._exchange = exchange
         self._knowledge = knowledge
         self._streams = streams
         self._who = who
@@ -68,7 +70,7 @@ class Preparing:
             except _Unsettled as unsettled:
                 await fitting.settle(unsettled.draft)
             else:
-                self._streams.runner.begin(journal, row)
+                self._exchange.lasting = self._streams.runner.begin(journal, row)
                 return prepared
         raise Conflict("The conversation changed again and again while its answer was prepared; send the request again.")
 

@@ -24,7 +24,7 @@ class Exchange:
     """Times are of the running event loop, in seconds. ``model`` is empty until a model is resolved, and then always one that exists.
 
     ``spent``: what the request used so far, by the models that did the work; it is put on somebody's account when the request has ended,
-    whichever way it ended.
+    whichever way it ended. ``lasting``: what it began and goes on after its answer; the request counts as open until that has ended.
     """
 
     request_id: str
@@ -35,6 +35,7 @@ class Exchange:
     usage: Usage | None = None
     left: bool = False
     spent: list[tuple[str, Consumption]] = field(default_factory=list)
+    lasting: asyncio.Task[None] | None = None
 
     def serves(self, status: ModelStatus) -> None:
         """Note which model answers; a nano model's answers carry a notice."""

@@ -43,6 +43,10 @@ class Wanted:
     before: tuple[datetime, uuid.UUID] | None = None
 
 
+# When a line was written, in which job, and its number there.
+Line = tuple[datetime, uuid.UUID, int]
+
+
 class Jobs:
     """In the transaction of ``session``, which belongs to the caller."""
 
@@ -90,6 +94,17 @@ class Jobs:
         if kind is not None:
             chosen = chosen.where(JobEvent.kind == kind)
         return (await self._session.scalars(chosen)).all()
+
+    async def lines(self, organisation_id: uuid.UUID, kind: str | None, before: Line | None, most: int) -> Sequence[tuple[JobEvent, str]]:
+        """What all jobs (of ``kind``) wrote in their logs, the latest first, each with the kind of its job."""
+        place = (JobEvent.created_at, JobEvent.job_id, JobEvent.number)
+        chosen = select(JobEvent, Job.kind).join(Job, Job.id == JobEvent.job_id).where(Job.organisation_id == organisation_id)
+        chosen = chosen.where(JobEvent.kind == "log").order_by(*(column.desc() for column in place)).limit(most)
+        if kind is not None:
+            chosen = chosen.where(Job.kind == kind)
+        if before is not None:
+            chosen = chosen.where(tuple_(*place) < before)
+        return [(row[0], row[1]) for row in await self._session.execute(chosen)]
 
     async def cancel(self, job: Job) -> Job:
         """A queued job is cancelled at once; a running one is asked to stop, and is cancelled when its process has ended. One that has

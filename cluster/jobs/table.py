@@ -58,6 +58,7 @@ class JobEvent(Table):
     order; numbers that are missing were changes of progress, which stands in the row."""
 
     __tablename__ = "job_events"
+    __table_args__ = (Index("ix_job_events_created_at_job_id_number", "created_at", "job_id", "number"),)
 
     job_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True)
     number: Mapped[int] = mapped_column(Integer, primary_key=True)

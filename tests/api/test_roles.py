@@ -161,6 +161,8 @@ viewer GET /api/v1/jobs
 viewer GET /api/v1/jobs/{job_id}
 viewer GET /api/v1/jobs/{job_id}/log
 viewer GET /api/v1/jobs/{job_id}/events
+viewer GET /api/v1/logs/history
+viewer GET /api/v1/logs/{task_id}
 editor POST /api/v1/jobs/{job_id}/cancel
 editor POST /api/v1/jobs/{job_id}/retry
 editor DELETE /api/v1/jobs/{job_id}
@@ -279,7 +281,8 @@ async def make_house(client: httpx.AsyncClient, stores: StoreClients) -> House:
             "name": await made("/api/v1/secrets", {"name": MARK, "value": MARK}, "name"),
             "collection_id": collection,
             "document_id": await given_text(client, admin, collection),
-            "job_id": await ended_job(stores, admin),
+            "job_id": (job := await ended_job(stores, admin)),
+            "task_id": job,
             "request_id": await noted_request(stores, admin),
             "file_id": await uploaded(client, admin),
             "batch_id": await ended_batch(stores, admin),

