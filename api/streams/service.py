@@ -46,6 +46,10 @@ class _Unsettled(Exception):
         self.draft = draft
 
 
+class _Unbriefed(Exception):
+    """The conversation has documents attached, in which nobody has looked yet."""
+
+
 class Preparing:
     """For one person. What is written is written in one short transaction; the answer begins after it."""
 
@@ -58,15 +62,20 @@ class Preparing:
 
     async def prepare(self, conversation_id: uuid.UUID, body: PrepareBody) -> Prepared:
         status = await self._parts.gateway.resolve(body.model, ModelKind.LLM)
-        briefing = await self._briefing(conversation_id, body, status)
+        # Whether documents are attached is seen with the rest; few conversations have some.
+        looked = "knowledge" in body.model_fields_set
+        briefing = await self._briefing(conversation_id, body, status) if looked else None
         fitting = self._fitting(conversation_id, body)
         for _ in range(_ATTEMPTS):
             try:
                 async with self._parts.stores.database.session() as session:
-                    row = await self._write_down(session, conversation_id, body, status, fitting, briefing)
+                    conversation = await self._locked(session, conversation_id, looked=looked)
+                    row = await self._write_down(session, conversation, body, status, fitting, briefing)
                     # Before the commit: nothing is written while Redis is away, and whoever deletes the conversation finds the lease.
                     journal = self._streams.runner.journal(row.id)
                     prepared = await self._ticket(row, journal)
+            except _Unbriefed:
+                briefing, looked = await self._briefing(conversation_id, body, status), True
             except _Unsettled as unsettled:
                 await fitting.settle(unsettled.draft)
             else:
@@ -101,17 +110,23 @@ class Preparing:
             stream_token=token, stream_url=f"/stream/{token}", expires_in_s=wait_s, generation_id=row.id, message_id=row.parent_id
         )
 
+    async def _locked(self, session: AsyncSession, conversation_id: uuid.UUID, *, looked: bool) -> Conversation:
+        """Raises _Unbriefed where documents are attached, and nobody has ``looked`` in them."""
+        conversation = await self._conversations(session).get(conversation_id, roles=WRITERS, lock=True)
+        if not looked and attached(conversation.knowledge) is not None:
+            raise _Unbriefed
+        return conversation
+
     async def _write_down(
         self,
         session: AsyncSession,
-        conversation_id: uuid.UUID,
+        conversation: Conversation,
         body: PrepareBody,
         status: ModelStatus,
         fitting: Fitting,
         briefing: Briefing | None,
     ) -> GenerationRow:
         """Raises _Unsettled, which undoes the transaction."""
-        conversation = await self._conversations(session).get(conversation_id, roles=WRITERS, lock=True)
         asked = await self._asked(session, conversation, body)
         row_id = uuid.uuid4()
         draft = await self._draft(session, conversation, asked, body, status)
@@ -125,7 +140,7 @@ class Preparing:
             organisation_id=conversation.organisation_id,
             owner_id=self._who.user_id,
             key_id=self._who.key_id,
-            conversation_id=conversation_id,
+            conversation_id=conversation.id,
             parent_id=asked.id,
             state="running",
             attempts=1,
