@@ -31,6 +31,8 @@ from cluster.settings import Settings
 log = structlog.get_logger(__name__)
 
 MOST_ATTEMPTS = 3
+# Answers that are taken over, or saved, at the same time: a killed process leaves a thousand, and connections are for everybody.
+_AT_ONCE = 8
 _INTERRUPTED = "The process that wrote this answer ended; what it had written is kept. Regenerate it for a whole one."
 
 
@@ -41,6 +43,7 @@ class Runner:
         self._cache = cache
         self._saving = saving
         self._keeper = Keeper(cache, settings.conversations)
+        self._turns = asyncio.Semaphore(_AT_ONCE)
         self._tasks: dict[uuid.UUID, asyncio.Task[None]] = {}
 
     def start(self, generation_id: uuid.UUID) -> None:
@@ -70,8 +73,8 @@ class Runner:
         try:
             if new is not None:
                 await self._finish(journal, Folded(), new)
-            elif await journal.take():
-                await self._take_on(journal)
+            else:
+                await self._take_over(journal)
         except LeaseLost:
             log.warning("an answer is left to whoever takes its lease", generation=str(generation_id))
         except (RedisError, SQLAlchemyError, OSError) as error:
@@ -85,21 +88,25 @@ class Runner:
                 await journal.leave()
             raise
 
-    async def _take_on(self, journal: Journal) -> None:
+    async def _take_over(self, journal: Journal) -> None:
         folded = Folded()
-        for event in await journal.resume():
-            folded.add(event.content, event.tokens)
-        row = await self._saving.begin(journal.id) if folded.finish is None else None
+        async with self._turns:
+            if not await journal.take():
+                return
+            for event in await journal.resume():
+                folded.add(event.content, event.tokens)
+            row = await self._saving.begin(journal.id) if folded.finish is None else None
         await self._finish(journal, folded, row)
 
     async def _finish(self, journal: Journal, folded: Folded, row: GenerationRow | None) -> None:
         """``row``: where it is still to be written, from what was ``folded`` on."""
         if row is not None:
             await self._go_on(journal, folded, row)
-        if await (self._saving.save(journal.id, folded) if folded.finish else self._saving.stands(journal.id)):
-            await journal.finish(journal.id, ended=folded.ended)
-        else:
-            await journal.forget()  # the conversation was deleted meanwhile
+        async with self._turns:
+            if await (self._saving.save(journal.id, folded) if folded.finish else self._saving.stands(journal.id)):
+                await journal.finish(journal.id, ended=folded.ended)
+            else:
+                await journal.forget()  # the conversation was deleted meanwhile
 
     async def _go_on(self, journal: Journal, folded: Folded, row: GenerationRow) -> None:
         briefing = unpacked_briefing(row.request)

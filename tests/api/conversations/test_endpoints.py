@@ -135,6 +135,38 @@ async def test_messages_and_titles_are_found_by_their_words_and_only_by_who_sees
     assert (await other.client.get(f"{CHAT}/search", params={"q": "quarrelsome"})).json()["data"]["items"] == []
 
 
+async def test_what_is_found_comes_in_pages_the_latest_first(mira):
+    conversation = (await mira.new(title="Goats"))["id"]
+    said = [await say(mira, conversation, f"Goats, day {day}") for day in range(3)]
+    seen, cursor = [], {}
+    for _ in range(4):
+        page = (await mira.client.get(f"{CHAT}/search", params={"q": "goats", "limit": 1} | cursor)).json()["data"]
+        seen += [item["message_id"] for item in page["items"]]
+        cursor = {"cursor": page["next_cursor"]}
+    # The title counts as of the last time that something happened in the conversation.
+    assert seen == [None, *said[::-1]] or seen == [said[-1], None, *said[-2::-1]]
+    assert page["next_cursor"] is None
+
+
+@pytest.mark.parametrize("words", ["' OR '1'='1", "x'); DROP TABLE messages; --", "%", "\\", "{{7*7}}", "a\r\nX-Evil: 1", "<script>", "😀"])
+async def test_hostile_text_is_only_text(mira, words):
+    """Kept and answered as it is, wherever a person may write."""
+    conversation = (await mira.new(title=words, metadata={"note": words}, system_prompt=words))["id"]
+    path = f"{CHAT}/conversations/{conversation}"
+    await say(mira, conversation, words)
+    kept = (await mira.client.get(path)).json()["data"]
+    assert (kept["title"], kept["metadata"]) == (words, {"note": words})
+    assert [row["text"] for row in (await mira.client.get(f"{path}/messages")).json()["data"]["items"]] == [words]
+    for answer in (
+        await mira.client.get(f"{CHAT}/search", params={"q": words}),
+        await mira.client.get(f"{CHAT}/conversations", params={"tag": words}),
+        await mira.client.get(f"{path}/export", params={"format": "markdown"}),
+        await mira.client.get(f"{path}/export", params={"format": "json"}),
+    ):
+        assert answer.status_code == 200, answer.text
+        assert "x-evil" not in answer.headers
+
+
 async def test_content_has_parts_and_messages_branch(mira):
     conversation = (await mira.new())["id"]
     image = {"type": "image", "url": "https://example.org/goat.png", "text": "A goat."}

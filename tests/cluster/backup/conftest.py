@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 import time
@@ -24,10 +25,13 @@ from cluster.runtime.state import RunState, write_atomically, write_state
 from cluster.secrets.keyring import KeyRing
 from cluster.secrets.source import about
 from cluster.serving.args import LedgerArgs
+from cluster.serving.vectors import VectorsArgs
 from cluster.settings import Settings
 from cluster.stores.keeper import Stores
 from cluster.stores.migrate import migrate
 from cluster.stores.urls import database_url, redis_url
+from deployments.vectors import Vectors
+from tests.deployments.fixtures.knowledge import OURS, SPACE, numbered
 
 PASSPHRASE = "four words make one"
 ORGANISATION, SECRET = uuid.uuid4(), uuid.uuid4()
@@ -94,6 +98,11 @@ def furnish(place: Place) -> None:
     (home.logs / "head.log").write_text("noise")
 
 
+def index(home: Home) -> Vectors:
+    """The index of knowledge of ``home``, open."""
+    return Vectors(VectorsArgs(folder=str(home.root / "vectors")))
+
+
 @pytest.fixture(scope="session")
 def lived_in(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     """Running: its run file names this process, which holds a file of its scratch folder open, as the head process does. Leave it as is."""
@@ -105,6 +114,8 @@ def lived_in(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     migrate(settings)
     place = Place(settings)
     furnish(place)
+    vectors = index(home)
+    asyncio.run(vectors.upsert(OURS, SPACE, numbered(3)))
     write_state(home, RunState(pid=os.getpid(), phase="ready", profile="laptop", base_url="http://none", started_at=time.time()))
     launch = Launch(
         profile="laptop",
@@ -119,6 +130,7 @@ def lived_in(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     write_atomically(launch_file(home), launch.model_dump_json())
     with (home.scratch / "held").open("w"):
         yield place
+    vectors.close()
     stores.stop()
     shutil.rmtree(home.scratch, ignore_errors=True)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from pathlib import Path
 
@@ -14,10 +15,11 @@ from cluster.home import Home
 from cluster.settings import Settings, StorageSettings
 from cluster.stores.migrate import migrate
 from cluster.stores.revisions import current_revision, known_revisions
-from tests.cluster.backup.conftest import ORGANISATION, PASSPHRASE, Place, opened
+from tests.cluster.backup.conftest import ORGANISATION, PASSPHRASE, Place, index, opened
+from tests.deployments.fixtures.knowledge import OURS, SPACE
 
 
-def test_rows_secrets_keys_and_catalog_come_back_into_an_empty_home(lived_in, made, empty):
+def test_rows_secrets_keys_files_vectors_and_catalog_come_back_into_an_empty_home(lived_in, made, empty):
     done = restore(made.file, Home(empty.home), empty)
     assert done.aside is None
     assert done.about == made.about
@@ -32,6 +34,9 @@ def test_rows_secrets_keys_and_catalog_come_back_into_an_empty_home(lived_in, ma
     root = empty.home
     for name in ("catalog/mine.yaml", "own.yaml", "keys/admin.key", "keys/secrets.key", "files/ab/Großes Buch.pdf"):
         assert (root / name).read_bytes() == (lived_in.home.root / name).read_bytes()
+    vectors = index(Home(root))
+    assert asyncio.run(vectors.count(OURS, SPACE)) == 3
+    vectors.close()
     assert (root / "configs" / "profiles" / "laptop.yaml").is_file()
     assert not list(root.glob("models/*"))
     assert not list(root.rglob("*.dump"))
