@@ -127,7 +127,7 @@ async def prepare(stores: StoreClients, api: Replica) -> Accepted:
             generation = uuid.UUID(answer.json()["data"]["generation_id"])
             said[generation], conversations[generation] = words, uuid.UUID(made)
 
-    async with httpx.AsyncClient(base_url=api.base, headers=await somebody(stores), timeout=120) as client, asyncio.TaskGroup() as group:
+    async with httpx.AsyncClient(base_url=api.base, headers=await somebody(stores), timeout=300) as client, asyncio.TaskGroup() as group:
         for _ in range(8):
             group.create_task(worker(client))
     return Accepted(said, conversations)

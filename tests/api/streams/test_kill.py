@@ -26,7 +26,7 @@ async def test_what_a_killed_process_left_is_finished_by_another_and_saved_once(
     mira: Person = await person()
     conversation = (await mira.new())["id"]
     path = f"/api/v1/chat/conversations/{conversation}"
-    async with httpx.AsyncClient(base_url=other_process.base, headers=mira.client.headers, timeout=120) as there:
+    async with httpx.AsyncClient(base_url=other_process.base, headers=mira.client.headers, timeout=300) as there:
         body = {"model": "fake-llm", "content": "word " * 500}
         prepared = (await there.post(f"{path}/prepare-stream", json=body)).json()["data"]
         seen = await _some_events(there, prepared["stream_url"], 6)
