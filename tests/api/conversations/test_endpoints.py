@@ -138,7 +138,8 @@ async def test_messages_and_titles_are_found_by_their_words_and_only_by_who_sees
 async def test_what_is_found_comes_in_pages_the_latest_first(mira):
     conversation = (await mira.new(title="Goats"))["id"]
     said = [await say(mira, conversation, f"Goats, day {day}") for day in range(3)]
-    seen, cursor = [], {}
+    seen: list[str | None] = []
+    cursor: dict[str, str] = {}
     for _ in range(4):
         page = (await mira.client.get(f"{CHAT}/search", params={"q": "goats", "limit": 1} | cursor)).json()["data"]
         seen += [item["message_id"] for item in page["items"]]
