@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from alembic import op
 
-revision = "0012"
-down_revision = "0011"
+revision = "0013"
+down_revision = "0012"
 
 _CONVERSATIONS, _EVENTS = "ix_conversations_organisation_id_updated_at_id", "ix_job_events_created_at_job_id_number"
 
