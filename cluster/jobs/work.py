@@ -39,6 +39,7 @@ from cluster.jobs.store import refuse_large
 from cluster.jobs.table import Job
 from cluster.logs import configure_logging
 from cluster.runtime.launch import read_launch
+from cluster.runtime.state import read_state
 from cluster.settings import Settings, load_settings
 from cluster.stores.sql import Database
 from cluster.stores.urls import database_url
@@ -47,6 +48,7 @@ log = structlog.get_logger(__name__)
 
 Result = dict[str, Any] | None
 ERROR_CHARS = 4000
+RAY_ADDRESS = "RAY_ADDRESS"
 # Where Ray tells a driver what it was submitted as (ray/_private/runtime_env/constants.py of Ray 2.60); its public API wants a connection.
 RAY_JOB_CONFIG = "RAY_JOB_CONFIG_JSON_ENV_VAR"
 
@@ -185,6 +187,7 @@ def run_job(function: Callable[[Work], Result]) -> None:
     words = parser.parse_args()
     settings = _settings(words.home)
     configure_logging(settings.log)
+    os.environ.update(own_ray(Home(settings.home)))
     try:
         with working(settings, words.job_id, words.attempt, submitted_as(os.environ)) as work:
             work.result = function(work)
@@ -193,6 +196,13 @@ def run_job(function: Callable[[Work], Result]) -> None:
     finally:
         # The row has ended, so nobody watches this process any more; what a library left behind must not keep it, and its workers, alive.
         signal.alarm(math.ceil(settings.jobs.exit_grace_s))
+
+
+def own_ray(home: Home) -> dict[str, str]:
+    """What the environment must say for a process to reach the Ray of the cluster of ``home``, where it runs. Ray's job server looks for
+    any Ray on the machine and tells its jobs of the one it finds: where there are two, maybe of the other."""
+    state = read_state(home)
+    return {RAY_ADDRESS: state.ray_address} if state is not None and state.ray_address is not None else {}
 
 
 def submitted_as(environment: Mapping[str, str]) -> str | None:

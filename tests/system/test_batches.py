@@ -56,7 +56,8 @@ def lines_of(ai: openai.OpenAI, file_id: str | None) -> dict[str, dict[str, Any]
 
 
 def test_a_batch_gives_what_the_endpoint_gives(ai: openai.OpenAI):
-    lines = [question(number) for number in range(6)] + [question(6, model="no-such-model")]
+    too_long = [{"role": "user", "content": "Where does Tamira live? " * 2000}]
+    lines = [question(number) for number in range(6)] + [question(6, messages=too_long)]
     file_id = uploaded(ai, lines)
     assert file_id in {file.id for file in ai.files.list()}
     assert ai.files.retrieve(file_id).purpose == "batch"
@@ -74,7 +75,9 @@ def test_a_batch_gives_what_the_endpoint_gives(ai: openai.OpenAI):
         assert online.usage is not None
         assert body["usage"]["completion_tokens"] == online.usage.completion_tokens
     (wrong,) = lines_of(ai, done.error_file_id).values()
-    assert (wrong["custom_id"], wrong["response"]["status_code"]) == ("q6", 404)
+    with pytest.raises(openai.APIStatusError) as refused:
+        ai.chat.completions.create(**lines[6]["body"])
+    assert (wrong["custom_id"], wrong["response"]["status_code"]) == ("q6", refused.value.status_code)
     assert ai.files.delete(file_id).deleted
 
 

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from cluster.errors import BadInput, Cancelled, Conflict, EngineError, TooLarge
+from cluster.home import Home
 from cluster.jobs.attempts import Attempts
 from cluster.jobs.store import Jobs, NewJob
 from cluster.jobs.table import Job
-from cluster.jobs.work import RAY_JOB_CONFIG, Superseded, Work, submitted_as, working
+from cluster.jobs.work import RAY_JOB_CONFIG, Superseded, Work, own_ray, submitted_as, working
+from cluster.runtime.state import RunState, write_state
 from cluster.settings import JobSettings
 from tests.cluster.jobs.house import KINDS, House
 
@@ -152,6 +155,15 @@ async def test_a_process_that_stays_silent_is_given_up_in_the_end(house: House, 
     job = await house.look(claimed)
     assert job.state == "failed"
     assert (job.error or "").startswith("It was lost. It was tried 1 times")
+
+
+def test_a_job_reaches_the_ray_of_its_own_cluster_whichever_others_there_are(tmp_path: Path):
+    assert own_ray(Home(tmp_path)) == {}
+    write_state(Home(tmp_path), RunState(pid=1, phase="starting", profile="p", base_url="http://x", started_at=0.0))
+    assert own_ray(Home(tmp_path)) == {}
+    told = RunState(pid=1, phase="ready", profile="p", base_url="http://x", started_at=0.0, ray_address="127.0.0.1:4711")
+    write_state(Home(tmp_path), told)
+    assert own_ray(Home(tmp_path)) == {"RAY_ADDRESS": "127.0.0.1:4711"}
 
 
 @pytest.mark.parametrize(
