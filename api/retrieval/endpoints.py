@@ -36,15 +36,15 @@ HIT = {
     "reason": "Found by meaning (rank 1, 0.710) and words (rank 2, 3.200).",
     "repeats": [],
 }
-ANSWER = {"settings": "default@1", "overridden": ["dense_minimum", "mode"], "hits": [HIT], "notes": []}
+ANSWER = {"settings": "default@2", "overridden": ["dense_minimum", "mode"], "hits": [HIT], "notes": []}
 SETTINGS = {
     "name": "default",
-    "version": 1,
+    "version": 2,
     "description": "By meaning and by words, fused. For questions of any kind.",
     "mode": "hybrid",
     "limit": 6,
     "candidates": 60,
-    "rrf_k": 60,
+    "rrf_k": 2,
     "dense_weight": 1.0,
     "sparse_weight": 1.0,
     "dense_minimum": 0.2,

@@ -84,12 +84,16 @@ class Program(Contender):
         return []
 
     def start(self) -> None:
-        log = self._stack.enter_context(tempfile.TemporaryFile("w+"))  # noqa: SIM115 - the stack closes it
-        self._child = launch([*self.command(), *self.arguments()], self._stack, log)
+        self._log = self._stack.enter_context(tempfile.TemporaryFile("w+"))  # noqa: SIM115 - the stack closes it
+        self._child = launch([*self.command(), *self.arguments()], self._stack, self._log)
         say(self._child, self._spec.model_dump_json())
         if hear(self._child).strip() != "ready":
-            log.seek(0)
-            raise EngineError(f"{self.module} did not start. Its last words: {log.read()[-2000:]}")
+            raise EngineError(f"{self.module} did not start. {self.last_words()}")
+
+    def last_words(self) -> str:
+        """What it wrote on standard error, by its end."""
+        self._log.seek(0)
+        return f"Its last words: {self._log.read()[-2000:]}"
 
     def processes(self) -> list[psutil.Process]:
         return tree(self._child.pid)

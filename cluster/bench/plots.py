@@ -16,8 +16,14 @@ def draw(plot: Plot, folder: Path) -> str:
     figure = Figure(figsize=(7.0, 4.2), dpi=110, layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
-    for label, points in plot.series.items():
-        axes.plot([x for x, _ in points], [y for _, y in points], marker="o", markersize=4, label=label)
+    for number, (label, points) in enumerate(plot.series.items()):
+        if plot.names:
+            width = 0.8 / len(plot.series)
+            axes.bar([x + (number + 0.5) * width - 0.4 for x, _ in points], [y for _, y in points], width, label=label)
+        else:
+            axes.plot([x for x, _ in points], [y for _, y in points], marker="o", markersize=4, label=label)
+    if plot.names:
+        axes.set_xticks(range(len(plot.names)), plot.names)
     if plot.log_x:
         ticks = sorted({x for points in plot.series.values() for x, _ in points})
         axes.set_xscale("log", base=2)

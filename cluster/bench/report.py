@@ -27,13 +27,14 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Plot:
-    """Lines of (x, y) by label. ``log_x`` for counts that double."""
+    """Lines of (x, y) by label; bars where x counts ``names`` of things from 0. ``log_x`` for counts that double."""
 
     title: str
     x: str
     y: str
     series: dict[str, tuple[tuple[float, float], ...]]
     log_x: bool = False
+    names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -17,6 +18,7 @@ from cluster.bench import embeddings as embeddings_bench
 from cluster.bench import idle as idle_bench
 from cluster.bench import nano as nano_bench
 from cluster.bench import plan as plan_bench
+from cluster.bench import retrieval as retrieval_bench
 from cluster.bench import serving as serving_bench
 from cluster.bench import swap as swap_bench
 from cluster.bench.machine import describe
@@ -33,6 +35,9 @@ QuickOption = Annotated[bool, typer.Option("--quick", help="A short run that sho
 RoundsOption = Annotated[int, typer.Option("--rounds", min=1, help="Rounds; every second one in reverse order.")]
 PeerOption = Annotated[
     Path | None, typer.Option("--peer-python", help="Interpreter of an environment with infinity-emb.", show_default=False)
+]
+RerankerOption = Annotated[
+    Path | None, typer.Option("--reranker", help="Folder of a cross-encoder to read the best again with.", show_default=False)
 ]
 RESULTS = REPOSITORY / "bench-results"
 
@@ -94,6 +99,15 @@ def chat(quick: QuickOption = False, out: OutOption = RESULTS, print_json: JsonO
 def swap(quick: QuickOption = False, out: OutOption = RESULTS, print_json: JsonOption = False) -> None:
     """Two models that do not fit together, asked in turn: the wait for the first token of the one that is not there."""
     _finish(swap_bench.run(_say(print_json), swaps=2 if quick else 20), out, print_json)
+
+
+@bench_app.command()
+def retrieval(
+    reranker: RerankerOption = None, quick: QuickOption = False, out: OutOption = RESULTS, print_json: JsonOption = False
+) -> None:
+    """Finding: nDCG, recall and MRR of each way to search on questions with known answers, and the speed of a large index."""
+    plan = retrieval_bench.QUICK if quick else retrieval_bench.Plan()
+    _finish(retrieval_bench.run(replace(plan, reranker=reranker), _say(print_json)), out, print_json)
 
 
 @bench_app.command()

@@ -46,7 +46,7 @@ async def test_a_hit_says_where_it_stands_and_why_it_is_there(client, library):
 async def test_the_default_searches_everything_by_meaning_and_by_words(client):
     answer = await client.post(URL, json={"question": "Wool of goats is spun after shearing."})
     data = answer.json()["data"]
-    assert data["settings"] == "default@1"
+    assert data["settings"] == "default@2"
     assert data["hits"][0]["path"] == "wool.md"
     assert [score["part"] for score in data["hits"][0]["scores"]] == ["dense", "sparse"]
 
@@ -85,7 +85,7 @@ async def test_a_collection_brings_its_own_settings(client, library):
     answer = await client.post(URL, json={"question": "goats", "collections": ["codes"]})
     assert answer.json()["data"]["settings"] == "keywords@1"
     both = await client.post(URL, json={"question": "goats", "collections": ["codes", "farm"]})
-    assert both.json()["data"]["settings"] == "default@1"
+    assert both.json()["data"]["settings"] == "default@2"
 
 
 async def test_what_is_being_removed_is_found_nowhere(client, library, stores):
@@ -170,7 +170,7 @@ async def test_the_ways_to_search_are_listed_and_shown(client, error):
     assert {"default", "keywords", "reranked", "semantic"} <= {one["name"] for one in listed}
     one = (await client.get("/api/v1/retrieval/settings/reranked")).json()["data"]
     assert one["rerank"]["model"] == "bge-reranker-v2-m3"
-    assert one["rrf_k"] == 60
+    assert one["rrf_k"] == 2
     unknown = await client.get("/api/v1/retrieval/settings/semantics")
     assert unknown.status_code == 404
     assert "did you mean 'semantic'?" in error(unknown)["message"]
