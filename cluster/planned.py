@@ -151,9 +151,9 @@ class PlannedModel:
         )
 
     def _threads(self, settings: Settings) -> int:
-        """All cores for generation, half for the others, which share the machine with it."""
+        """All cores for generation, and for embeddings, which stand back behind it; half for the others, which share the machine."""
         cores = settings.ray.num_cpus or len(os.sched_getaffinity(0))
-        return cores if self.spec.kind is ModelKind.LLM else max(1, cores // 2)
+        return cores if self.spec.kind in {ModelKind.LLM, ModelKind.EMBEDDING} else max(1, cores // 2)
 
     def _tasks(self, settings: Settings) -> int | None:
         tasks = {

@@ -180,7 +180,7 @@ class VectorSettings(Group):
     quiet_s: float = Field(5.0, ge=0, le=3600, description="Seconds without a write until an index is built.")
     build_threads: int = Field(1, ge=1, le=64, description="Threads that build an index, in a process of low priority.")
     build_timeout_s: float = Field(4 * 3600.0, gt=0, description="Seconds that building an index may take.")
-    search_width: int = Field(128, ge=8, le=4096, description="Candidates kept while walking the index (`hnsw_ef`).")
+    search_width: int = Field(256, ge=8, le=4096, description="Candidates kept while walking the index (`hnsw_ef`).")
     keyword_language: str = Field(
         "english",
         pattern=r"^[a-z]{3,20}$",
@@ -227,6 +227,7 @@ class IngestSettings(Group):
         2, ge=1, le=1000, description="Processes that read files at once, and as many that embed; spread over all Ray nodes."
     )
     worker_cpus: float = Field(0.5, gt=0, le=64, description="CPUs that each of them books with Ray.")
+    niceness: int = Field(5, ge=0, le=19, description="How far they stand back for CPU time, as of nice(1); 0: not at all.")
     wave: int = Field(5000, ge=1, le=100_000, description="Documents that one pass of a job takes; what is uploaded meanwhile is the next.")
     patience_s: float = Field(600.0, gt=0, description="Seconds that a job waits for a model or the index, which may be loading or busy.")
     upload_files: int = Field(500, ge=1, le=10_000, description="Files in one upload.")

@@ -38,17 +38,17 @@ class _Sequence(Generic[ItemT]):
 
 class Batcher(Generic[ItemT]):
     """``compute`` is called in the batcher's only thread with the items of one batch, and gives a row for each. ``max_tokens``: how many
-    tokens a batch may hold, padding included; a single longer item is a batch of its own.
+    tokens a batch may hold, padding included; a single longer item is a batch of its own. ``prepare`` is called first in that thread.
 
     All methods are called on one event loop.
     """
 
-    def __init__(self, compute: Callable[[Sequence[ItemT]], Vectors], max_tokens: int) -> None:
+    def __init__(self, compute: Callable[[Sequence[ItemT]], Vectors], max_tokens: int, prepare: Callable[[], None] = lambda: None) -> None:
         self._compute = compute
         self._max_tokens = max_tokens
         self._sorted: list[_Sequence[ItemT]] = []  # all waiting sequences, by length
         self._turns: deque[_Request[ItemT]] = deque()
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="batch")
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="batch", initializer=prepare)
         self._drain: asyncio.Task[None] | None = None
         self.running = 0
         """Sequences in the batch being computed."""

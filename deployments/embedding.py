@@ -15,6 +15,7 @@ from cluster.errors import BadInput
 from deployments.batching import Batcher
 from deployments.engines.protocols import EmbeddingEngine
 from deployments.replica import Replica
+from deployments.standing_back import stand_back
 
 # Tokenising this much takes about a millisecond; more of it goes to a thread, so that other requests are not kept waiting.
 INLINE_CHARS = 4096
@@ -26,7 +27,7 @@ class Embedding:
     def __init__(self, spec: ReplicaSpec | Mapping[str, Any]) -> None:
         self._replica = Replica(spec)
         self._engine: EmbeddingEngine = self._replica.engine
-        self._batcher: Batcher[list[int]] = Batcher(self._engine.embed, self._engine.batch_tokens)
+        self._batcher: Batcher[list[int]] = Batcher(self._engine.embed, self._engine.batch_tokens, stand_back)
 
     async def embed(self, request: EmbeddingRequest) -> Embeddings:
         """Vectors in the order of the inputs; requests that arrive together are computed together.

@@ -112,14 +112,15 @@ def summarise(seen: Measured, agreement: float | None, with_peer: bool) -> Bench
 
 
 def _servers(peer_python: Path | None) -> list[Server]:
-    folder = Folder(path=str(_weights()))
+    folder = Folder(path=str(weights()))
     peers: list[Server] = [Infinity(folder, peer_python)] if peer_python else []
     served = ServedModel(model=MODEL, pinned=True, engine="onnx_embedding")
     ours = HearthEmbeddings(ProfileSpec(name="bench", description="One model, measured.", devices="cpu", models=(served,)))
     return [Naive(folder), *peers, ours]
 
 
-def _weights() -> Path:
+def weights() -> Path:
+    """The folder of the model's own weights. Raises EngineError when they are not here."""
     model = Catalog.load(CATALOG).get(MODEL)
     found = inspect(model, model.variants[0], Home(load_settings().home))
     if found.path is None:

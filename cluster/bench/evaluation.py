@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 # A question's id to ids of documents, the best first.
 Rankings = Mapping[str, Sequence[str]]
@@ -49,7 +50,7 @@ def load(folder: Path, part: str) -> Collection:
 
 def judged(questions: Iterable[Question], rankings: Rankings) -> tuple[float, ...]:
     """The mean of each of METRICS over ``questions``; one without a ranking counts 0."""
-    import ir_measures  # type: ignore[import-untyped]
+    import ir_measures
 
     measures = (ir_measures.nDCG @ 10, ir_measures.R @ 100, ir_measures.RR)
     chosen = list(questions)
@@ -63,7 +64,7 @@ def judged(questions: Iterable[Question], rankings: Rankings) -> tuple[float, ..
 def bm25_rankings(collection: Collection, depth: int = 100) -> dict[str, list[str]]:
     """What a BM25 library finds, set up as its documentation shows: English stop words, Snowball stems."""
     import bm25s  # type: ignore[import-untyped]
-    import Stemmer
+    import Stemmer  # type: ignore[import-not-found]
 
     stemmer = Stemmer.Stemmer("english")
 
@@ -81,5 +82,5 @@ def bm25_rankings(collection: Collection, depth: int = 100) -> dict[str, list[st
     }
 
 
-def _rows(path: Path) -> Iterable[dict[str, dict[str, str] | str]]:
+def _rows(path: Path) -> Iterable[dict[str, Any]]:
     return (json.loads(line) for line in path.read_text(encoding="utf-8").splitlines())

@@ -16,6 +16,7 @@ from cluster.bench import chat as chat_bench
 from cluster.bench import connections as connections_bench
 from cluster.bench import embeddings as embeddings_bench
 from cluster.bench import idle as idle_bench
+from cluster.bench import ingest as ingest_bench
 from cluster.bench import nano as nano_bench
 from cluster.bench import plan as plan_bench
 from cluster.bench import retrieval as retrieval_bench
@@ -108,6 +109,12 @@ def retrieval(
     """Finding: nDCG, recall and MRR of each way to search on questions with known answers, and the speed of a large index."""
     plan = retrieval_bench.QUICK if quick else retrieval_bench.Plan()
     _finish(retrieval_bench.run(replace(plan, reranker=reranker), _say(print_json)), out, print_json)
+
+
+@bench_app.command()
+def ingest(quick: QuickOption = False, out: OutOption = RESULTS, print_json: JsonOption = False) -> None:
+    """Documents a second against a pipeline of LangChain's, memory from 1000 to 20,000 documents, and chat while they go in."""
+    _finish(ingest_bench.run(ingest_bench.QUICK if quick else ingest_bench.Plan(), _say(print_json)), out, print_json)
 
 
 @bench_app.command()

@@ -24,6 +24,7 @@ from cluster.bench.searching import SearchJob, SearchOutcome
 from cluster.contracts.retrieval import ChunkRecord, Point, SearchMode, SearchQuery, Space, Span
 from cluster.serving.vectors import VectorsArgs
 from cluster.settings import VectorSettings
+from cluster.specs.retrieval import DEFAULT, RETRIEVAL, RetrievalSettings
 from deployments.engines.protocols import EmbeddingEngine
 from deployments.engines.registry import load_engine
 from deployments.vectors import Vectors
@@ -32,6 +33,7 @@ Matrix = npt.NDArray[np.float32]
 OWNER = "bench"
 NOISE = 0.02
 NEAREST = 10
+DEFAULTS = RetrievalSettings.load(RETRIEVAL).get(DEFAULT)
 MODES: tuple[SearchMode, ...] = ("dense", "sparse", "hybrid")
 
 
@@ -56,7 +58,9 @@ class Material:
             yield [Point(_record(number, self.texts[number]), self.vectors[number]) for number in numbers]
 
     def query(self, number: int, mode: SearchMode) -> SearchQuery:
-        return SearchQuery(mode, None if mode == "sparse" else self.asked[number], self.questions[number], limit=NEAREST)
+        """As with the default settings."""
+        vector = None if mode == "sparse" else self.asked[number]
+        return SearchQuery(mode, vector, self.questions[number], limit=NEAREST, candidates=DEFAULTS.candidates, rrf_k=DEFAULTS.rrf_k)
 
     def nearest(self, number: int) -> set[int]:
         likeness = self.vectors @ self.asked[number]

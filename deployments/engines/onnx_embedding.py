@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from cluster.contracts.serving import ReplicaSpec
 from cluster.errors import EngineError
 from deployments.engines.onnx_export import GRAPH, TOKENIZER, read_record
 from deployments.engines.token_limits import TokenLimits
+from deployments.standing_back import stand_back
 
 NAMES = ["sentence_embedding"]
 
@@ -36,7 +38,9 @@ class OnnxEmbedding:
         self._tokenizer.no_padding()
         self._tokenizer.no_truncation()
         self._limits = TokenLimits.of(self._tokenizer, spec.model, self.max_tokens)
-        self._session = onnxruntime.InferenceSession(folder / GRAPH, _options(spec.threads), providers=["CPUExecutionProvider"])
+        # Its threads are started with it, and have the priority of the thread that does.
+        with ThreadPoolExecutor(1, initializer=stand_back) as aside:
+            self._session = aside.submit(_session, folder / GRAPH, spec.threads).result()
 
     def tokenize(self, inputs: Sequence[str | Sequence[int]], truncate: bool) -> list[list[int]]:
         texts = iter(self._tokenizer.encode_batch_fast([one for one in inputs if isinstance(one, str)]))
@@ -60,6 +64,10 @@ class OnnxEmbedding:
 
     def close(self) -> None:
         del self._session
+
+
+def _session(graph: Path, threads: int) -> onnxruntime.InferenceSession:
+    return onnxruntime.InferenceSession(graph, _options(threads), providers=["CPUExecutionProvider"])
 
 
 def _options(threads: int) -> onnxruntime.SessionOptions:

@@ -18,7 +18,8 @@ from pipelines.ingest.collection import Ingestion
 
 
 def ingest_collection(work: Work) -> dict[str, Any]:
-    """The result: how many documents were ``indexed``, ``unchanged`` and ``failed``, and how many ``chunks`` were written."""
+    """The result: how many documents were ``indexed``, ``unchanged`` and ``failed``, how many ``chunks`` were written, and the ``seconds``
+    of all workers together, by stage."""
     ray.init(log_to_driver=True, ignore_reinit_error=True)
     cluster = Attachment.of(Home(work.settings.home))
     return Ingestion(work, cluster, uuid.UUID(work.spec["collection"])).run()

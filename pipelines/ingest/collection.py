@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
@@ -23,7 +23,8 @@ from cluster.text.chunking import Chunking
 from pipelines.ingest import doors
 from pipelines.ingest.flow import ingest
 from pipelines.ingest.prepare import Preparation
-from pipelines.ingest.rows import Finished
+from pipelines.ingest.rows import Finished, Spent
+from pipelines.ingest.stopwatch import Stopwatch
 from pipelines.stages.read import Source
 
 ResultT = TypeVar("ResultT")
@@ -42,6 +43,8 @@ class Ingestion:
         self._files = FileStore(Home(work.settings.home).documents)
         self._remover = Remover(cluster.reach().database, cluster.reach().vectors, self._files)
         self._count = Counter[str]()
+        self._seconds: defaultdict[str, float] = defaultdict(float)
+        self._watch = Stopwatch()
         self._cautions: dict[str, list[str]] = {}
 
     def run(self) -> dict[str, Any]:
@@ -55,7 +58,9 @@ class Ingestion:
             self._reconcile(space)
         while rows := self._on_shelf(lambda shelf: shelf.waiting(self._work.settings.ingest.wave)):
             self._wave(collection, space, rows)
-        return {name: self._count[name] for name in ("indexed", "unchanged", "failed", "chunks")}
+        self._spent(Spent(self._watch.taken()))
+        counts = {name: self._count[name] for name in ("indexed", "unchanged", "failed", "chunks")}
+        return {**counts, "seconds": {stage: round(seconds, 3) for stage, seconds in self._seconds.items()}}
 
     def _wait_for_turn(self) -> None:
         while self._on_shelf(lambda shelf: shelf.others_turn(self._work.id)) and self._on_shelf(lambda shelf: shelf.count_waiting()):
@@ -74,19 +79,25 @@ class Ingestion:
             self._work.settings.ingest,
             Chunking(**collection.chunking),
             models=doors.recognisers(self._cluster),
-            unchanged=doors.Indexed(self._cluster, self._id),
+            unchanged=doors.Indexed(self._cluster, self._id, frozenset(str(row.id) for row in rows)),
             keep=doors.Texts(self._cluster, self._id),
         )
         write = doors.Indexing(self._cluster, space, collection.organisation_id, self._id)
         self._cautions = {}
         for outcomes in _in_parts(self._outcomes(rows, how, doors.Embedding(self._cluster, space), write)):
-            self._settle(outcomes)
-        self._close({row.id: row.version for row in rows})
+            with self._watch("settle"):
+                self._settle(outcomes)
+        with self._watch("settle"):
+            self._close({row.id: row.version for row in rows})
+
+    def _spent(self, spent: Spent) -> None:
+        for stage, seconds in spent.seconds.items():
+            self._seconds[stage] += seconds
 
     def _outcomes(self, rows: Sequence[DocumentRow], how: Preparation, embed: doors.Embedding, write: doors.Indexing) -> Iterator[Outcome]:
         waiting = self._on_shelf(lambda shelf: shelf.count_waiting())
         total, begun = self._done() + waiting, {str(row.id) for row in rows}
-        for event in ingest([self._source(row) for row in rows], how, embed, write):
+        for event in ingest([self._source(row) for row in rows], how, embed, write, self._spent):
             if isinstance(event, Finished):
                 yield self._finished(event)
             elif (outcome := self._problem(event, rows)) is not None:

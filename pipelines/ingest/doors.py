@@ -93,12 +93,16 @@ class Texts:
 
 @dataclass(frozen=True, slots=True)
 class Indexed:
-    """Whether the index has a document with a content of that hash already."""
+    """Whether the index has a document with a content of that hash already. ``waiting`` are known to have changed."""
 
     cluster: Attachment
     collection: uuid.UUID
+    waiting: frozenset[str] = frozenset()
 
     def __call__(self, document: str, content_hash: str) -> bool:
+        if document in self.waiting:
+            return False
+
         async def look() -> bool:
             async with self.cluster.reach().database.session() as session:
                 return await Shelf(session, self.collection).is_indexed(uuid.UUID(document), content_hash)

@@ -27,7 +27,8 @@ from cluster.contracts.documents import Chunk, Problem
 from cluster.errors import EngineError
 from cluster.settings import IngestSettings
 from pipelines.ingest.prepare import Preparation, prepared
-from pipelines.ingest.rows import Event, Finished, Written, from_table, to_table, written
+from pipelines.ingest.rows import Event, Finished, Spent, Written, from_table, to_table, written
+from pipelines.ingest.stopwatch import Stopwatch
 from pipelines.stages.read import Source, folder_sources
 
 Vectors = npt.NDArray[np.float32]
@@ -38,50 +39,58 @@ Write = Callable[[Sequence[Chunk], Sequence[npt.NDArray[np.float32] | None]], No
 SOURCES_PER_BLOCK = 64
 
 
-def ingest(sources: Iterable[Source], how: Preparation, embed: Embed, write: Write) -> Iterator[Finished | Problem]:
+def ingest(
+    sources: Iterable[Source], how: Preparation, embed: Embed, write: Write, spent: Callable[[Spent], None] = lambda _: None
+) -> Iterator[Finished | Problem]:
     """Reads the sources (folders are read with all that is in them), and yields each document when all its chunks are written, and each
     problem. Documents come in no particular order.
 
     ``embed`` and ``write`` are pickled and called on Ray's workers. What they raise ends the ingestion: that is trouble of the cluster, not
-    of a document. Rows of documents that were not yielded may then be written in part; another run completes them.
+    of a document. Rows of documents that were not yielded may then be written in part; another run completes them. ``spent`` is called here
+    with the seconds of the workers.
     """
     files, problems = _files(sources, how.limits)
     yield from problems
     if files:
-        yield from _completed(_events(_pipeline(files, how, embed, write)))
+        yield from _completed(_events(_pipeline(files, how, embed, write)), spent)
 
 
 class Preparing:
     """The first stage on an actor, with a process for its parsers."""
 
     def __init__(self, how: Preparation) -> None:
+        os.nice(how.limits.niceness)  # the process is this actor's alone, and its parsers'
         self._how = how
         self._process = Isolated(how.limits)
 
     def __call__(self, batch: pa.Table) -> Iterator[pa.Table]:
-        entries, size = list[Chunk | Event](), 0
+        entries, size, watch = list[Chunk | Event](), 0, Stopwatch()
         for row in batch.to_pylist():
-            for entry in prepared(_source(row), self._how, self._process):
+            for entry in prepared(_source(row), self._how, self._process, watch):
                 entries.append(entry)
                 size += len(entry.text) if isinstance(entry, Chunk) else 0
                 if size * 4 >= self._how.limits.block_bytes:
                     yield to_table(entries)
                     entries, size = [], 0
-        yield to_table(entries)
+        yield to_table([*entries, Spent(watch.taken())])
 
 
 class Indexing:
     """The second stage on an actor: a batch of rows is embedded and written. Equal texts of a batch are embedded once."""
 
-    def __init__(self, embed: Embed, write: Write) -> None:
+    def __init__(self, embed: Embed, write: Write, niceness: int) -> None:
+        os.nice(niceness)
         self._embed, self._write = embed, write
 
     def __call__(self, batch: pa.Table) -> pa.Table:
         entries = list(from_table(batch))
-        chunks = [entry for entry in entries if isinstance(entry, Chunk)]
+        chunks, watch = [entry for entry in entries if isinstance(entry, Chunk)], Stopwatch()
         if chunks:
-            self._write(chunks, self._vectors(chunks))
-        return to_table([*written(chunks), *(entry for entry in entries if not isinstance(entry, Chunk))])
+            with watch("embed"):
+                vectors = self._vectors(chunks)
+            with watch("write"):
+                self._write(chunks, vectors)
+        return to_table([*written(chunks), *(entry for entry in entries if not isinstance(entry, Chunk)), Spent(watch.taken())])
 
     def _vectors(self, chunks: Sequence[Chunk]) -> list[npt.NDArray[np.float32] | None]:
         texts = list(dict.fromkeys(chunk.text for chunk in chunks if not chunk.is_parent))
@@ -125,7 +134,7 @@ def _pipeline(files: Sequence[Source], how: Preparation, embed: Embed, write: Wr
             Indexing,
             batch_size=limits.embed_batch,
             batch_format="pyarrow",
-            fn_constructor_args=(embed, write),
+            fn_constructor_args=(embed, write, limits.niceness),
             compute=workers,
             num_cpus=limits.worker_cpus,
         )
@@ -155,10 +164,13 @@ class _Open:
     finished: Finished | None = None
 
 
-def _completed(events: Iterable[Event]) -> Iterator[Finished | Problem]:
+def _completed(events: Iterable[Event], spent: Callable[[Spent], None]) -> Iterator[Finished | Problem]:
     """Each document when all its chunks are written. The stages finish batches in any order, so its end may come before its chunks."""
     waiting = dict[str, _Open]()
     for event in events:
+        if isinstance(event, Spent):
+            spent(event)
+            continue
         if isinstance(event, Problem):
             yield event
             continue

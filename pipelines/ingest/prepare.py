@@ -13,6 +13,7 @@ from cluster.settings import IngestSettings
 from cluster.text.chunking import Chunking, Tokenize, chunk
 from cluster.text.duplicates import fingerprint
 from pipelines.ingest.rows import Finished
+from pipelines.ingest.stopwatch import Stopwatch
 from pipelines.stages.clean import clean
 from pipelines.stages.parse import parse
 from pipelines.stages.pieces import Parsed, assemble
@@ -39,32 +40,38 @@ class Preparation:
     fingerprints: bool = True
 
 
-def prepared(source: Source, how: Preparation, process: Isolated) -> Iterator[Chunk | Problem | Finished]:
+def prepared(source: Source, how: Preparation, process: Isolated, watch: Stopwatch) -> Iterator[Chunk | Problem | Finished]:
     """The chunks of all documents in a source, each document's followed by its Finished; and what could not be taken."""
-    for item in read(source, how.limits):
+    for item in watch.each("read", read(source, how.limits)):
         if isinstance(item, Problem):
             yield replace(item, root=source.document)
             continue
         try:
-            yield from _document(item, source.document, how, process)
+            yield from _document(item, source.document, how, process, watch)
         except BadInput as error:
             yield Problem(item.path, error.message, document=item.document, root=source.document)
 
 
-def _document(item: Item, root: str, how: Preparation, process: Isolated) -> Iterator[Chunk | Problem | Finished]:
+def _document(item: Item, root: str, how: Preparation, process: Isolated, watch: Stopwatch) -> Iterator[Chunk | Problem | Finished]:
     digest = hashlib.sha256(item.content).hexdigest()
     if how.unchanged is not None and how.unchanged(item.document, digest):
         yield Finished(item.document, root, item.version, item.path, item.media_type, digest, unchanged=True)
         return
-    parsed = process.call(parse, item.content, item.media_type, how.limits)
-    parsed = recognise(item.content, parsed, how.models, process, how.limits)
-    document = _assembled(item, parsed, digest)
+    with watch("parse"):
+        parsed = process.call(parse, item.content, item.media_type, how.limits)
+    with watch("recognise"):
+        parsed = recognise(item.content, parsed, how.models, process, how.limits)
+    with watch("clean"):
+        document = _assembled(item, parsed, digest)
     if how.keep is not None:
-        how.keep(document, root)
-    pieces = list(chunk(document, how.chunking, how.tokenize))
+        with watch("keep"):
+            how.keep(document, root)
+    with watch("chunk"):
+        pieces = list(chunk(document, how.chunking, how.tokenize))
     yield from pieces
     yield from (Problem(item.path, caution, skipped=False, document=item.document, root=root) for caution in parsed.cautions)
-    print_of = fingerprint(document.id, document.text) if how.fingerprints else None
+    with watch("compare"):
+        print_of = fingerprint(document.id, document.text) if how.fingerprints else None
     yield Finished(
         document.id,
         root,

@@ -39,8 +39,15 @@ class Written:
     chunks: int
 
 
-Event = Finished | Problem | Written
-KINDS: dict[str, TypeAdapter[Any]] = {kind.__name__: TypeAdapter(kind) for kind in (Finished, Problem, Written)}
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """Seconds that a worker spent just now, by stage."""
+
+    seconds: dict[str, float]
+
+
+Event = Finished | Problem | Written | Spent
+KINDS: dict[str, TypeAdapter[Any]] = {kind.__name__: TypeAdapter(kind) for kind in (Finished, Problem, Written, Spent)}
 CHUNK = "Chunk"
 COLUMNS: dict[str, pa.DataType] = {
     "document": pa.string(),

@@ -18,7 +18,7 @@ from cluster.text.chunking import Chunking
 from cluster.text.duplicates import duplicates
 from pipelines.ingest.flow import ingest
 from pipelines.ingest.prepare import Preparation
-from pipelines.ingest.rows import Finished
+from pipelines.ingest.rows import Finished, Spent
 from pipelines.stages.read import Source
 from pipelines.stages.recognise import Recognisers
 from tests.pipelines.conftest import mail_file, pdf_file, picture, sheet_file, slides_file, word_file, zip_file
@@ -144,6 +144,13 @@ def test_what_is_unchanged_is_not_written_again(ray_runtime, folder, index, tmp_
     second, _ = run(folder, empty, unchanged=known)
     assert {path for path, one in second.items() if not one.unchanged} == {"given/00.txt"}
     assert {chunk["text"] for chunk in empty.contents().values()} == {"Another story."}
+
+
+def test_the_workers_tell_where_their_time_went(ray_runtime, folder, index):
+    told: list[Spent] = []
+    list(ingest([Source("root", "given", folder)], Preparation(LIMITS, Chunking()), lengths, index, told.append))
+    stages = {stage for spent in told for stage in spent.seconds}
+    assert {"read", "parse", "clean", "chunk", "compare", "embed", "write"} <= stages
 
 
 def test_parents_are_written_without_vectors(ray_runtime, index):
