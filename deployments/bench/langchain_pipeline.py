@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -79,10 +80,10 @@ class Pipeline:
         seconds = dict.fromkeys(("load", "split", "embed and store"), 0.0)
         paths, chunks = sorted(Path(self._spec.folder).iterdir()), list[Document]()
         for path in paths:
-            loaded = _timed(seconds, "load", lambda path=path: LOADERS[path.suffix](str(path)).load())
-            chunks += _timed(seconds, "split", lambda loaded=loaded: self._splitter.split_documents(loaded))
+            loaded = _timed(seconds, "load", LOADERS[path.suffix](str(path)).load)
+            chunks += _timed(seconds, "split", partial(self._splitter.split_documents, loaded))
         for start in range(0, len(chunks), BATCH):
-            _timed(seconds, "embed and store", lambda start=start: self._store.add_documents(chunks[start : start + BATCH]))
+            _timed(seconds, "embed and store", partial(self._store.add_documents, chunks[start : start + BATCH]))
         return Piped(documents=len(paths), chunks=len(chunks), seconds=seconds)
 
 
