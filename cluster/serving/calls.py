@@ -14,6 +14,7 @@ from contextlib import aclosing, asynccontextmanager
 from typing import Any
 
 import tenacity
+from ray.serve.exceptions import RayServeException
 from ray.serve.handle import DeploymentHandle, DeploymentResponse, DeploymentResponseGenerator
 
 from cluster.contracts.residency import ModelUse
@@ -74,7 +75,10 @@ class Calls:
         if model not in self._bases:
             base: DeploymentHandle[Any] = DeploymentHandle(model, MODELS_APP)
             # In this loop: cancelling a request that waits for its model then takes it out of the queue at once.
-            base._init(_run_router_in_separate_loop=False)  # type: ignore[no-untyped-call]
+            try:
+                base._init(_run_router_in_separate_loop=False)  # type: ignore[no-untyped-call]
+            except RayServeException as error:
+                raise translate(error, model) from error
             self._bases[model] = base
         if key not in self._handles:
             # Over gRPC: measured 1 ms to the first item of a stream instead of 19, and a third of the processor time per item.

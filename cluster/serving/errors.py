@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import grpc  # type: ignore[import-untyped]
 from ray.exceptions import ObjectLostError, RayActorError, RayTaskError, TaskCancelledError, WorkerCrashedError
-from ray.serve.exceptions import BackPressureError, DeploymentUnavailableError, ReplicaUnavailableError, RequestCancelledError
+from ray.serve.exceptions import (
+    BackPressureError,
+    DeploymentUnavailableError,
+    RayServeException,
+    ReplicaUnavailableError,
+    RequestCancelledError,
+)
 
-from cluster.errors import Cancelled, EngineError, HearthError, Overloaded
+from cluster.errors import Cancelled, EngineError, HearthError, Overloaded, Unavailable
 
 # The replica, or the way to it, broke: nothing is known of the work, and another replica may do it.
 LOST = (RayActorError, ReplicaUnavailableError, ObjectLostError, WorkerCrashedError)
@@ -33,6 +39,9 @@ def translate(error: Exception, model: str) -> HearthError:
         return Cancelled(f"The request to model '{model}' was stopped.")
     if isinstance(error, LOST) or (isinstance(error, grpc.RpcError) and _code(error) in LOST_CODES):
         return ReplicaLostError(f"Model '{model}' stopped in the middle of the work; send the request again.")
+    if type(error) is RayServeException:
+        # Ray could not name Serve's controller: it is starting again, or the machine is too busy to answer in time.
+        return Unavailable(f"'{model}' cannot be reached at present ({error}); retry in 5 s.")
     return EngineError(f"Model '{model}' failed ({type(error).__name__}: {error}); `hearth logs` has the traceback.")
 
 

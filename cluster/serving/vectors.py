@@ -8,6 +8,7 @@ from typing import Any
 
 import tenacity
 from pydantic import BaseModel, ConfigDict
+from ray.serve.exceptions import RayServeException
 from ray.serve.handle import DeploymentHandle
 
 from cluster.contracts.retrieval import EVERYTHING, Filters, Hit, Point, Scrolled, SearchQuery, Space, SpaceState
@@ -124,6 +125,10 @@ class ServeVectors:
 
     def _handle(self) -> DeploymentHandle[Any]:
         if self._base is None:
-            self._base = DeploymentHandle(VECTORS_DEPLOYMENT, VECTORS_APP)
-            self._base._init(_run_router_in_separate_loop=False)  # type: ignore[no-untyped-call]
+            base: DeploymentHandle[Any] = DeploymentHandle(VECTORS_DEPLOYMENT, VECTORS_APP)
+            try:
+                base._init(_run_router_in_separate_loop=False)  # type: ignore[no-untyped-call]
+            except RayServeException as error:
+                raise translate(error, VECTORS_DEPLOYMENT) from error
+            self._base = base
         return self._base
