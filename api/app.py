@@ -13,6 +13,7 @@ from starlette.middleware.cors import CORSMiddleware
 
 from api.auth.install import install_authentication
 from api.batches.install import install_batches
+from api.content.install import install_content
 from api.documents.install import install_documents
 from api.jobs.install import install_jobs
 from api.knowledge.install import install_knowledge
@@ -88,6 +89,7 @@ def create_app(
     install_batches(app)
     install_documents(app)
     install_outgoing(app)
+    install_content(app)
     install_streams(app, install_usage(app, settings, stores, PriceTable(prices or PricesSpec(), providers)).answered)
     for router in ROUTERS:
         app.include_router(router)
@@ -109,9 +111,11 @@ async def _running(app: FastAPI) -> AsyncIterator[None]:
     await app.state.batches.start()
     await app.state.library.start()
     await app.state.outgoing.start()
+    await app.state.contents.start()
     try:
         yield
     finally:
+        await app.state.contents.stop()
         await app.state.outgoing.stop()
         await app.state.library.stop()
         await app.state.batches.stop()

@@ -9,6 +9,8 @@ from api.auth import endpoints as auth
 from api.batches import endpoints as batches
 from api.chat import endpoints as chat
 from api.completions import endpoints as completions
+from api.connectors import endpoints as connectors
+from api.content import endpoints as content
 from api.conversations import endpoints as conversations
 from api.direct import endpoints as direct
 from api.documents import endpoints as documents
@@ -55,6 +57,8 @@ ROUTERS: tuple[APIRouter, ...] = (
     batches.router,
     retrieval.router,
     outgoing.router,
+    connectors.router,
+    content.router,
     jobs.router,
     logs.router,
     auth.router,
@@ -85,6 +89,8 @@ TAGS = [
     batches.TAG,
     retrieval.TAG,
     outgoing.TAG,
+    connectors.TAG,
+    content.TAG,
     jobs.TAG,
     semantic.TAG,
     knowledge.TAG,

@@ -14,6 +14,8 @@ from api.semantic import tables as semantic
 from api.streams import tables as streams
 from api.usage import tables as usage
 from cluster.batches import tables as batches
+from cluster.connectors import tables as connectors
+from cluster.content import tables as contents
 from cluster.jobs import table as jobs
 from cluster.knowledge import tables as knowledge
 from cluster.outgoing import tables as outgoing
@@ -37,5 +39,7 @@ TABLES = (
     items,
     semantic,
     outgoing,
+    connectors,
+    contents,
 )
 metadata = Table.metadata

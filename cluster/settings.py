@@ -332,6 +332,37 @@ class OutgoingSettings(Group):
         return allowed
 
 
+class ConnectorSettings(Group):
+    """Where documents are brought in from: folders, pages, feeds, mailboxes, buckets, repositories."""
+
+    folders: tuple[Path, ...] = Field((), description="Folders of this machine that editors may bring documents in from; none by default.")
+    items: int = Field(10_000, ge=1, le=1_000_000, description="Items that one run takes.")
+    listed: int = Field(500, ge=1, le=10_000, description="Items that one look at a source lists.")
+    look_timeout_s: float = Field(60.0, gt=0, le=600, description="Seconds that looking at a source may take; what was found counts.")
+    item_bytes: ByteSize = Field(ByteSize(64 * 2**20), ge=1024, description="Largest item, in bytes.")
+    transfer_bytes: ByteSize = Field(ByteSize(256 * 2**20), ge=1024, description="Largest pack of a repository, and all files in it.")
+    transfer_timeout_s: float = Field(300.0, gt=0, description="Seconds one transfer may take.")
+    page_bytes: ByteSize = Field(ByteSize(8 * 2**20), ge=1024, description="Largest page of a site, robots.txt or feed, in bytes.")
+    delay_s: float = Field(1.0, ge=0, le=600, description="Seconds between two requests to a site; its robots.txt may ask for more.")
+    longest_delay_s: float = Field(30.0, ge=0, le=600, description="Longest such wait that a site's robots.txt is granted, in seconds.")
+
+
+class ContentSettings(Group):
+    """Content that was fetched and is kept for a while: in each process's memory, in Redis, and in the database."""
+
+    kept_s: int = Field(7 * 86400, ge=60, description="Seconds that content is kept after it was fetched last.")
+    item_bytes: ByteSize = Field(ByteSize(16 * 2**20), ge=1024, description="Largest content that is kept, in bytes.")
+    organisation_bytes: ByteSize = Field(
+        ByteSize(2**30), ge=1024, description="All content of one organisation, in bytes; what was not read for longest goes first."
+    )
+    memory_bytes: ByteSize = Field(ByteSize(32 * 2**20), ge=0, description="Content that each API process holds in memory, in bytes.")
+    memory_s: int = Field(300, ge=1, description="Seconds that it does.")
+    redis_item_bytes: ByteSize = Field(ByteSize(512 * 2**10), ge=0, description="Largest content that Redis holds, in bytes.")
+    redis_s: int = Field(3600, ge=1, description="Seconds that it does.")
+    text_chars: int = Field(2_000_000, ge=1000, description="Longest text that is made of content, in characters; more is cut, and said.")
+    flush_s: float = Field(5.0, gt=0, le=600, description="Seconds between two counts of who read what.")
+
+
 class OidcIssuer(Group):
     """An OpenID Connect issuer (Keycloak or any other) whose people may sign in."""
 
@@ -438,6 +469,8 @@ class Settings(Group):
     files: FileSettings = FileSettings()
     batches: BatchSettings = BatchSettings()
     outgoing: OutgoingSettings = OutgoingSettings()
+    connectors: ConnectorSettings = ConnectorSettings()
+    content: ContentSettings = ContentSettings()
     auth: AuthSettings = AuthSettings()
     quotas: QuotaSettings = QuotaSettings()
     log: LogSettings = LogSettings()

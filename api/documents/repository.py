@@ -9,13 +9,10 @@ from datetime import datetime
 from sqlalchemy import Select, func, select, tuple_
 
 from cluster.errors import NotFound
-from cluster.jobs.states import JobState
-from cluster.jobs.table import Job
 from cluster.knowledge.tables import Collection, DocumentRow, DocumentState, DocumentText
 from cluster.stores.sql import AsyncSession
 
 REMOVING = DocumentState.REMOVING.value
-KIND = "ingest"
 
 
 class CollectionRepository:
@@ -63,21 +60,6 @@ class CollectionRepository:
                 found[collection][state] = count
         return found
 
-    async def open_job(self, collection_id: uuid.UUID, *, begun: bool = False) -> Job | None:
-        """One that has not begun (or has, with ``begun``), held back until this transaction ends: it will find what is written here."""
-        chosen = (
-            select(Job)
-            .where(
-                Job.organisation_id == self._organisation_id,
-                Job.kind == KIND,
-                Job.state.in_([JobState.QUEUED.value, JobState.RUNNING.value] if begun else [JobState.QUEUED.value]),
-                Job.cancel_requested_at.is_(None),
-                Job.spec["collection"].as_string() == str(collection_id),
-            )
-            .limit(1)
-        )
-        return await self._session.scalar(chosen.with_for_update(skip_locked=True))
-
     def _own(self) -> Select[Collection]:
         return select(Collection).where(Collection.organisation_id == self._organisation_id, Collection.is_removing.is_(False))
 
@@ -86,12 +68,6 @@ class DocumentRepository:
     def __init__(self, session: AsyncSession, organisation_id: uuid.UUID) -> None:
         self._session = session
         self._organisation_id = organisation_id
-
-    def add(self, row: DocumentRow) -> None:
-        self._session.add(row)
-
-    async def flush(self) -> None:
-        await self._session.flush()
 
     async def get(self, document_id: uuid.UUID, *, lock: bool = False) -> DocumentRow:
         """Raises NotFound, also for one that is being removed, or of another organisation."""
@@ -102,17 +78,6 @@ class DocumentRepository:
         if row is None:
             raise NotFound(f"There is no document '{document_id}'; GET /api/v1/collections/<id>/documents lists those there are.")
         return row
-
-    async def uploaded(self, collection_id: uuid.UUID, paths: Sequence[str]) -> dict[str, DocumentRow]:
-        """What was uploaded under these paths."""
-        chosen = select(DocumentRow).where(
-            DocumentRow.collection_id == collection_id, DocumentRow.root_id.is_(None), DocumentRow.path.in_(paths)
-        )
-        return {row.path: row for row in await self._session.scalars(chosen)}
-
-    async def count(self, collection_id: uuid.UUID) -> int:
-        chosen = select(func.count()).where(DocumentRow.collection_id == collection_id, DocumentRow.root_id.is_(None))
-        return await self._session.scalar(chosen) or 0
 
     async def page(
         self,

@@ -6,24 +6,24 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import BinaryIO, Literal
+from typing import BinaryIO
 
 from anyio import to_thread
 
 from api.audit.trail import Origin, Trail
-from api.documents.repository import KIND, CollectionRepository, DocumentRepository
+from api.documents.repository import CollectionRepository, DocumentRepository
 from api.documents.schemas import Taken, Upload
 from api.jobs.install import JobDesk
 from api.web.deps import Parts
 from api.web.principal import Principal
-from cluster.errors import Conflict, HearthError, TooLarge, Unavailable, Unprocessable
+from cluster.errors import HearthError, Unavailable, Unprocessable
 from cluster.files import FileStore, Stored
-from cluster.jobs.store import NewJob
+from cluster.knowledge.intake import Entry, Intake
 from cluster.knowledge.names import distinct
-from cluster.knowledge.tables import DocumentRow, DocumentState
+from cluster.knowledge.tables import DocumentState
 from cluster.stores.sql import AsyncSession
 
-READY, PENDING, REMOVING = DocumentState.READY.value, DocumentState.PENDING.value, DocumentState.REMOVING.value
+PENDING = DocumentState.PENDING.value
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +69,12 @@ class Uploads:
             rows = await DocumentRepository(session, self._who.organisation_id).failed(collection_id)
             for row in rows:
                 row.state, row.reason, row.version = PENDING, None, row.version + 1
-            job_id = await self._job(session, collection_id) if rows else None
-        return Upload(job_id=job_id, documents=[_taken(row, "changed") for row in rows])
+            job_id = await self.ingest(session, collection_id) if rows else None
+        return Upload(job_id=job_id, documents=[_taken(Entry.of(row, "changed")) for row in rows])
 
     async def ingest(self, session: AsyncSession, collection_id: uuid.UUID) -> uuid.UUID:
         """The job that sees to whatever waits."""
-        return await self._job(session, collection_id)
+        return await self._intake(session, collection_id).job()
 
     async def _keep(self, given: Sequence[Given]) -> list[Stored]:
         organisation = self._who.organisation_id
@@ -88,66 +88,18 @@ class Uploads:
     async def _enter(self, collection_id: uuid.UUID, files: dict[str, Stored]) -> tuple[Upload, list[uuid.UUID]]:
         """Rows for the files; and the ids of files that no row names now."""
         async with self._parts.stores.database.session() as session:
-            # Locked, so that two uploads of the same path come one after the other.
-            await CollectionRepository(session, self._who.organisation_id).get(collection_id, lock=True)
-            rows = DocumentRepository(session, self._who.organisation_id)
-            known = await rows.uploaded(collection_id, list(files))
-            self._refuse_too_many(await rows.count(collection_id) + len(files) - len(known))
-            taken, unused = [], []
-            for path, stored in files.items():
-                one, left = self._one(rows, collection_id, path, stored, known.get(path))
-                taken.append(one)
-                unused += [left] if left is not None else []
-            await rows.flush()
-            changed = sum(one.outcome != "unchanged" for one in taken)
-            waiting = any(row.state == PENDING for row in known.values())
-            job_id = await self._job(session, collection_id, begun=not changed) if changed or waiting else None
-            if changed:
-                Trail(session, self._origin, self._who).record("documents.uploaded", f"collection:{collection_id}", count=changed)
-        return Upload(job_id=job_id, documents=taken), unused
+            entered = await self._intake(session, collection_id).enter(files)
+            if entered.changed:
+                Trail(session, self._origin, self._who).record("documents.uploaded", f"collection:{collection_id}", count=entered.changed)
+        return Upload(job_id=entered.job_id, documents=[_taken(one) for one in entered.entries]), entered.unused
 
-    def _one(
-        self, rows: DocumentRepository, collection_id: uuid.UUID, path: str, stored: Stored, row: DocumentRow | None
-    ) -> tuple[Taken, uuid.UUID | None]:
-        if row is None:
-            row = DocumentRow(
-                id=uuid.uuid4(),
-                organisation_id=self._who.organisation_id,
-                owner_id=self._who.user_id,
-                collection_id=collection_id,
-                path=path,
-                version=1,
-                file_id=stored.id,
-                bytes=stored.bytes,
-                content_hash=stored.sha256,
-            )
-            rows.add(row)
-            return _taken(row, "new"), None
-        if row.state == REMOVING:
-            raise Conflict(f"The document '{path[:200]}' is just being removed; upload it again in a moment.")
-        if row.content_hash == stored.sha256 and row.state in (READY, PENDING):
-            return _taken(row, "unchanged"), stored.id
-        left, row.file_id, row.bytes, row.content_hash = row.file_id, stored.id, stored.bytes, stored.sha256
-        row.state, row.reason, row.version = PENDING, None, row.version + 1
-        return _taken(row, "changed"), left
-
-    async def _job(self, session: AsyncSession, collection_id: uuid.UUID, *, begun: bool = False) -> uuid.UUID:
-        """One that has not begun yet, or a new one. ``begun``: one that is at work will do, because nothing is new to it."""
-        queued = await CollectionRepository(session, self._who.organisation_id).open_job(collection_id, begun=begun)
-        if queued is not None:
-            return queued.id
-        new = NewJob(KIND, self._who.organisation_id, self._who.user_id, {"collection": str(collection_id)})
-        return (await self._desk.enqueue(session, new)).id
+    def _intake(self, session: AsyncSession, collection_id: uuid.UUID) -> Intake:
+        return Intake(session, collection_id, self._who.organisation_id, self._who.user_id, self._parts.settings.ingest, self._desk.enqueue)
 
     async def _forget(self, files: Sequence[uuid.UUID]) -> None:
         for file_id in files:
             await to_thread.run_sync(partial(self._files.remove, self._who.organisation_id, file_id))
 
-    def _refuse_too_many(self, documents: int) -> None:
-        most = self._parts.settings.ingest.documents
-        if documents > most:
-            raise TooLarge(f"The collection would have {documents} documents, at most {most} are taken (setting ingest.documents).")
 
-
-def _taken(row: DocumentRow, outcome: Literal["new", "changed", "unchanged"]) -> Taken:
-    return Taken(document_id=row.id, path=row.path, version=row.version, outcome=outcome)
+def _taken(entry: Entry) -> Taken:
+    return Taken(document_id=entry.document_id, path=entry.path, version=entry.version, outcome=entry.outcome)

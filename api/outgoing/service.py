@@ -29,6 +29,7 @@ SECRET = re.compile(r"^((?:Bearer|Basic|Token|ApiKey|Key) )?(secret:\S+)$", re.I
 class HttpClient:
     def __init__(self, parts: Parts, outside: Outside, who: Principal, origin: Origin) -> None:
         self._database = parts.stores.database
+        self._settings = parts.settings.outgoing
         self._outside = outside
         self._who = who
         self._origin = origin
@@ -37,14 +38,15 @@ class HttpClient:
         """Holds no database session while the other side is waited for. Raises what Outgoing.send raises, Forbidden for a secret that is
         used by less than an admin, NotFound for one that does not exist."""
         headers, secrets = await self._headers(body.headers)
+        most, longest = int(self._settings.response_bytes), self._settings.timeout_s
         ask = Ask(
             body.url,
             body.method,
             headers,
             (body.body or "").encode("utf-8", "replace"),
             secrets,
-            body.max_bytes,
-            body.timeout_s,
+            min(body.max_bytes or most, most),
+            min(body.timeout_s or longest, longest),
             tuple(body.expect),
         )
         who = Asker(self._who.organisation_id, self._who.user_id, PURPOSE, self._origin.request_id)

@@ -16,7 +16,7 @@ TEXTUAL = frozenset(
     application/ecmascript application/yaml application/x-yaml application/toml application/sql application/x-sh
     application/x-www-form-urlencoded application/x-ndjson application/rtf message/rfc822 image/svg+xml""".split()
 )
-# Names that differ, for the same bytes; and families of which only the first part is compared, since signatures of their members overlap.
+# Names that differ, for the same bytes.
 SAME = {
     "application/x-pdf": "application/pdf",
     "application/x-zip-compressed": "application/zip",
@@ -26,9 +26,14 @@ SAME = {
     "application/bzip2": "application/x-bzip2",
     "image/jpg": "image/jpeg",
 }
+# Of these only the first part is compared: signatures of their members overlap.
 FAMILIES = frozenset({"image", "audio", "video", "font"})
-# Formats that are a zip or an OLE file inside, of which not every member is told apart.
-ZIPPED, OLE = "application/zip", "application/x-ole"
+# Certainly told by their content. Office files may also be found as what is around them, a zip or an OLE file.
+RECOGNISED = frozenset(
+    {"application/pdf", "application/epub+zip", "application/zip", "application/gzip", "application/x-bzip2", "application/x-xz"}
+)
+OFFICE = ("application/vnd.openxmlformats-officedocument", "application/msword", "application/vnd.ms-", "application/vnd.oasis.")
+AROUND_OFFICE = (*OFFICE, "application/zip", "application/x-ole")
 
 
 def media_of(header: str | None) -> str:
@@ -50,20 +55,19 @@ def found_type(content: bytes, name: str, limits: IngestSettings) -> str:
 
 
 def agrees(declared: str, found: str) -> bool:
-    """Whether content that is ``found`` may be called ``declared``. Among kinds of text anything may: nobody can tell them apart."""
+    """Whether content that is ``found`` may be called ``declared``. Among kinds of text anything may: nobody can tell them apart. What has
+    a name that is not known here may be anything but a page."""
     declared, found = SAME.get(declared, declared), SAME.get(found, found)
     if declared in NO_CLAIM or declared == found:
         return True
-    if is_textual(declared) or is_textual(found):
-        return is_textual(declared) and is_textual(found)
+    if is_textual(declared):
+        return is_textual(found)
+    if declared in RECOGNISED:
+        return False
+    if declared.startswith(OFFICE):
+        return found.startswith(AROUND_OFFICE)
     family, found_family = declared.partition("/")[0], found.partition("/")[0]
-    if family in FAMILIES or found_family in FAMILIES:
-        # Sound and film come in the same containers.
-        return family == found_family or {family, found_family} == {"audio", "video"}
-    if found == UNKNOWN:
-        return declared not in RECOGNISED
-    return found in (ZIPPED, OLE) and declared not in RECOGNISED
-
-
-# What is certainly told by its content, so that content which is not told is not it.
-RECOGNISED = frozenset({"application/pdf", "application/gzip", "application/x-bzip2", "application/x-xz", "application/x-tar", ZIPPED})
+    if family in FAMILIES:
+        # Sound and film come in the same containers; what is not known at all may be a new kind of either.
+        return found == UNKNOWN or family == found_family or {family, found_family} == {"audio", "video"}
+    return found != "text/html"

@@ -12,5 +12,6 @@ Kinds = Mapping[str, str]
 
 JOB_KINDS: Kinds = {
     "batch": "pipelines.batch",
+    "connect": "pipelines.connect",
     "ingest": "pipelines.ingest",
 }

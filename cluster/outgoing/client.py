@@ -43,7 +43,8 @@ WRITE_S = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """One request. ``secrets``: values in it that are written down nowhere. ``most_bytes`` and ``timeout_s`` None: as the settings say.
+    """One request. ``secrets``: values in it that are written down nowhere. ``most_bytes`` and ``timeout_s`` None: as the settings of
+    outgoing requests say; whoever asks on a person's word keeps them within those.
     ``expect``: media types, or families such as ``text/``, that the content must be of; empty: any."""
 
     url: str
@@ -82,7 +83,7 @@ class Outgoing:
     def __init__(self, settings: Settings, journal: Journal, resolver: Resolver | None = None) -> None:
         self._settings = settings.outgoing
         self._limits = settings.ingest
-        self._journal = journal
+        self.journal = journal
         self.gate = Gate(settings.outgoing, resolver, offline=settings.offline)
         # Nobody's slow requests are everybody's.
         self._slots: WeakValueDictionary[uuid.UUID, asyncio.Semaphore] = WeakValueDictionary()
@@ -104,7 +105,7 @@ class Outgoing:
         _check_headers(ask.headers)
         target = Target.of(ask.url)
         account = Account(shown(target.url, ask.secrets))
-        request_id = await self._journal.begin(who, ask.method, account.url, target.host, len(ask.content))
+        request_id = await self.journal.begin(who, ask.method, account.url, target.host, len(ask.content))
         begun = time.monotonic()
         try:
             return await self._in_time(ask, target, account, request_id, who.organisation_id)
@@ -125,13 +126,13 @@ class Outgoing:
         """Also when whoever asked has left."""
         with anyio.CancelScope(shield=True), anyio.move_on_after(WRITE_S):
             try:
-                await self._journal.end(request_id, account)
+                await self.journal.end(request_id, account)
             except (SQLAlchemyError, OSError) as error:
                 # That it was sent stands there; what came of it is in this line.
                 log.warning("how a request ended could not be written down", request=str(request_id), error=type(error).__name__)
 
     async def _in_time(self, ask: Ask, target: Target, account: Account, request_id: uuid.UUID, organisation_id: uuid.UUID) -> Reply:
-        seconds = min(ask.timeout_s or self._settings.timeout_s, self._settings.timeout_s)
+        seconds = ask.timeout_s or self._settings.timeout_s
         begun = time.monotonic()
         try:
             async with asyncio.timeout(seconds), self._slot(organisation_id):
@@ -205,8 +206,8 @@ class Outgoing:
             hop["ms"] = round((time.monotonic() - begun) * 1000)
 
     async def _one(self, ask: Ask, target: Target, account: Account, hop: dict[str, Any]) -> tuple[int, dict[str, str], bytes]:
-        most = min(ask.most_bytes or int(self._settings.response_bytes), int(self._settings.response_bytes))
-        seconds, connecting = self._settings.timeout_s, self._settings.connect_timeout_s
+        most = ask.most_bytes or int(self._settings.response_bytes)
+        seconds, connecting = ask.timeout_s or self._settings.timeout_s, self._settings.connect_timeout_s
         url = httpcore2.URL(scheme=target.scheme, host=target.host, port=target.port, target=target.target.encode("ascii"))
         host = target.url.split("/", 3)[2]
         given = {"host": host, "user-agent": self._settings.user_agent, "accept": "*/*"} | {

@@ -19,10 +19,12 @@ from cluster.batches.files import Files
 from cluster.batches.names import batch_name, file_name
 from cluster.batches.store import Batches
 from cluster.batches.tables import Batch, BatchStatus, FileRow
+from cluster.content.cache import ContentCache
+from cluster.content.pipeline import Processed
 from cluster.jobs.kinds import JOB_KINDS
 from cluster.jobs.store import Jobs, NewJob
 from cluster.outgoing.journal import Asker, Journal
-from cluster.settings import JobSettings
+from cluster.settings import ContentSettings, JobSettings
 from cluster.stores.clients import StoreClients
 from tests.api.fixtures.application import operations
 from tests.api.fixtures.facts import keep_facts
@@ -157,6 +159,12 @@ editor GET /api/v1/http/requests
 editor GET /api/v1/http/requests/{request_id}
 admin GET /api/v1/http/statistics
 admin DELETE /api/v1/http/requests
+viewer GET /api/v1/connectors
+editor POST /api/v1/connectors/validate
+editor POST /api/v1/connectors/process
+editor POST /api/v1/connectors/{name}/discover
+editor POST /api/v1/connectors/{name}/fetch
+viewer GET /api/v1/content/{content_id}
 viewer GET /api/v1/jobs
 viewer GET /api/v1/jobs/{job_id}
 viewer GET /api/v1/jobs/{job_id}/log
@@ -224,7 +232,7 @@ OPERATIONS = operations()
 KEYED = [found for found in OPERATIONS if LEAST.get((found[1], found[0])) != "public"]
 TAGS = sorted({tag for _, _, operation in KEYED for tag in operation["tags"]})
 # When a key was last shown, and what the index and its neighbours make of a knowledge item.
-BY_ITSELF = {"last_used_at", "indexed_revision", "indexed_model", "proposal"}
+BY_ITSELF = {"last_used_at", "indexed_revision", "indexed_model", "proposal", "reads", "read_at"}
 MARK = "Velmhaven"  # in everything that the organisation writes
 UNKNOWN = "m1yJ0tqk8m2cXcXqg2VnUoQ0b0r6m4v1Zs9k3tY7e5A"
 
@@ -284,6 +292,7 @@ async def make_house(client: httpx.AsyncClient, stores: StoreClients) -> House:
             "job_id": (job := await ended_job(stores, admin)),
             "task_id": job,
             "request_id": await noted_request(stores, admin),
+            "content_id": await kept_content(stores, admin),
             "file_id": await uploaded(client, admin),
             "batch_id": await ended_batch(stores, admin),
             "user_id": str(admin.user_id),
@@ -347,6 +356,13 @@ async def noted_request(stores: StoreClients, admin: Person) -> str:
     """One that went out."""
     who = Asker(admin.organisation_id, admin.user_id, "http")
     return str(await Journal(stores.database).begin(who, "GET", f"https://{MARK}.example/", f"{MARK}.example", 0))
+
+
+async def kept_content(stores: StoreClients, admin: Person) -> str:
+    """Something that was fetched."""
+    cache = ContentCache(stores.database, stores.cache, ContentSettings())
+    made = Processed(MARK.encode(), "text/plain", MARK)
+    return str((await cache.put(admin.organisation_id, admin.user_id, MARK, MARK, made)).id)
 
 
 async def noted_file(stores: StoreClients, person: Person) -> str:
@@ -430,6 +446,7 @@ async def test_another_organisation_s_rows_are_in_no_list_and_no_search(stranger
                 "document_id",
                 "job_id",
                 "request_id",
+                "content_id",
             )
         ),
     }

@@ -7,7 +7,8 @@ import unicodedata
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.stages.clean import clean, clean_text, unwrap
+from cluster.text.cleaning import clean_text
+from pipelines.stages.clean import clean, unwrap
 from pipelines.stages.pieces import Piece
 
 

@@ -1,0 +1,1 @@
+"""Connectors: looking at sources, and bringing documents in from them."""

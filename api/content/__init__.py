@@ -1,0 +1,1 @@
+"""Content that was fetched, kept for a while."""

@@ -1,0 +1,1 @@
+"""Bringing documents in from elsewhere: ``python -m pipelines.connect JOB_ID``."""
