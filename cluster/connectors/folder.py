@@ -58,10 +58,7 @@ class Folder:
     def _read(self, relative: str, mark: str | None) -> Fetched | None:
         descriptor = _opened(self._root, relative)
         with os.fdopen(descriptor, "rb") as file:
-            found = os.fstat(descriptor)
-            if not stat.S_ISREG(found.st_mode):
-                raise NotFound(f"'{relative[:200]}' is not an ordinary file.")
-            now = _mark(found)
+            now = _mark(os.fstat(descriptor))
             if mark == now:
                 return None
             content = file.read(self._most + 1)
@@ -85,7 +82,7 @@ def allowed(folder: str, folders: tuple[Path, ...]) -> Path:
 
 
 def _opened(root: Path, relative: str) -> int:
-    """A file below ``root``, each step without a link: nothing leads out, whatever is exchanged meanwhile."""
+    """An ordinary file below ``root``, each step without a link: nothing leads out, whatever is exchanged meanwhile."""
     parts = relative.split("/")
     if not relative or any(part in {"", ".", ".."} or "\x00" in part for part in parts):
         raise NotFound(f"There is no '{relative[:200]!r}' in the folder.")
@@ -99,6 +96,9 @@ def _opened(root: Path, relative: str) -> int:
     except OSError:
         os.close(descriptor)
         raise NotFound(f"There is no file '{relative[:200]}' in the folder that can be read.") from None
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise NotFound(f"'{relative[:200]}' is not an ordinary file.")
     return descriptor
 
 

@@ -91,7 +91,7 @@ class Git:
         )
         if token is not None:
             pool.headers = urllib3.util.make_headers(basic_auth=f"{self._options.username}:{token}")
-        client = HttpGitClient(self._target.url, pool_manager=pool, thin_packs=False, quiet=True)
+        client = HttpGitClient(self._target.url, pool_manager=pool, quiet=True)
         wanted: list[ObjectID] = []
         pack = io.BytesIO()
 

@@ -4,15 +4,27 @@ from __future__ import annotations
 
 import io
 import stat
+import zlib
 from dataclasses import dataclass
 
-from dulwich.errors import NotTreeError
+from dulwich.errors import ApplyDeltaError, ChecksumMismatch, FileFormatException, WrongObjectException
 from dulwich.object_store import MemoryObjectStore
 from dulwich.objects import Blob, Commit, ObjectID, ShaFile, Tag, Tree
 
 from cluster.errors import TooLarge, Unprocessable
 
 DEPTH = 200
+BROKEN = (
+    zlib.error,
+    KeyError,
+    ValueError,
+    AssertionError,
+    EOFError,
+    ApplyDeltaError,
+    ChecksumMismatch,
+    FileFormatException,
+    WrongObjectException,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +50,7 @@ def files_of(pack: bytes, head: bytes, most_bytes: int, file_bytes: int, most_fi
         if not isinstance(found, Commit):
             raise Unprocessable("The branch does not lead to a commit.")
         return _Walk(store, most_bytes, file_bytes, most_files).files(found.tree, "", 0)
-    except (KeyError, ValueError, AssertionError, EOFError, NotTreeError) as error:
+    except BROKEN as error:
         raise Unprocessable(f"The repository's pack is broken ({type(error).__name__}).") from None
 
 

@@ -12,10 +12,11 @@ import uuid
 from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import ClassVar
 
 import structlog
 from cachetools import TTLCache
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ConfigDict, TypeAdapter, ValidationError
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 from sqlalchemy import delete, func, select, update
@@ -36,6 +37,8 @@ AT_ONCE = 500
 class Content:
     """See ContentRow."""
 
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(ser_json_bytes="base64", val_json_bytes="base64")
+
     id: uuid.UUID
     organisation_id: uuid.UUID
     created_at: datetime
@@ -53,7 +56,7 @@ class Content:
         return len(self.body) + len(self.text or "") * 2 + OVERHEAD
 
 
-_CONTENT = TypeAdapter(Content, config={"ser_json_bytes": "base64", "val_json_bytes": "base64"})
+_CONTENT = TypeAdapter(Content)
 
 
 class ContentCache:
