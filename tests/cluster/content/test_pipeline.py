@@ -16,8 +16,8 @@ PAGE = b"""<!doctype html><html><head><title>Bay &amp; tides</title><style>p{}</
 <h1>Tides</h1><p>High<b>er</b> water\xc2\xad at&nbsp;noon.</p><iframe src="http://10.0.0.1"></iframe><p>Low at dusk.</p></body></html>"""
 
 
-def pipeline(**limits: int) -> ContentProcessingPipeline:
-    return ContentProcessingPipeline(IngestSettings(), **{"most_bytes": 10**6, "text_chars": 10**6} | limits)
+def pipeline(most_bytes: int = 10**6, text_chars: int = 10**6) -> ContentProcessingPipeline:
+    return ContentProcessingPipeline(IngestSettings(), most_bytes=most_bytes, text_chars=text_chars)
 
 
 def packed(content: bytes) -> bytes:
