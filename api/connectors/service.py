@@ -29,7 +29,7 @@ from api.web.principal import Principal, Role
 from cluster.connectors.base import Connector
 from cluster.connectors.opening import opened
 from cluster.connectors.registry import REGISTRY
-from cluster.errors import Forbidden, HearthError, RemoteFailed
+from cluster.errors import Forbidden, HearthError, NotFound, RemoteFailed
 from cluster.jobs.store import NewJob
 from cluster.outgoing.journal import Asker
 
@@ -108,7 +108,10 @@ class Connecting:
         }
         who = self._who
         async with self._parts.stores.database.session() as session:
-            await CollectionRepository(session, who.organisation_id).get(body.collection_id)
+            try:
+                await CollectionRepository(session, who.organisation_id).get(body.collection_id)
+            except NotFound:
+                raise NotFound("There is no such collection; GET /api/v1/collections lists those there are.").about("collection_id") from None
             job = await self._desk.enqueue(session, NewJob(KIND, who.organisation_id, who.user_id, spec))
             Trail(session, self._origin, who).record("connector.started", f"collection:{body.collection_id}", connector=body.connector)
         return ProcessAnswer(job_id=job.id)
