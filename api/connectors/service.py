@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import uuid
 from contextlib import AbstractAsyncContextManager, aclosing
 from typing import Any
 
@@ -32,6 +33,7 @@ from cluster.connectors.registry import REGISTRY
 from cluster.errors import Forbidden, HearthError, NotFound, RemoteFailed
 from cluster.jobs.store import NewJob
 from cluster.outgoing.journal import Asker
+from cluster.stores.sql import AsyncSession
 
 KIND = "connect"
 
@@ -108,13 +110,16 @@ class Connecting:
         }
         who = self._who
         async with self._parts.stores.database.session() as session:
-            try:
-                await CollectionRepository(session, who.organisation_id).get(body.collection_id)
-            except NotFound:
-                raise NotFound("There is no such collection; GET /api/v1/collections lists those there are.").about("collection_id") from None
+            await self._find(session, body.collection_id)
             job = await self._desk.enqueue(session, NewJob(KIND, who.organisation_id, who.user_id, spec))
             Trail(session, self._origin, who).record("connector.started", f"collection:{body.collection_id}", connector=body.connector)
         return ProcessAnswer(job_id=job.id)
+
+    async def _find(self, session: AsyncSession, collection_id: uuid.UUID) -> None:
+        try:
+            await CollectionRepository(session, self._who.organisation_id).get(collection_id)
+        except NotFound as error:
+            raise NotFound("There is no such collection; GET /api/v1/collections lists those there are.").about("collection_id") from error
 
     def _open(self, name: str, options: dict[str, Any]) -> AbstractAsyncContextManager[Connector]:
         asker = Asker(self._who.organisation_id, self._who.user_id, f"connector:{name}", self._origin.request_id)
