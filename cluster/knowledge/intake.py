@@ -94,17 +94,20 @@ class Intake:
     async def job(self, *, begun: bool = False) -> uuid.UUID:
         """One that has not begun yet, held back until this transaction ends so that it finds what is written here, or a new one. ``begun``:
         one that is at work will do, because nothing is new to it."""
-        states = [JobState.QUEUED.value, JobState.RUNNING.value] if begun else [JobState.QUEUED.value]
+        running = Job.state == JobState.RUNNING.value
+        # A row says "running" as soon as a process is asked for; what the process finds, it finds once it has begun.
+        wanted = running if begun else running & Job.started_at.is_(None)
         chosen = select(Job).where(
             Job.organisation_id == self._organisation_id,
             Job.kind == KIND,
-            Job.state.in_(states),
+            (Job.state == JobState.QUEUED.value) | wanted,
             Job.cancel_requested_at.is_(None),
             Job.spec["collection"].as_string() == str(self._collection_id),
         )
-        queued = await self._session.scalar(chosen.limit(1).with_for_update(skip_locked=True))
-        if queued is not None:
-            return queued.id
+        # Whoever changes a job has it locked for a moment only. One that is at work is not held: it is to go on.
+        found = await self._session.scalar(chosen.limit(1) if begun else chosen.limit(1).with_for_update())
+        if found is not None:
+            return found.id
         new = NewJob(KIND, self._organisation_id, self._owner_id, {"collection": str(self._collection_id)})
         return (await self._enqueue(self._session, new)).id
 

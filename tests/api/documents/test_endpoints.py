@@ -56,7 +56,7 @@ async def test_what_is_uploaded_waits_for_one_job_that_has_not_begun(client):
     assert [document["outcome"] for document in first["documents"]] == ["new", "new"]
     assert await states(client, collection) == {"a/b.txt": ("pending", 1), "c.md": ("pending", 1), "d.txt": ("pending", 1)}
     job = ok(await client.get(f"/api/v1/jobs/{first['job_id']}"))
-    assert (job["kind"], job["state"], job["spec"]) == ("ingest", "queued", {"collection": collection})
+    assert (job["kind"], job["started_at"], job["spec"]) == ("ingest", None, {"collection": collection})
     assert ok(await client.get(f"{COLLECTIONS}/{collection}"))["documents"] == {"pending": 3}
 
 
