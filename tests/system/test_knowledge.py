@@ -13,6 +13,7 @@ from typing import Any
 
 import httpx
 import pytest
+import tenacity
 
 from tests.conftest import RunningHearth
 from tests.pipelines.conftest import mail_file, pdf_file, picture, word_file, zip_file
@@ -49,6 +50,14 @@ def many(tmp_path: Path) -> Path:
     return place
 
 
+patient = tenacity.Retrying(
+    retry=tenacity.retry_if_exception_type(httpx.TransportError),
+    wait=tenacity.wait_fixed(1),
+    stop=tenacity.stop_after_delay(PATIENCE_S),
+    reraise=True,
+)
+
+
 class Knowledge:
     """The cluster's knowledge, as its admin has it."""
 
@@ -57,7 +66,8 @@ class Knowledge:
         self._client = client
 
     def ask(self, method: str, path: str, **given: Any) -> Any:
-        answer = self._client.request(method, path, **given)
+        # An API that was just killed may be leaving; what only reads is asked again, as a client does.
+        answer = patient(self._client.request, method, path, **given) if method == "GET" else self._client.request(method, path, **given)
         assert answer.status_code == 200, answer.text
         return answer.json()["data"]
 
