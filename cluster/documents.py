@@ -71,7 +71,7 @@ def _configs() -> str:
     head = (
         "# configs: YAML only\n\n`profiles/` say which models a machine serves, on which devices; `catalog/` says what each model is. "
         "An unknown key is refused, and the nearest valid one named.\n\n## Settings\n\nDefaults, then the profile's `settings`, then the "
-        "environment, then flags of the command line.\n\n| environment | default | |\n| --- | --- | --- |\n"
+        "environment (lists and objects as JSON), then flags of the command line.\n\n| environment | default | |\n| --- | --- | --- |\n"
     )
     rows = "".join(f"| `{name}` | `{default}` | {text} |\n" for name, default, text in _settings(Settings, PREFIX))
     return head + rows + "".join(_spec(shape) for shape in SPECS)

@@ -9,10 +9,9 @@ from itertools import islice
 
 import structlog
 from fastapi import FastAPI
-from sqlalchemy.exc import SQLAlchemyError
 
 from api.web.deps import Parts
-from api.web.ending import end
+from api.web.upkeep import Upkeep
 from cluster.batches.ending import Ending
 from cluster.batches.files import Files, file_store
 from cluster.batches.store import Batches
@@ -32,15 +31,16 @@ class BatchKeeper:
         self._settings = parts.settings
         self._store = file_store(Home(parts.settings.home))
         self._ending = Ending(self._database, self._store, parts.settings.batches)
-        self._task: asyncio.Task[None] | None = None
-        self._swept = float("-inf")
+        self._turns = Upkeep("ending batches whose job ended without them", parts.settings.batches.sweep_s, self.turn)
+        self._sweeps = Upkeep("removing files of batches", parts.settings.files.sweep_s, self.sweep)
 
     async def start(self) -> None:
-        self._task = asyncio.create_task(self._run())
+        self._turns.start()
+        self._sweeps.start()
 
     async def stop(self) -> None:
-        if self._task is not None:
-            await end([self._task])
+        await self._turns.stop()
+        await self._sweeps.stop()
 
     async def turn(self) -> None:
         """One look at the batches. Raises what the database raises, and OSError."""
@@ -67,21 +67,6 @@ class BatchKeeper:
                 if file_id not in known:
                     await asyncio.to_thread(self._store.remove, organisation_id, file_id)
                     log.info("a file that nobody knows was removed", file=str(file_id))
-
-    async def _run(self) -> None:
-        while True:
-            try:
-                await self.turn()
-                now = asyncio.get_running_loop().time()
-                if now - self._swept >= self._settings.files.sweep_s:
-                    self._swept = now
-                    await self.sweep()
-            except (SQLAlchemyError, OSError) as error:
-                log.warning("batches could not be looked after; it is tried again", error=type(error).__name__)
-            except Exception:
-                # Whatever it is, other batches wait to be ended.
-                log.exception("batches could not be looked after; it is tried again")
-            await asyncio.sleep(self._settings.batches.sweep_s)
 
 
 def install_batches(app: FastAPI) -> BatchKeeper:

@@ -10,10 +10,9 @@ from typing import Annotated
 import structlog
 from anyio import to_thread
 from fastapi import Depends, FastAPI, Request
-from sqlalchemy.exc import SQLAlchemyError
 
 from api.web.deps import Parts
-from api.web.ending import end
+from api.web.upkeep import AWAY, Upkeep
 from cluster.content.cache import Content, ContentCache
 from cluster.content.isolated import Isolated
 from cluster.content.pipeline import processed
@@ -32,8 +31,8 @@ class Contents:
         # One file at a time, in a process that a file cannot take anything else down with.
         self._helper = Isolated(parts.settings.ingest)
         self._turn = asyncio.Lock()
-        self._tasks: list[asyncio.Task[None]] = []
-        self._swept = float("-inf")
+        self._flush = Upkeep("counting what was read of the content cache", parts.settings.content.flush_s, self.cache.flush)
+        self._sweep = Upkeep("sweeping the content cache", SWEEP_EVERY_S, self.cache.sweep)
 
     async def keep(
         self,
@@ -56,27 +55,17 @@ class Contents:
         return await self.cache.put(organisation_id, owner_id, key, source, made)
 
     async def start(self) -> None:
-        self._tasks = [asyncio.create_task(self._look_after())]
+        self._flush.start()
+        self._sweep.start()
 
     async def stop(self) -> None:
-        await end(self._tasks)
+        await self._flush.stop()
+        await self._sweep.stop()
         await to_thread.run_sync(self._helper.close)
         try:
             await self.cache.flush()
-        except (SQLAlchemyError, OSError) as error:
+        except AWAY as error:
             log.warning("what was read lately was not counted", error=type(error).__name__)
-
-    async def _look_after(self) -> None:
-        while True:
-            await asyncio.sleep(self._settings.content.flush_s)
-            try:
-                await self.cache.flush()
-                now = asyncio.get_running_loop().time()
-                if now - self._swept >= SWEEP_EVERY_S:
-                    await self.cache.sweep()
-                    self._swept = now
-            except (SQLAlchemyError, OSError) as error:
-                log.warning("the content cache could not be looked after; it is tried again", error=type(error).__name__)
 
 
 def install_content(app: FastAPI) -> Contents:

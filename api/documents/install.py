@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable
 from typing import Annotated
 
 import structlog
 from fastapi import Depends, FastAPI, Request
-from sqlalchemy.exc import SQLAlchemyError
 
 from api.web.deps import Parts
-from api.web.ending import end
-from cluster.errors import HearthError
+from api.web.upkeep import AWAY, Upkeep
 from cluster.files import FileStore
 from cluster.home import Home
 from cluster.knowledge.removal import Remover
@@ -28,39 +25,26 @@ class Library:
     def __init__(self, parts: Parts) -> None:
         self.files = FileStore(Home(parts.settings.home).documents)
         self.remover = Remover(parts.stores.database, parts.vectors, self.files)
-        self._settings = parts.settings.ingest
-        self._tasks: list[asyncio.Task[None]] = []
-        self._cleaned = float("-inf")
+        settings = parts.settings.ingest
+        self._sweep = Upkeep("removing what is to be removed", settings.sweep_s, self.remover.interrupted)
+        self._clean = Upkeep("removing files that nobody knows", CLEAN_EVERY_S, lambda: self.remover.unclaimed_files(settings.unclaimed_s))
 
     async def start(self) -> None:
-        self._tasks = [asyncio.create_task(self._sweep())]
+        self._sweep.start()
+        self._clean.start()
 
     async def stop(self) -> None:
-        await end(self._tasks)
+        await self._sweep.stop()
+        await self._clean.stop()
 
     async def finish(self, removal: Awaitable[None]) -> str:
         """Carries out the removal of what is marked: ``deleted``, or ``deleting`` when that has to be left to the sweep."""
         try:
             await removal
-        except (SQLAlchemyError, HearthError, OSError) as error:
+        except AWAY as error:
             log.warning("a removal was interrupted; the sweep takes it up", error=type(error).__name__)
             return "deleting"
         return "deleted"
-
-    async def _sweep(self) -> None:
-        while True:
-            await asyncio.sleep(self._settings.sweep_s)
-            try:
-                await self.remover.interrupted()
-                await self._clean_up()
-            except (SQLAlchemyError, HearthError, OSError) as error:
-                log.warning("what is to be removed could not be; it is tried again", error=type(error).__name__)
-
-    async def _clean_up(self) -> None:
-        now = asyncio.get_running_loop().time()
-        if now - self._cleaned >= CLEAN_EVERY_S:
-            await self.remover.unclaimed_files(self._settings.unclaimed_s)
-            self._cleaned = now
 
 
 def install_documents(app: FastAPI) -> Library:

@@ -2,48 +2,35 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Annotated
 
-import structlog
 from fastapi import Depends, FastAPI, Request
-from sqlalchemy.exc import SQLAlchemyError
 
 from api.web.deps import Parts
-from api.web.ending import end
+from api.web.upkeep import Upkeep
 from cluster.home import Home
 from cluster.outgoing.client import Outgoing
 from cluster.outgoing.gate import Resolver
 from cluster.outgoing.journal import Journal
 from cluster.secrets.source import SecretSource
 
-log = structlog.get_logger(__name__)
-
 
 class Outside:
     """The way out of this process, and what is known of it. Requests are sent without :meth:`start` too; it sweeps the journal."""
 
     def __init__(self, parts: Parts, resolver: Resolver | None = None) -> None:
-        self._settings = parts.settings.outgoing
+        settings = parts.settings.outgoing
         self.journal = Journal(parts.stores.database)
         self.client = Outgoing(parts.settings, self.journal, resolver)
         self.secrets = SecretSource.of(parts.stores.database, Home(parts.settings.home))
-        self._tasks: list[asyncio.Task[None]] = []
+        self._sweep = Upkeep("sweeping the journal of requests", settings.sweep_s, lambda: self.journal.remove_older(settings.log_days))
 
     async def start(self) -> None:
-        self._tasks = [asyncio.create_task(self._sweep())]
+        self._sweep.start()
 
     async def stop(self) -> None:
-        await end(self._tasks)
+        await self._sweep.stop()
         await self.client.close()
-
-    async def _sweep(self) -> None:
-        while True:
-            try:
-                await self.journal.remove_older(self._settings.log_days)
-            except (SQLAlchemyError, OSError) as error:
-                log.warning("the journal of requests could not be swept; it is tried again", error=type(error).__name__)
-            await asyncio.sleep(self._settings.sweep_s)
 
 
 def install_outgoing(app: FastAPI, resolver: Resolver | None = None) -> Outside:

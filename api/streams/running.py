@@ -8,8 +8,6 @@ from datetime import UTC, datetime, timedelta
 
 import structlog
 from fastapi import FastAPI
-from redis.exceptions import RedisError
-from sqlalchemy.exc import SQLAlchemyError
 
 from api.conversations.repository import ConversationRepository
 from api.streams import keys
@@ -21,6 +19,7 @@ from api.streams.saving import Saving
 from api.streams.tickets import Tickets
 from api.web.deps import Parts
 from api.web.ending import end
+from api.web.upkeep import Upkeep
 
 log = structlog.get_logger(__name__)
 
@@ -38,26 +37,25 @@ class Streams:
         self.runner = Runner(parts.gateway, parts.settings, parts.stores.cache, self.saving)
         self.relay = Relay(parts.stores.cache)
         self.tickets = Tickets(parts.stores.cache, self._settings)
-        self._tasks: list[asyncio.Task[None]] = []
-        self._cleaned = float("-inf")
+        self._listening: list[asyncio.Task[None]] = []
+        self._sweep = Upkeep("looking for left answers", self._settings.sweep_s, self._take_over)
+        self._clean = Upkeep("removing old conversations", CLEAN_EVERY_S, self._clean_up)
 
     async def start(self) -> None:
-        self._tasks = [asyncio.create_task(self.relay.listen()), asyncio.create_task(self._sweep())]
+        self._listening = [asyncio.create_task(self.relay.listen())]
+        self._sweep.start()
+        self._clean.start()
 
     async def stop(self) -> None:
         """What was being written here is left to others."""
-        await end(self._tasks)
+        await self._sweep.stop()
+        await self._clean.stop()
+        await end(self._listening)
         await self.runner.stop()
 
-    async def _sweep(self) -> None:
-        while True:
-            try:
-                for generation_id in await self._left():
-                    self.runner.start(generation_id)
-                await self._clean_up()
-            except (RedisError, SQLAlchemyError, OSError) as error:
-                log.warning("left answers could not be looked for; it is tried again", error=type(error).__name__)
-            await asyncio.sleep(self._settings.sweep_s)
+    async def _take_over(self) -> None:
+        for generation_id in await self._left():
+            self.runner.start(generation_id)
 
     async def _left(self) -> set[uuid.UUID]:
         """Answers that nobody writes. A row that is younger than a lease may still be on its way to its writer."""
@@ -70,13 +68,9 @@ class Streams:
         return {generation_id for generation_id, lease in zip(ids, leases, strict=True) if lease is None}
 
     async def _clean_up(self) -> None:
-        now = asyncio.get_running_loop().time()
-        if now - self._cleaned < CLEAN_EVERY_S:
-            return
         async with self._stores.database.session() as session:
             kept = timedelta(days=self._settings.deleted_retention_days)
             expired, purged = await ConversationRepository(session).remove_lapsed(None, datetime.now(UTC), kept)
-        self._cleaned = now
         if expired or purged:
             log.info("old conversations removed", expired=expired, purged=purged)
 

@@ -28,7 +28,6 @@ from typing import Any, cast
 import structlog
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
-from sqlalchemy.exc import SQLAlchemyError
 
 from api.limits.periods import Clock, month_number, utc_now
 from api.limits.quotas import BILLION
@@ -38,6 +37,7 @@ from api.streams.accounts import Answered
 from api.usage.repository import Account, UsageDays
 from api.web.ending import end
 from api.web.principal import Principal, Role
+from api.web.upkeep import Upkeep
 from cluster.settings import QuotaSettings
 from cluster.specs.prices import Consumption, PriceTable
 from cluster.stores.clients import StoreClients
@@ -74,7 +74,7 @@ class UsageLedger:
         self._noted: dict[Line, Counter[str]] = {}
         self._going: dict[Line, Counter[str]] = {}
         self._sending: asyncio.Task[None] | None = None
-        self._flushing: asyncio.Task[None] | None = None
+        self._flushing = Upkeep("moving usage to the database", settings.flush_s, self.flush)
         self._sent = f"usage:sent:{uuid.uuid4().hex}"
         self._number = 0
 
@@ -104,26 +104,16 @@ class UsageLedger:
             await asyncio.shield(self._sending)
 
     async def start(self) -> None:
-        self._flushing = asyncio.create_task(self.run())
+        self._flushing.start()
 
     async def stop(self) -> None:
         """What was noted is in Redis when this returns, unless Redis does not answer within a few tries."""
-        if self._flushing is not None:
-            await end([self._flushing])
+        await self._flushing.stop()
         if self._sending is not None:
             await asyncio.wait((self._sending,), timeout=3 * RETRY_S)
         if self._sending is not None:
             log.error("usage could not be counted before the end", accounts=len(self._noted) + len(self._going))
             await end([self._sending])
-
-    async def run(self) -> None:
-        """Moves counts to the database until cancelled."""
-        while True:
-            try:
-                await self.flush()
-            except (RedisError, SQLAlchemyError, OSError) as error:
-                log.warning("usage could not be moved to the database; it is tried again", error=type(error).__name__)
-            await asyncio.sleep(self._settings.flush_s)
 
     async def flush(self) -> int:
         """Moves what Redis has to the database; how many batches this call moved."""

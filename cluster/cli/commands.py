@@ -71,9 +71,6 @@ class Hearth(TyperGroup):
         super().__init__(**given)
         self.commands = Commands()
 
-    def list_commands(self, ctx: object) -> list[str]:
-        return list(COMMANDS)
-
 
 def _load(name: str, place: str) -> Command:
     module, _, attribute = place.partition(".")

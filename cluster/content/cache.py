@@ -132,12 +132,13 @@ class ContentCache:
         return (0, None) if row is None else (row[0] + self._read[content_id], row[1])
 
     async def flush(self) -> None:
-        """Writes down what was read since the last time."""
-        read, self._read = self._read, Counter()
+        """Writes down what was read since the last time. What the database did not take is written the next time."""
+        read = self._read.copy()
         async with self._database.session() as session:
             for content_id in sorted(read):  # in one order, so that replicas do not wait for each other in a circle
                 counted = {"reads": ContentRow.reads + read[content_id], "read_at": func.now()}
                 await session.execute(update(ContentRow).where(ContentRow.id == content_id).values(counted))
+        self._read -= read
 
     async def sweep(self) -> int:
         """Removes what has expired, and what is over an organisation's share; how many there were."""

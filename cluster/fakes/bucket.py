@@ -4,42 +4,30 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
-from types import TracebackType
-from typing import Self
 from xml.sax.saxutils import escape
 
 from aiohttp import web
+
+from cluster.fakes.loopback import LoopbackServer
 
 PAGE = 2
 
 
 @dataclass
-class Bucket:
-    """Used as an async context manager. ``objects``: content by key. ``access_key``: that requests must be signed with; None: anybody may
+class Bucket(LoopbackServer):
+    """``objects``: content by key. ``access_key``: that requests must be signed with; None: anybody may
     read. ``gets``: keys that were read. Lists two keys a page."""
 
     objects: dict[str, bytes] = field(default_factory=dict)
     access_key: str | None = None
     gets: list[str] = field(default_factory=list)
-    port: int = 0
 
-    async def __aenter__(self) -> Self:
+    def application(self) -> web.Application:
         app = web.Application()
         app.router.add_get("/{bucket}", self._list)
         app.router.add_get("/{bucket}/", self._list)
         app.router.add_get("/{bucket}/{key:.+}", self._get)
-        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
-        await self._runner.setup()
-        await web.TCPSite(self._runner, "127.0.0.1", 0).start()
-        self.port = int(self._runner.addresses[0][1])
-        return self
-
-    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        await self._runner.cleanup()
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return app
 
     def _refusal(self, request: web.Request) -> web.Response | None:
         if self.access_key is not None and f"Credential={self.access_key}/" not in request.headers.get("Authorization", ""):

@@ -19,10 +19,10 @@ import gzip
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from types import TracebackType
-from typing import Self
 
 from aiohttp import web
+
+from cluster.fakes.loopback import LoopbackServer
 
 MIB = 2**20
 PAGE = "<!doctype html><html><head><title>Goats</title></head><body><h1>Goats</h1><p>They climb.</p></body></html>"
@@ -45,32 +45,18 @@ class NamedAddresses:
 
 
 @dataclass
-class Outside:
-    """Used as an async context manager; ``port`` is valid inside. ``hosts``: the addresses it listens on, with the same port. ``pages``:
-    more paths, with media type and content. ``seen``: path and headers of every request; ``hits``: how often each path was asked for."""
+class Outside(LoopbackServer):
+    """``pages``: more paths, with media type and content. ``seen``: path and headers of every request; ``hits``: how often each path was
+    asked for."""
 
-    hosts: tuple[str, ...] = ("127.0.0.1",)
     pages: dict[str, tuple[str, str | bytes]] = field(default_factory=dict)
     seen: list[tuple[str, dict[str, str]]] = field(default_factory=list)
     hits: Counter[str] = field(default_factory=Counter)
-    port: int = 0
 
-    async def __aenter__(self) -> Self:
+    def application(self) -> web.Application:
         app = web.Application()
         app.router.add_route("*", "/{tail:.*}", self._answer)
-        self._runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=0.1, auto_decompress=False)
-        await self._runner.setup()
-        for host in self.hosts:
-            await web.TCPSite(self._runner, host, self.port).start()
-            self.port = int(self._runner.addresses[0][1])
-        return self
-
-    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        await self._runner.cleanup()
-
-    @property
-    def url(self) -> str:
-        return f"http://{self.hosts[0]}:{self.port}"
+        return app
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
         path = request.path

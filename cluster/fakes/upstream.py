@@ -19,11 +19,11 @@ import sys
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from types import TracebackType
 from typing import Any, Self
 
 from aiohttp import web
 
+from cluster.fakes.loopback import LoopbackServer
 from cluster.fakes.upstream_wire import ANTHROPIC, OLLAMA, OPENAI, Asked, Wire
 
 HEADER = "X-Upstream"
@@ -47,13 +47,12 @@ class Behaviour:
 
 
 @dataclass
-class Upstream:
-    """Used as an async context manager; ``url`` is valid inside. ``models``: what it lists, after ``listing_s``. ``key``: what it wants
-    to be shown. ``down``: a status that everything is answered with, and ``complaint`` what is said. ``asked``: every request for an
-    answer; ``listed``: how often it was asked for its models; ``gone``: how many callers left before their answer was complete."""
+class Upstream(LoopbackServer):
+    """``models``: what it lists, after ``listing_s``. ``key``: what it wants to be shown. ``down``: a status that everything is answered
+    with, and ``complaint`` what is said. ``asked``: every request for an answer; ``listed``: how often it was asked for its models;
+    ``gone``: how many callers left before their answer was complete."""
 
     models: tuple[str, ...] = ("echo",)
-    port: int = 0
     listing_s: float = 0.0
     key: str | None = None
     down: int | None = None
@@ -63,24 +62,13 @@ class Upstream:
     gone: int = 0
     _seen: Counter[str] = field(default_factory=Counter)
 
-    async def __aenter__(self) -> Self:
+    def application(self) -> web.Application:
         app = web.Application()
         app.router.add_get("/v1/models", self._list_openai)
         app.router.add_get("/api/tags", self._list_ollama)
         for wire in (OPENAI, ANTHROPIC, OLLAMA):
             app.router.add_post(wire.path, self._handler(wire))
-        self._runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=0.1)
-        await self._runner.setup()
-        await web.TCPSite(self._runner, "127.0.0.1", self.port).start()
-        self.port = int(self._runner.addresses[0][1])
-        return self
-
-    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        await self._runner.cleanup()
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return app
 
     async def _list_openai(self, request: web.Request) -> web.Response:
         refused = await self._listing(request)

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-import pytest
 from sqlalchemy import update
 
 from api.conversations.tables import Message
@@ -10,12 +9,6 @@ from tests.api.fixtures.saying import answered, written
 from tests.api.fixtures.talking import Person
 
 ANALYTICS = "/api/v1/chat/analytics"
-
-
-@pytest.fixture
-async def mira(person) -> Person:
-    made: Person = await person()
-    return made
 
 
 async def activity(someone: Person, **query: object) -> dict[str, object]:

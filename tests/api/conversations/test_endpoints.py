@@ -12,12 +12,6 @@ from tests.api.fixtures.talking import Person
 CHAT = "/api/v1/chat"
 
 
-@pytest.fixture
-async def mira(person) -> Person:
-    made: Person = await person()
-    return made
-
-
 async def say(someone: Person, conversation: str, content: object, **fields: object) -> str:
     body = {"role": "user", "content": content} | fields
     answer = await someone.client.post(f"{CHAT}/conversations/{conversation}/messages", json=body)

@@ -1,16 +1,8 @@
 from __future__ import annotations
 
-import pytest
-
 from tests.api.fixtures.talking import Person
 
 PROMPTS = "/api/v1/prompts"
-
-
-@pytest.fixture
-async def mira(person) -> Person:
-    made: Person = await person()
-    return made
 
 
 async def keep(someone: Person, **fields: object) -> dict[str, object]:

@@ -3,19 +3,13 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import AsyncIterator
-from dataclasses import replace
 from typing import Any
 
 import pytest
-from fastapi import FastAPI
 
 from cluster.knowledge.tables import Collection
 from cluster.retrieval.briefing import NOT_FOUND
-from cluster.stores.clients import StoreClients
-from tests.api.fixtures.index import index
 from tests.api.fixtures.knowing import Library, Saying
-from tests.api.fixtures.people import Person as Keyed
 from tests.api.fixtures.saying import CHAT, answered, conversation_of, events, prepare, refusal
 from tests.api.fixtures.talking import Person
 
@@ -30,19 +24,10 @@ def gateway() -> Saying:
 
 
 @pytest.fixture
-async def mira(person) -> Person:
-    made: Person = await person()
-    return made
-
-
-@pytest.fixture
-async def library(app: FastAPI, stores: StoreClients, mira: Person) -> AsyncIterator[Library]:
-    with index() as vectors:
-        app.state.parts = replace(app.state.parts, vectors=vectors)
-        library = Library(stores, vectors, Keyed(mira.user_id, mira.organisation_id, "", "", mira.user_id))
-        await library.add(await library.collection("farm"), "goats.pdf", GOATS)
-        await library.add(await library.collection("sea"), "tides.txt", "Tides turn when goats climb hills.")
-        yield library
+async def library(shelves: Library) -> Library:
+    await shelves.add(await shelves.collection("farm"), "goats.pdf", GOATS)
+    await shelves.add(await shelves.collection("sea"), "tides.txt", "Tides turn when goats climb hills.")
+    return shelves
 
 
 async def told(someone: Person, conversation: str, **fields: Any) -> dict[str, Any]:

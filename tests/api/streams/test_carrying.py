@@ -18,7 +18,7 @@ from cluster.providers.keys import EnvironmentSecrets
 from cluster.providers.routes import IMAGES
 from cluster.specs.providers import ProvidersSpec
 from tests.api.fixtures.saying import CHAT, answered, conversation_of, events, messages, prepare, refusal, written
-from tests.api.fixtures.talking import Person, talking_app
+from tests.api.fixtures.talking import talking_app
 
 PNG = b"\x89PNG\r\n\x1a\n and so on"
 WEATHER = {
@@ -36,12 +36,6 @@ def gateway() -> FakeGateway:
     """One model that sees, one that does not."""
     base = FakeGateway().served[0]
     return FakeGateway(served=(replace(base, capabilities=(*base.capabilities, IMAGES)), replace(base, id="blind")))
-
-
-@pytest.fixture
-async def mira(person) -> Person:
-    made: Person = await person()
-    return made
 
 
 async def test_a_tool_is_called_its_result_told_and_the_answer_goes_on(mira, gateway):

@@ -2,17 +2,9 @@
 
 from __future__ import annotations
 
-import pytest
-
 from api.streams.context import SUMMARY
 from tests.api.fixtures.saying import CHAT, answered, conversation_of, messages, refusal, written
 from tests.api.fixtures.talking import Person
-
-
-@pytest.fixture
-async def mira(person) -> Person:
-    made: Person = await person()
-    return made
 
 
 async def talk(someone: Person, conversation: str, *words: str) -> list[str]:

@@ -5,11 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-import pytest
-
 from cluster.errors import EngineError
 from tests.api.fixtures.saying import CHAT, events, messages, prepare
-from tests.api.fixtures.talking import Person
 from tests.patience import PATIENCE_S
 
 
@@ -19,12 +16,6 @@ def ids(body: str) -> list[str]:
 
 def text_of(found: list[dict[str, Any]]) -> str:
     return "".join(event["text"] for event in found if event["type"] == "text")
-
-
-@pytest.fixture
-async def mira(person) -> Person:
-    made: Person = await person()
-    return made
 
 
 async def test_an_answer_is_streamed_and_saved_with_the_engines_counts(mira, stranger):

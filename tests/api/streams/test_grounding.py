@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any
 
 import pytest
-from fastapi import FastAPI
 
 from api.streams.grounding import Citing, packed_briefing, unpacked_briefing
 from api.streams.thinking import Piece
@@ -15,10 +13,7 @@ from cluster.contracts.models import Reading
 from cluster.contracts.retrieval import Span
 from cluster.retrieval.briefing import FOOT, INSTRUCTION, NOT_FOUND, Briefing, Reader
 from cluster.retrieval.passages import Found, Passage
-from cluster.stores.clients import StoreClients
-from tests.api.fixtures.index import index
 from tests.api.fixtures.knowing import Library, Saying
-from tests.api.fixtures.people import Person as Keyed
 from tests.api.fixtures.saying import CHAT, answered, events, messages, prepare, refusal, written
 from tests.api.fixtures.talking import Person
 from tests.cluster.retrieval.library import piece, spec
@@ -39,19 +34,9 @@ def gateway() -> Saying:
 
 
 @pytest.fixture
-async def mira(person) -> Person:
-    made: Person = await person()
-    return made
-
-
-@pytest.fixture
-async def library(app: FastAPI, stores: StoreClients, mira: Person) -> AsyncIterator[Library]:
-    with index() as vectors:
-        app.state.parts = replace(app.state.parts, vectors=vectors)
-        library = Library(stores, vectors, Keyed(mira.user_id, mira.organisation_id, "", "", mira.user_id))
-        farm = await library.collection("farm")
-        await library.add(farm, "goats.pdf", GOATS, "Goats sleep in barns.")
-        yield library
+async def library(shelves: Library) -> Library:
+    await shelves.add(await shelves.collection("farm"), "goats.pdf", GOATS, "Goats sleep in barns.")
+    return shelves
 
 
 async def test_a_saved_answer_has_its_citations(mira, library, gateway):

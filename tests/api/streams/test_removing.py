@@ -4,17 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
-import pytest
-
 from tests.api.fixtures.saying import CHAT, answered, prepare
-from tests.api.fixtures.talking import Person
 from tests.patience import PATIENCE_S
-
-
-@pytest.fixture
-async def mira(person) -> Person:
-    made: Person = await person()
-    return made
 
 
 async def left_in_redis(stores, *generations: str) -> list[str]:

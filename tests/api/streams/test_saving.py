@@ -5,17 +5,8 @@ from __future__ import annotations
 import asyncio
 import uuid
 
-import pytest
-
 from tests.api.fixtures.saying import CHAT, answered, conversation_of, messages, prepare
-from tests.api.fixtures.talking import Person
 from tests.patience import PATIENCE_S
-
-
-@pytest.fixture
-async def mira(person) -> Person:
-    made: Person = await person()
-    return made
 
 
 async def test_totals_are_the_sum_of_all_answers_and_kept_for_each_model(mira, app, gateway):

@@ -10,7 +10,6 @@ from cluster.contracts.models import ModelKind, ModelState
 from cluster.errors import Unavailable
 from cluster.fakes.gateway import FakeGateway, fake_model
 from tests.api.fixtures.saying import CHAT, answered, messages, prepare, refusal, written
-from tests.api.fixtures.talking import Person
 
 LONG = "goat " * 5000
 
@@ -21,12 +20,6 @@ def gateway() -> FakeGateway:
     small = replace(fake_model("fake-llm", ModelKind.LLM), adapters=())
     larger = [replace(small, id=f"fake-{size}", context_tokens=size) for size in (32768, 8192)]
     return FakeGateway(served=(small, *larger, replace(small, id="away", state=ModelState.IDLE)))
-
-
-@pytest.fixture
-async def mira(person) -> Person:
-    made: Person = await person()
-    return made
 
 
 async def test_a_prompt_that_is_too_long_is_refused_with_both_counts_and_a_model_that_would_hold_it(mira):

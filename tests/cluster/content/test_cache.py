@@ -133,3 +133,17 @@ async def test_without_redis_the_database_answers(cache, person):
     async with asyncio.timeout(30):
         assert (await alone.get(person.organisation_id, content_id)).body == b"words"
     await nowhere.aclose()
+
+
+async def test_reads_that_could_not_be_written_down_are_written_the_next_time(cache, person, stores):
+    shared = cache()
+    content_id = await put(shared, person)
+    await shared.get(person.organisation_id, content_id)
+    async with stores.database.session() as session:
+        await session.execute(select(ContentRow.id).where(ContentRow.id == content_id).with_for_update())
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(shared.flush(), 0.2)
+    await shared.flush()
+    await shared.flush()
+    assert (await shared.reads(person.organisation_id, content_id))[0] == 1
+    assert (await cache().reads(person.organisation_id, content_id))[0] == 1

@@ -1,0 +1,44 @@
+"""Settings: one typed tree, filled in the order defaults -> profile YAML -> environment (``HEARTH_*``) -> flag.
+
+``HEARTH_HTTP__PORT=9000`` sets ``http.port``. An unknown name is refused, and the message names the nearest valid one. Importing this
+package reads nothing; :func:`load_settings` is called once, in ``main``, and the result is passed down.
+"""
+
+from __future__ import annotations
+
+from cluster.settings.jobs import BatchSettings, FileSettings, JobSettings
+from cluster.settings.knowledge import IngestSettings, KnowledgeSettings, SemanticSettings, VectorSettings
+from cluster.settings.loading import PREFIX, load_settings
+from cluster.settings.outside import ConnectorSettings, ContentSettings, OutgoingSettings
+from cluster.settings.people import AuthSettings, ConversationSettings, OidcIssuer, QuotaSettings, SubjectQuota
+from cluster.settings.serving import HttpSettings, LimitSettings, LogSettings, RaySettings, ResidencySettings
+from cluster.settings.stores import BackupSettings, StorageSettings
+from cluster.settings.tree import Settings
+
+__all__ = [
+    "PREFIX",
+    "AuthSettings",
+    "BackupSettings",
+    "BatchSettings",
+    "ConnectorSettings",
+    "ContentSettings",
+    "ConversationSettings",
+    "FileSettings",
+    "HttpSettings",
+    "IngestSettings",
+    "JobSettings",
+    "KnowledgeSettings",
+    "LimitSettings",
+    "LogSettings",
+    "OidcIssuer",
+    "OutgoingSettings",
+    "QuotaSettings",
+    "RaySettings",
+    "ResidencySettings",
+    "SemanticSettings",
+    "Settings",
+    "StorageSettings",
+    "SubjectQuota",
+    "VectorSettings",
+    "load_settings",
+]

@@ -1,0 +1,86 @@
+"""What is served, how much of it at once, and where it runs."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import ByteSize, Field
+
+from cluster.settings.group import Group
+
+
+class HttpSettings(Group):
+    """The one port everything answers on."""
+
+    host: Literal["127.0.0.1", "localhost", "::1"] = Field(
+        "127.0.0.1", description="Address to bind; loopback only: what is to be reached from elsewhere belongs behind a proxy with TLS."
+    )
+    port: int = Field(8003, ge=1, le=65535, description="TCP port of the HTTP API.")
+    behind_proxy: bool = Field(
+        False, description="Whether a proxy of yours on this machine stands in front, whose X-Forwarded-For is believed."
+    )
+    replicas: int = Field(1, ge=1, le=64, description="Copies of the HTTP front; one saturates about one core.")
+    max_connections: int = Field(4096, ge=16, description="Open connections at once, streams included.")
+    max_body: ByteSize = Field(ByteSize(256 * 2**20), description="Largest request body, in bytes.")
+    max_headers: int = Field(100, ge=10, description="Headers in one request.")
+    max_header_bytes: ByteSize = Field(ByteSize(32 * 2**10), ge=1024, description="All headers of one request, names and values, in bytes.")
+    request_timeout_s: float = Field(
+        600.0, gt=0, description="Seconds from a request's arrival to the end of its answer, waiting for a model included."
+    )
+    stream_idle_timeout_s: float = Field(
+        180.0, gt=0, description="Seconds a stream may go without a token before it ends with an error event."
+    )
+    allowed_hosts: tuple[str, ...] = Field(
+        ("localhost", "127.0.0.1", "[::1]"),
+        min_length=1,
+        description="Host names (without port) a request may be addressed to; '*' allows all. Guards against DNS rebinding.",
+    )
+    cors_origins: tuple[str, ...] = Field(
+        (), description="Web origins, such as 'http://localhost:3000', whose pages may call this API from a browser."
+    )
+
+
+class LimitSettings(Group):
+    """What one request may ask for, and how much runs at once."""
+
+    vision_tasks: int = Field(2, ge=1, description="Images worked on at once, per model replica; more wait.")
+    audio_tasks: int = Field(2, ge=1, description="Sound files worked on at once, per model replica; more wait.")
+    queued_requests: int = Field(2048, ge=1, description="Requests that may wait for one model; more get 429.")
+    image_bytes: ByteSize = Field(ByteSize(20 * 2**20), description="Largest encoded image, in bytes.")
+    image_pixels: int = Field(
+        50_000_000, ge=1, description="Largest decoded image, width x height in pixels (guards against decompression bombs)."
+    )
+    images_per_request: int = Field(10, ge=1, description="Images in one request.")
+    audio_bytes: ByteSize = Field(ByteSize(200 * 2**20), description="Largest encoded sound file, in bytes.")
+    audio_seconds: float = Field(4 * 3600.0, gt=0, description="Longest sound, in seconds.")
+    embedding_inputs: int = Field(2048, ge=1, description="Texts in one embedding request.")
+    rerank_documents: int = Field(1000, ge=1, description="Documents in one rerank request.")
+    text_chars: int = Field(1_000_000, ge=1, description="Characters in one text of a request.")
+    completions_per_request: int = Field(8, ge=1, description="Largest `n` of a chat or completion request.")
+
+
+class ResidencySettings(Group):
+    """How models that do not all fit take turns."""
+
+    min_stay_s: float = Field(5.0, ge=0, description="Seconds a model that has loaded stays, whoever else waits (against thrash).")
+    max_wait_s: float = Field(
+        120.0, gt=0, description="Seconds a request waits for its model to become resident before it gets 503 with Retry-After."
+    )
+    idle_unload_s: float = Field(
+        900.0, gt=0, description="Seconds without a request after which an on-demand model leaves the card, wanted or not."
+    )
+    tick_s: float = Field(0.2, gt=0, description="Seconds between two looks at the queues.")
+
+
+class RaySettings(Group):
+    """The Ray node that `up` starts."""
+
+    num_cpus: int | None = Field(None, ge=1, description="Logical CPUs to offer; by default what the machine has.")
+    object_store: ByteSize = Field(ByteSize(256 * 2**20), description="Shared-memory object store, in bytes.")
+    dashboard_port: int = Field(8265, ge=1, le=65535, description="Port of the Ray dashboard; the next free one is taken if it is in use.")
+    start_timeout_s: float = Field(300.0, gt=0, description="Seconds `up` waits for everything to be ready.")
+
+
+class LogSettings(Group):
+    level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Least severe level that is written.")
+    format: Literal["json", "console"] = Field("json", description="`json`: one object a line; `console`: for eyes.")
