@@ -17,7 +17,7 @@ from api.web.principal import Principal, Role
 from cluster.content.media import is_textual
 from cluster.content.sniff import decode
 from cluster.errors import Forbidden
-from cluster.outgoing.client import Ask, Reply
+from cluster.outgoing.asking import Ask, Reply
 from cluster.outgoing.journal import Asker
 from cluster.stores.sql import AsyncSession
 

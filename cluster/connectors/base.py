@@ -14,7 +14,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from cluster.errors import HearthError, Unprocessable
 from cluster.knowledge.names import DECEIVING, MOST_CHARS
-from cluster.outgoing.client import Ask, Outgoing, Reply
+from cluster.outgoing.asking import Ask, Reply
+from cluster.outgoing.client import Outgoing
 from cluster.outgoing.journal import Asker
 from cluster.settings import Settings
 

@@ -7,6 +7,7 @@ import os
 import stat
 from collections.abc import AsyncGenerator, Iterator
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 
 from anyio import to_thread
@@ -32,7 +33,7 @@ class Folder:
     async def discover(self) -> AsyncGenerator[Item]:
         """Sorted by path. Links are not followed: they may lead anywhere."""
         walking = self._walk()
-        while some := await to_thread.run_sync(lambda: [item for _, item in zip(range(AT_ONCE), walking, strict=False)]):
+        while some := await to_thread.run_sync(lambda: list(islice(walking, AT_ONCE))):
             for item in some:
                 yield item
 
@@ -86,7 +87,10 @@ def _opened(root: Path, relative: str) -> int:
     parts = relative.split("/")
     if not relative or any(part in {"", ".", ".."} or "\x00" in part for part in parts):
         raise NotFound(f"There is no '{relative[:200]!r}' in the folder.")
-    descriptor = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        descriptor = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError:
+        raise NotFound("The folder is no longer there.") from None
     try:
         for number, part in enumerate(parts):
             how = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | (os.O_DIRECTORY if number < len(parts) - 1 else os.O_NONBLOCK)

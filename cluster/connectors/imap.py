@@ -10,6 +10,7 @@ import time
 from collections.abc import AsyncGenerator, Callable
 from datetime import UTC, datetime, timedelta
 from email import message_from_bytes, policy
+from functools import partial
 from typing import Any, Literal, TypeVar
 
 import anyio
@@ -56,7 +57,7 @@ class Imap:
         numbers = await self._asked(self._search)
         for start in range(0, len(numbers), AT_ONCE):
             some = numbers[start : start + AT_ONCE]
-            for item in await self._asked(lambda some=some: self._heads(some)):  # type: ignore[misc]
+            for item in await self._asked(partial(self._heads, some)):
                 yield item
 
     async def fetch(self, item_id: str, mark: str | None = None) -> Fetched | None:

@@ -18,7 +18,7 @@ from cluster.connectors.base import Fetched, Item, Kind, Options, Surroundings, 
 from cluster.connectors.web import get_page, mark_of, page_path
 from cluster.content.sniff import decode
 from cluster.errors import AddressRefused, BadInput, HearthError, RemoteFailed
-from cluster.outgoing.client import Reply
+from cluster.outgoing.asking import Reply
 from cluster.outgoing.urls import Target
 
 MOST_LINKS = 2000

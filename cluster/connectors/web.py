@@ -10,7 +10,7 @@ from pydantic import Field
 
 from cluster.connectors.base import Fetched, Item, Kind, Options, SecretName, Surroundings, WebAddress, path_of
 from cluster.errors import NotFound, RemoteFailed
-from cluster.outgoing.client import Reply
+from cluster.outgoing.asking import Reply
 from cluster.outgoing.urls import Target
 
 ENDINGS = {"text/html": ".html", "application/pdf": ".pdf", "text/plain": ".txt"}

@@ -6,7 +6,6 @@ import asyncio
 import time
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 from typing import Any
 from weakref import WeakValueDictionary
 
@@ -17,7 +16,8 @@ import tenacity
 from sqlalchemy.exc import SQLAlchemyError
 
 from cluster.content.media import UNKNOWN, agrees, found_type, media_of
-from cluster.errors import AddressRefused, HearthError, RemoteFailed, TooLarge, Unprocessable, UnsupportedMedia
+from cluster.errors import HearthError, RemoteFailed, TooLarge, Unprocessable, UnsupportedMedia
+from cluster.outgoing.asking import Ask, Reply, check_headers, read_headers, redirected
 from cluster.outgoing.gate import Gate, GatedBackend, Resolver
 from cluster.outgoing.journal import Account, Asker, Journal
 from cluster.outgoing.reading import ACCEPTED, read_all
@@ -31,49 +31,8 @@ REDIRECTS = frozenset({301, 302, 303, 307, 308})
 # Of which the same request, sent again, changes nothing.
 REPEATABLE = frozenset({"GET", "HEAD"})
 BUSY = frozenset({429, 502, 503, 504})
-# What another server may be told, after a redirect; anything else may hold a secret.
-HARMLESS = frozenset({"accept", "accept-language", "user-agent", "if-none-match", "if-modified-since", "accept-encoding"})
-OURS = frozenset(
-    """host content-length transfer-encoding connection keep-alive te trailer upgrade expect accept-encoding proxy-authorization
-    proxy-connection""".split()
-)
 NO_CONTENT = frozenset({204, 205, 304})
 WRITE_S = 5.0
-
-
-@dataclass(frozen=True, slots=True)
-class Ask:
-    """One request. ``secrets``: values in it that are written down nowhere. ``most_bytes`` and ``timeout_s`` None: as the settings of
-    outgoing requests say; whoever asks on a person's word keeps them within those.
-    ``expect``: media types, or families such as ``text/``, that the content must be of; empty: any."""
-
-    url: str
-    method: str = "GET"
-    headers: Mapping[str, str] = field(default_factory=dict)
-    content: bytes = b""
-    secrets: tuple[str, ...] = ()
-    most_bytes: int | None = None
-    timeout_s: float | None = None
-    expect: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """``id``: under which it stands in the journal. ``url``: where it ended. ``headers``: names are lower-case, values of the same name
-    joined. ``media_type``: what the content is."""
-
-    id: uuid.UUID
-    url: str
-    address: str
-    status: int
-    headers: Mapping[str, str]
-    content: bytes
-    media_type: str
-    ms: int
-
-    @property
-    def succeeded(self) -> bool:
-        return 200 <= self.status < 300
 
 
 class Outgoing:
@@ -102,7 +61,7 @@ class Outgoing:
         if len(ask.content) > self._settings.request_bytes:
             most = int(self._settings.request_bytes)
             raise TooLarge(f"The body has {len(ask.content)} bytes, at most {most} are sent (setting outgoing.request_bytes).")
-        _check_headers(ask.headers)
+        check_headers(ask.headers)
         target = Target.of(ask.url)
         account = Account(shown(target.url, ask.secrets))
         request_id = await self.journal.begin(who, ask.method, account.url, target.host, len(ask.content))
@@ -157,7 +116,7 @@ class Outgoing:
             if status not in REDIRECTS or not location:
                 return target, status, headers, content
             onward = target.joined(location)
-            ask = _redirected(ask, status, same=onward.origin == target.origin)
+            ask = redirected(ask, status, same=onward.origin == target.origin)
             target = onward
             account.url = shown(target.url, ask.secrets)
         raise RemoteFailed(f"It redirects more than {self._settings.redirects} times (setting outgoing.redirects).")
@@ -221,7 +180,7 @@ class Outgoing:
             address = response.extensions["network_stream"].get_extra_info("server_addr")
             hop["address"] = account.address = str(address[0]) if address else None
             hop["status"] = account.status = response.status
-            headers = _read_headers(response)
+            headers = read_headers(response.headers)
             account.media_type = media_of(headers.get("content-type")) or None
             if response.status in REDIRECTS and "location" in headers:
                 return response.status, headers, b""
@@ -259,31 +218,6 @@ def _last(state: tenacity.RetryCallState) -> Any:
     if isinstance(error, _Passing):
         raise RemoteFailed(error.message)
     return state.outcome.result()
-
-
-def _redirected(ask: Ask, status: int, *, same: bool) -> Ask:
-    """The request as it goes on. What is not harmless stays with the server it was for."""
-    headers = ask.headers if same else {name: value for name, value in ask.headers.items() if name.lower() in HARMLESS}
-    if status == 303 or (status in {301, 302} and ask.method == "POST"):
-        kept = {name: value for name, value in headers.items() if name.lower() != "content-type"}
-        return replace(ask, method="HEAD" if ask.method == "HEAD" else "GET", content=b"", headers=kept)
-    if not same and ask.content:
-        raise AddressRefused("It redirects a request with a body to another server; ask that one directly.")
-    return replace(ask, headers=headers)
-
-
-def _check_headers(headers: Mapping[str, str]) -> None:
-    for name in headers:
-        if name.lower() in OURS:
-            raise Unprocessable(f"The header '{name}' is set by Hearth itself; leave it out.").about("headers")
-
-
-def _read_headers(response: httpcore2.Response) -> dict[str, str]:
-    headers: dict[str, str] = {}
-    for raw, given in response.headers:
-        name, value = raw.decode("latin-1").lower(), given.decode("latin-1")
-        headers[name] = f"{headers[name]}, {value}" if name in headers else value
-    return headers
 
 
 def _is(media: str, wanted: str) -> bool:

@@ -8,7 +8,8 @@ from typing import Any
 import anyio
 import urllib3
 
-from cluster.outgoing.client import OURS, Ask, Outgoing
+from cluster.outgoing.asking import OURS, Ask
+from cluster.outgoing.client import Outgoing
 from cluster.outgoing.journal import Asker
 
 # Of an answer that is unpacked already.

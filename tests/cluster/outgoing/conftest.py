@@ -11,7 +11,8 @@ import pytest
 from sqlalchemy import select
 
 from cluster.fakes.outside import NamedAddresses, Outside
-from cluster.outgoing.client import Ask, Outgoing, Reply
+from cluster.outgoing.asking import Ask, Reply
+from cluster.outgoing.client import Outgoing
 from cluster.outgoing.journal import Asker, Journal
 from cluster.outgoing.tables import OutgoingRequest
 from cluster.settings import OutgoingSettings, Settings

@@ -11,7 +11,8 @@ import pytest
 from sqlalchemy import update
 
 from cluster.errors import ConfigError, RemoteFailed, TooLarge, Unprocessable
-from cluster.outgoing.client import Ask, Outgoing
+from cluster.outgoing.asking import Ask
+from cluster.outgoing.client import Outgoing
 from cluster.outgoing.journal import Asker, Journal
 from cluster.outgoing.tables import OutgoingRequest
 from cluster.settings import OutgoingSettings

@@ -38,7 +38,7 @@ def test_a_mistake_is_blamed_on_its_layer_and_the_nearest_name_is_told():
         load_settings(env={"HEARTH_PROFIL": "laptop"})
     with pytest.raises(ConfigError, match=r"^profile: .*prot.*port"):
         load_settings({"http": {"prot": 1}}, {})
-    with pytest.raises(ConfigError, match="^flags: "):
+    with pytest.raises(ConfigError, match=r"^flags: "):
         load_settings(env={PORT: "8003"}, flags={"http.port": "many"})
 
 
