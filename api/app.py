@@ -20,7 +20,7 @@ from api.knowledge.install import install_knowledge
 from api.limits.install import install_limits
 from api.outgoing.install import install_outgoing
 from api.providers.install import install_providers
-from api.routing import ROUTERS, TAGS
+from api.routing import ROUTES, TAGS
 from api.streams.running import install_streams
 from api.usage.install import install_usage
 from api.web.deps import Parts
@@ -70,6 +70,7 @@ def create_app(
     adds a request's X-Request-Id to the answer by itself.
     """
     app = FastAPI(
+        routes=ROUTES,
         title="Hearth",
         version=version("hearth"),
         description=DESCRIPTION,
@@ -91,8 +92,6 @@ def create_app(
     install_outgoing(app)
     install_content(app)
     install_streams(app, install_usage(app, settings, stores, PriceTable(prices or PricesSpec(), providers)).answered)
-    for router in ROUTERS:
-        app.include_router(router)
     install_docs(app)
     install_error_handlers(app, [path for route in app.routes if isinstance(path := getattr(route, "path_format", None), str)])
     install_limits(app, settings, stores)

@@ -7,6 +7,7 @@ and lets the environment variable RAY_ADDRESS, which Ray sets in its processes, 
 from __future__ import annotations
 
 import shlex
+import ssl
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -29,8 +30,8 @@ class RayJobs:
 
     def __init__(self, home: Home, timeout_s: float) -> None:
         self._home = home
-        # The dashboard is on this machine; a proxy for the internet does not lead there.
-        self._client = httpx.AsyncClient(timeout=timeout_s, trust_env=False)
+        # The dashboard is on this machine; a proxy for the internet does not lead there, and it has no certificate that anybody signed.
+        self._client = httpx.AsyncClient(timeout=timeout_s, trust_env=False, verify=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT))
 
     async def submit(self, submission_id: str, command: Sequence[str], about: Mapping[str, str]) -> None:
         # Replaced by the program, the shell does not stand between it and the signals that Ray sends.
