@@ -32,6 +32,7 @@ from cluster.runtime.agent_port import agent_on_a_free_port
 from cluster.runtime.launch import Launch, read_launch
 from cluster.runtime.serve_api import ServeApi
 from cluster.runtime.state import RunState, write_state
+from cluster.runtime.traefik import announce, withdraw
 from cluster.stores.keeper import Stores
 from cluster.stores.migrate import ensure_admin, migrate
 
@@ -76,6 +77,7 @@ class Head:
         api.deploy(self.launch.serve_config, deadline)
         while not self._is_ready(api):
             self._check(deadline)
+        announce(self.launch.settings.http)
         self.report(phase="ready", step="", ready_at=time.time())
         log.info("cluster ready", url=self.state.base_url, seconds=round(time.time() - self.state.started_at, 1))
 
@@ -86,6 +88,7 @@ class Head:
                 raise Unavailable("The Ray node died; see the logs in HEARTH_HOME/logs and start it again with `hearth up` (retry in 5 s).")
 
     def stop(self) -> None:
+        withdraw(self.launch.settings.http)
         ray.shutdown()
         self.stores.stop()
 

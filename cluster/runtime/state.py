@@ -32,14 +32,15 @@ class RunState(BaseModel):
     ready_at: float | None = None
 
 
-def write_atomically(path: Path, text: str) -> None:
-    """``path`` holds either what it held or ``text``, never a part, even after a crash."""
+def write_atomically(path: Path, text: str, *, mode: int = 0o600) -> None:
+    """``path`` holds either what it held or ``text``, never a part, even after a crash. By default nobody else can read it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
         file.write(text)
         file.flush()
         os.fsync(file.fileno())
+        os.fchmod(file.fileno(), mode)
     Path(name).replace(path)
 
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from pathlib import Path
+from typing import Annotated, Literal, Self
 
-from pydantic import ByteSize, Field
+from pydantic import ByteSize, Field, StringConstraints, model_validator
 
 from cluster.settings.group import Group
+
+# A name, an IPv4 address, an IPv6 address in brackets, or '*' for all.
+HostName = Annotated[str, StringConstraints(to_lower=True, pattern=r"^(\*|[a-zA-Z0-9._-]+|\[[0-9a-fA-F:.]+\])$")]
 
 
 class HttpSettings(Group):
@@ -19,6 +23,11 @@ class HttpSettings(Group):
     behind_proxy: bool = Field(
         False, description="Whether a proxy of yours on this machine stands in front, whose X-Forwarded-For is believed."
     )
+    traefik_dir: Path | None = Field(
+        None,
+        description="Folder that the file provider of your Traefik watches: the way to this cluster is there while it serves. "
+        "Asks for behind_proxy.",
+    )
     replicas: int = Field(1, ge=1, le=64, description="Copies of the HTTP front; one saturates about one core.")
     max_connections: int = Field(4096, ge=16, description="Open connections at once, streams included.")
     max_body: ByteSize = Field(ByteSize(256 * 2**20), description="Largest request body, in bytes.")
@@ -30,7 +39,7 @@ class HttpSettings(Group):
     stream_idle_timeout_s: float = Field(
         180.0, gt=0, description="Seconds a stream may go without a token before it ends with an error event."
     )
-    allowed_hosts: tuple[str, ...] = Field(
+    allowed_hosts: tuple[HostName, ...] = Field(
         ("localhost", "127.0.0.1", "[::1]"),
         min_length=1,
         description="Host names (without port) a request may be addressed to; '*' allows all. Guards against DNS rebinding.",
@@ -38,6 +47,14 @@ class HttpSettings(Group):
     cors_origins: tuple[str, ...] = Field(
         (), description="Web origins, such as 'http://localhost:3000', whose pages may call this API from a browser."
     )
+
+    @model_validator(mode="after")
+    def _traefik_finds_us(self) -> Self:
+        if self.traefik_dir is not None and not self.behind_proxy:
+            raise ValueError("traefik_dir asks for behind_proxy: true, so that whom a request comes from is read from what Traefik says")
+        if self.traefik_dir is not None and all(host.startswith("[") for host in self.allowed_hosts):
+            raise ValueError("traefik_dir asks for a name or an IPv4 address in allowed_hosts")
+        return self
 
 
 class LimitSettings(Group):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -28,9 +29,11 @@ def home(tmp_path: Path):
 
 
 def one_model(folder: Path) -> Path:
-    """A profile that is quick to start."""
+    """A profile that is quick to start, behind a proxy that looks for it in the folder ``proxy``."""
     path = folder / "small.yaml"
-    path.write_text("name: small\ndescription: One model.\ndevices: cpu\nmodels: [{model: hearth-nano, pinned: true}]\n")
+    settings = {"http": {"behind_proxy": True, "traefik_dir": str(folder / "proxy")}}
+    small = {"name": "small", "description": "One model.", "devices": "cpu", "models": [{"model": "hearth-nano", "pinned": True}]}
+    path.write_text(json.dumps(small | {"settings": settings}))  # JSON is YAML
     return path
 
 
@@ -52,6 +55,7 @@ def test_a_cluster_whose_head_was_killed_comes_up_again_and_goes_down_without_a_
     assert first.returncode == 0, first.stderr
     assert "hearth-nano" in first.stdout
     key = home.admin_key.read_text().strip()
+    assert f"http://127.0.0.1:{port}" in (tmp_path / "proxy" / f"hearth-{port}.yaml").read_text()
     assert key in first.stderr  # the first admin's, shown once
     assert home.admin_key.stat().st_mode & 0o777 == 0o600
     state = read_state(home)
@@ -68,6 +72,7 @@ def test_a_cluster_whose_head_was_killed_comes_up_again_and_goes_down_without_a_
     assert hearth_command("down", home=home).returncode == 0
     assert ours(home) == []
     assert not home.scratch.exists()
+    assert list((tmp_path / "proxy").iterdir()) == []
     assert set(SHARED_MEMORY.iterdir()) <= before
     assert hearth_command("status", home=home).returncode == 3
 
