@@ -18,6 +18,7 @@ from api.direct import endpoints as direct
 from api.documents import endpoints as documents
 from api.embeddings import endpoints as embeddings
 from api.files import endpoints as files
+from api.flags import endpoints as flags
 from api.health import endpoints as health
 from api.jobs import endpoints as jobs
 from api.jobs import log_endpoints as logs
@@ -69,6 +70,7 @@ _ROUTERS = (
     teams.router,
     keys.router,
     secrets.router,
+    *flags.routers,
     limits.router,
     usage.router,
     audit.router,
@@ -104,6 +106,7 @@ TAGS = [
     {"name": "teams", "description": "Groups of users."},
     {"name": "keys", "description": "API keys: made, limited, rotated, revoked."},
     {"name": "secrets", "description": "Values kept encrypted, such as the keys of providers."},
+    flags.TAG,
     {"name": "limits", "description": "How much may be asked, by key, user and organisation, and what is left."},
     {"name": "usage", "description": "What was asked, and what it cost."},
     {"name": "audit", "description": "Who did what, to what, and from where."},

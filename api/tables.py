@@ -5,6 +5,7 @@ from __future__ import annotations
 from api.audit import tables as audit
 from api.auth import tables as auth
 from api.conversations import tables as conversations
+from api.flags import tables as flags
 from api.keys import tables as keys
 from api.knowledge import tables as items
 from api.limits import tables as limits
@@ -41,5 +42,6 @@ TABLES = (
     outgoing,
     connectors,
     contents,
+    flags,
 )
 metadata = Table.metadata

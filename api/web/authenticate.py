@@ -87,6 +87,8 @@ def scope_for(method: str, path: str) -> KeyScope:
         return KeyScope.ADMIN
     if path.startswith("/v1/"):
         return KeyScope.MODELS
+    if path.startswith("/ofrep/"):
+        return KeyScope.READ  # though it is a POST
     return KeyScope.READ if method in {"GET", "HEAD"} else KeyScope.WRITE
 
 

@@ -73,6 +73,7 @@ class LimitSettings(Group):
     embedding_inputs: int = Field(2048, ge=1, description="Texts in one embedding request.")
     rerank_documents: int = Field(1000, ge=1, description="Documents in one rerank request.")
     text_chars: int = Field(1_000_000, ge=1, description="Characters in one text of a request.")
+    flags: int = Field(500, ge=1, description="Feature flags of one organisation.")
     completions_per_request: int = Field(8, ge=1, description="Largest `n` of a chat or completion request.")
 
 

@@ -214,6 +214,12 @@ admin PUT /api/v1/secrets/{name}
 admin DELETE /api/v1/secrets/{name}
 editor GET /api/v1/secrets/{name}/versions
 admin GET /api/v1/secrets/{name}/value
+viewer GET /api/v1/flags
+viewer GET /api/v1/flags/{flag_key}
+admin PUT /api/v1/flags/{flag_key}
+admin DELETE /api/v1/flags/{flag_key}
+viewer POST /ofrep/v1/evaluate/flags
+viewer POST /ofrep/v1/evaluate/flags/{flag_key}
 viewer GET /api/v1/limits
 admin GET /api/v1/limits/overrides
 admin GET /api/v1/limits/{kind}/{subject_id}
@@ -301,6 +307,7 @@ async def make_house(client: httpx.AsyncClient, stores: StoreClients) -> House:
             "to_id": other,
             "link_id": await made(f"/api/v1/knowledge/items/{item}/links", {"to_id": other, "kind": "about"}),
             **await keep_facts(stores, admin, MARK),
+            "flag_key": await flagged(client, admin),
             "model": "fake-llm",
             "token": UNKNOWN,
             "issuer": "none",
@@ -308,6 +315,14 @@ async def make_house(client: httpx.AsyncClient, stores: StoreClients) -> House:
             "subject_id": str(admin.user_id),
         },
     )
+
+
+async def flagged(client: httpx.AsyncClient, admin: Person) -> str:
+    """One for nobody else's organisation to see."""
+    key = MARK.lower()
+    answer = await client.put(f"/api/v1/flags/{key}", json={"description": MARK}, headers=admin.headers)
+    assert answer.status_code == 200, answer.text
+    return key
 
 
 async def given_text(client: httpx.AsyncClient, admin: Person, collection: str) -> str:
