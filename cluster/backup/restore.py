@@ -10,7 +10,7 @@ import errno
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -116,8 +116,10 @@ def _clear(staging: Home) -> None:
         for attempt in Retrying(
             retry=retry_if_exception_type(OSError), stop=stop_after_delay(ENDING_S), wait=wait_fixed(0.1), reraise=True
         ):
-            with attempt, suppress(FileNotFoundError):
-                shutil.rmtree(folder)
+            with attempt:
+                # A file that went while it was looked at is an error too, after which the folder is still there.
+                if folder.exists():
+                    shutil.rmtree(folder)
 
 
 def _load(staging: Home, settings: Settings, progress: Progress) -> None:
