@@ -26,6 +26,7 @@ from cluster.stores.keeper import Stores
 from cluster.stores.migrate import migrate
 
 START_S = 400
+CLUSTERED = "cluster"
 DATA = Path(__file__).parent / "data"
 # What the shared cluster serves: the laptop's models, and tiny trained ones in place of the CLIP and the Whisper that a person pulls.
 PROFILE = {
@@ -67,6 +68,19 @@ CATALOG = (
         **OWN,
     },
 )
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Where two processes share the suite, one of them, and from the start, has all that runs on Ray: there is one cluster then, and never
+    three at a time. The rest goes file by file, so that what a module sets up is set up once."""
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group(CLUSTERED if _is_clustered(item) else str(item.path)))
+    items.sort(key=lambda item: not _is_clustered(item))
+
+
+def _is_clustered(item: pytest.Item) -> bool:
+    return "system" in item.path.parts or not {"hearth", "ray_runtime"}.isdisjoint(getattr(item, "fixturenames", ()))
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,8 @@ LINTERS = (
     ("types", [*PYTHON, "mypy"]),
     ("import rules", [sys.executable, "-c", "from importlinter.cli import lint_imports_command; lint_imports_command()"]),
 )
+# While one process waits for clusters to start, the other does what needs none (see tests/conftest.py).
+WHOLE_SUITE = ["--numprocesses=2", "--dist=loadgroup", "--no-loadscope-reorder"]
 
 
 def lint() -> None:
@@ -30,7 +32,8 @@ def test(context: typer.Context) -> None:
     """Lint, then the whole test suite (a real cluster included). Arguments go to pytest: `hearth test -k plan`."""
     if not context.args:
         lint()
-    raise typer.Exit(subprocess.run([*PYTHON, "pytest", *context.args], cwd=REPOSITORY, check=False).returncode)
+    arguments = context.args or WHOLE_SUITE
+    raise typer.Exit(subprocess.run([*PYTHON, "pytest", *arguments], cwd=REPOSITORY, check=False).returncode)
 
 
 def _passes(name: str, command: list[str]) -> bool:

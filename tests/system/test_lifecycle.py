@@ -15,7 +15,7 @@ import pytest
 
 from cluster.home import REPOSITORY, Home
 from cluster.runtime.ports import free_ports
-from cluster.runtime.processes import SHARED_MEMORY, ours, sweep
+from cluster.runtime.processes import SHARED_MEMORY, ours, shared_memory, sweep
 from cluster.runtime.state import read_state
 from tests.conftest import RunningHearth, hearth_command
 from tests.patience import PATIENCE_S
@@ -37,6 +37,11 @@ def one_model(folder: Path) -> Path:
     return path
 
 
+def left_over() -> set[Path]:
+    """Shared memory that no living process has mapped."""
+    return set(SHARED_MEMORY.iterdir()) - shared_memory(psutil.process_iter())
+
+
 def wait_for(condition, seconds: float = PATIENCE_S) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
@@ -47,7 +52,7 @@ def wait_for(condition, seconds: float = PATIENCE_S) -> None:
 def test_a_cluster_whose_head_was_killed_comes_up_again_and_goes_down_without_a_trace(home: Home, tmp_path: Path):
     port = free_ports(1)[0]
     profile = str(one_model(tmp_path))
-    before = set(SHARED_MEMORY.iterdir())
+    before = left_over()
     up = ("up", "--detach", "--profile", profile, "--port", str(port))
     launcher = [str(REPOSITORY / "hearth"), *up]
     env = {key: value for key, value in os.environ.items() if not key.startswith("RAY_")} | {"HEARTH_HOME": str(home.root)}
@@ -73,7 +78,7 @@ def test_a_cluster_whose_head_was_killed_comes_up_again_and_goes_down_without_a_
     assert ours(home) == []
     assert not home.scratch.exists()
     assert list((tmp_path / "proxy").iterdir()) == []
-    assert set(SHARED_MEMORY.iterdir()) <= before
+    assert left_over() <= before
     assert hearth_command("status", home=home).returncode == 3
 
 
