@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from xdist.remote import Producer
 
 from cluster.home import REPOSITORY, Home
 from cluster.runtime.ports import free_ports
@@ -24,9 +25,9 @@ from cluster.settings import Settings
 from cluster.stores.clients import StoreClients, connect
 from cluster.stores.keeper import Stores
 from cluster.stores.migrate import migrate
+from tests.sharing import Shared, in_order
 
 START_S = 400
-CLUSTERED = "cluster"
 DATA = Path(__file__).parent / "data"
 # What the shared cluster serves: the laptop's models, and tiny trained ones in place of the CLIP and the Whisper that a person pulls.
 PROFILE = {
@@ -70,17 +71,12 @@ CATALOG = (
 )
 
 
-@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Where two processes share the suite, one of them, and from the start, has all that runs on Ray: there is one cluster then, and never
-    three at a time. The rest goes file by file, so that what a module sets up is set up once."""
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group(CLUSTERED if _is_clustered(item) else str(item.path)))
-    items.sort(key=lambda item: not _is_clustered(item))
+    items[:] = in_order(items)
 
 
-def _is_clustered(item: pytest.Item) -> bool:
-    return "system" in item.path.parts or not {"hearth", "ray_runtime"}.isdisjoint(getattr(item, "fixturenames", ()))
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Shared:
+    return Shared(config, log)
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,8 @@ LINTERS = (
     ("types", [*PYTHON, "mypy"]),
     ("import rules", [sys.executable, "-c", "from importlinter.cli import lint_imports_command; lint_imports_command()"]),
 )
-# While one process waits for clusters to start, the other does what needs none (see tests/conftest.py).
-WHOLE_SUITE = ["--numprocesses=2", "--dist=loadgroup", "--no-loadscope-reorder"]
+# While one process waits for clusters to start, the other does what needs none (see tests/sharing.py).
+WHOLE_SUITE = ["--numprocesses=2", "--no-loadscope-reorder"]
 
 
 def lint() -> None:

@@ -12,7 +12,6 @@ from cluster.hardware import NvmlReader, profile_devices
 from cluster.home import CATALOG, PRICES, PROVIDERS, REPOSITORY, Home
 from cluster.planning import ResolvedPlan, resolve_plan
 from cluster.runtime.launch import Launch
-from cluster.runtime.ports import first_free
 from cluster.serving.args import ApiArgs
 from cluster.serving.config import ledger_args, serve_config
 from cluster.settings import Settings
@@ -40,7 +39,7 @@ def make_launch(profile: ProfileSpec, settings: Settings, home: Home, report: Ca
         num_cpus=settings.ray.num_cpus or len(os.sched_getaffinity(0)),
         gpus=tuple(device.uuid or device.id.removeprefix("gpu-") for device in plan.devices if device.is_gpu),
         memory_bytes=sum(device.memory_bytes for device in plan.devices if not device.is_gpu),
-        dashboard_port=first_free(settings.ray.dashboard_port),
+        turns=not all(model.pinned or model.resident for model in residents),
         serve_config=serve_config(plan.replica_specs(settings, home), residents, api, plan.devices),
         ledger=ledger_args(settings),
     )

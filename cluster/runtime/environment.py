@@ -20,17 +20,19 @@ from cluster.settings import PREFIX, Settings
 PATIENCE_S = 120
 # Serve starts, stops and announces replicas in several turns of its loop, each of which a waiting caller waits for.
 LOOPS_A_TICK = 4
+# Where all models stay, only the start and a replica that died wait for a turn, and turns are most of what an idle cluster costs.
+STAYING_LOOP_S = 0.25
 WRAPPER = Path(__file__).with_name("haproxy-loopback")
 
 
-def cluster_environment(home: Home, settings: Settings, gpus: Sequence[str]) -> dict[str, str]:
+def cluster_environment(home: Home, settings: Settings, gpus: Sequence[str], *, turns: bool) -> dict[str, str]:
     """This process's environment, less HEARTH settings (they travel in the launch file), plus what Ray, Serve and HAProxy need.
 
-    ``gpus``: NVML identifiers in the order in which Ray shall count them.
+    ``gpus``: NVML identifiers in the order in which Ray shall count them. ``turns``: whether models take turns on a device.
     """
     inherited = {key: value for key, value in os.environ.items() if not key.startswith((PREFIX, "RAY_"))}
     visible = {"CUDA_VISIBLE_DEVICES": ",".join(gpus)} if gpus else {}
-    return inherited | visible | _identity(home) | _ray(home) | _serve(home, settings)
+    return inherited | visible | _identity(home) | _ray(home) | _serve(home, settings, turns)
 
 
 def auth_token(home: Home) -> Path:
@@ -64,7 +66,7 @@ def _ray(home: Home) -> dict[str, str]:
     }
 
 
-def _serve(home: Home, settings: Settings) -> dict[str, str]:
+def _serve(home: Home, settings: Settings, turns: bool) -> dict[str, str]:
     proxy = home.scratch
     metrics_port, stats_port = free_ports(2)
     return {
@@ -89,5 +91,5 @@ def _serve(home: Home, settings: Settings) -> dict[str, str]:
         "RAY_SERVE_REQUEST_PATH_LOG_BUFFER_SIZE": "1",
         "RAY_SERVE_HAPROXY_TIMEOUT_CLIENT_S": str(int(settings.http.request_timeout_s)),
         "RAY_SERVE_HAPROXY_TIMEOUT_SERVER_S": str(int(settings.http.request_timeout_s)),
-        "RAY_SERVE_CONTROL_LOOP_INTERVAL_S": str(settings.residency.tick_s / LOOPS_A_TICK),
+        "RAY_SERVE_CONTROL_LOOP_INTERVAL_S": str(settings.residency.tick_s / LOOPS_A_TICK if turns else STAYING_LOOP_S),
     }

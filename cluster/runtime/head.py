@@ -30,6 +30,7 @@ from cluster.home import Home
 from cluster.logs import configure_logging
 from cluster.runtime.agent_port import agent_on_a_free_port
 from cluster.runtime.launch import Launch, read_launch
+from cluster.runtime.ports import first_free
 from cluster.runtime.serve_api import ServeApi
 from cluster.runtime.state import RunState, write_state
 from cluster.runtime.traefik import announce, withdraw
@@ -104,7 +105,7 @@ class Head:
                 _memory=launch.memory_bytes,
                 include_dashboard=True,
                 dashboard_host="127.0.0.1",
-                dashboard_port=launch.dashboard_port,
+                dashboard_port=first_free(launch.settings.ray.dashboard_port),
                 _temp_dir=str(self.home.scratch),
                 _node_ip_address="127.0.0.1",
                 log_to_driver=False,

@@ -13,7 +13,8 @@ from cluster.settings import Settings
 
 
 class Launch(BaseModel):
-    """``serve_config`` is a Ray Serve config file as Ray's own schema has it; ``memory_bytes`` is the RAM that models on the CPU share."""
+    """``serve_config`` is a Ray Serve config file as Ray's own schema has it; ``memory_bytes`` is the RAM that models on the CPU share.
+    ``turns``: whether there are models that are not loaded at the start, and take turns with others."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -23,7 +24,7 @@ class Launch(BaseModel):
     # NVML identifiers of the GPUs, in the order in which the plan counts them.
     gpus: tuple[str, ...]
     memory_bytes: int
-    dashboard_port: int
+    turns: bool
     serve_config: dict[str, Any]
     ledger: LedgerArgs
 

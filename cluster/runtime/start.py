@@ -79,7 +79,7 @@ def _spawn_and_follow(home: Home, launch: Launch, report: Report) -> RunState:
         head = subprocess.Popen(
             [sys.executable, "-m", "cluster.runtime.head", "--home", str(home.root)],
             cwd=REPOSITORY,
-            env=cluster_environment(home, launch.settings, launch.gpus),
+            env=cluster_environment(home, launch.settings, launch.gpus, turns=launch.turns),
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,

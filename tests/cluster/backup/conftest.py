@@ -123,7 +123,7 @@ def lived_in(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
         num_cpus=1,
         gpus=(),
         memory_bytes=1,
-        dashboard_port=1,
+        turns=False,
         serve_config={},
         ledger=LedgerArgs(state_dir=str(home.state)),
     )

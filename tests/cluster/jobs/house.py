@@ -37,7 +37,7 @@ def quick_settings(folder: Path, stores: Settings, **changes: Any) -> Settings:
     jobs = QUICK.model_copy(update=changes)
     settings = Settings(home=folder, storage=stores.storage.model_copy(update={"database_url_file": address}), jobs=jobs)
     ledger = LedgerArgs(state_dir=str(folder))
-    nothing: dict[str, Any] = {"num_cpus": 1, "gpus": (), "memory_bytes": 0, "dashboard_port": 8265, "serve_config": {}}
+    nothing: dict[str, Any] = {"num_cpus": 1, "gpus": (), "memory_bytes": 0, "turns": False, "serve_config": {}}
     launch = Launch(profile="tests", settings=settings, ledger=ledger, **nothing)
     launch_file(Home(folder)).parent.mkdir(exist_ok=True)
     launch_file(Home(folder)).write_text(launch.model_dump_json())
