@@ -17,6 +17,7 @@ from cluster.errors import Unauthorized
 from cluster.settings import AuthSettings
 from cluster.signing import SigningKeys
 
+LATER_S = 3600
 IDS = (uuid.uuid4(), uuid.uuid4(), uuid.uuid4())
 
 
@@ -31,7 +32,9 @@ def tokens(keys):
 
 
 def claims(**changes: object) -> dict[str, object]:
+    """``LATER_S`` stands for an hour from now."""
     now = int(time.time())
+    changes = {name: now + LATER_S if value == LATER_S else value for name, value in changes.items()}
     good = {"iss": "hearth", "aud": "hearth", "sub": str(IDS[0]), "org": str(IDS[1]), "sid": str(IDS[2]), "iat": now, "exp": now + 60}
     return {name: value for name, value in (good | changes).items() if value is not None}
 
@@ -61,8 +64,8 @@ def test_the_key_file_is_for_its_owner_only(tokens, keys, tmp_path):
         {"exp": None},
         {"iss": None},
         {"aud": None},
-        {"iat": int(time.time()) + 3600},
-        {"nbf": int(time.time()) + 3600},
+        {"iat": LATER_S},
+        {"nbf": LATER_S},
         {"sub": "no uuid"},
         {"sub": None},
         {"sid": None},
