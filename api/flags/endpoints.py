@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Header, Path
 from starlette.responses import Response
 
 from api.audit.trail import WithTrail
-from api.flags.schemas import KEY, Evaluation, EvaluationBody, Evaluations, FlagBody, FlagEntry
+from api.flags.schemas import KEY, Evaluation, EvaluationBody, Evaluations, FlagBody, FlagEntry, NewFlagBody
 from api.flags.service import Flags
 from api.web.answers import Success, json_answer, success
 from api.web.bodies import json_body
@@ -72,18 +72,32 @@ async def get_flag(flag_key: FlagPath, service: WithFlags) -> Response:
     return success(await service.one(flag_key))
 
 
+@router.post(
+    "",
+    summary="Make a flag",
+    response_model=Success[FlagEntry],
+    responses=responses({"status": "success", "data": FLAG}, WRITES),
+    openapi_extra=json_request(NewFlagBody, {"key": "new-answers", **BODY}),
+)
+async def create_flag(
+    body: Annotated[NewFlagBody, Depends(json_body(NewFlagBody, Unprocessable))], service: WithFlags, _: AsAdmin
+) -> Response:
+    """With nothing but a key it is a boolean that is off for everybody."""
+    return success(await service.create(body))
+
+
 @router.put(
     "/{flag_key}",
-    summary="Make a flag, or say it anew",
+    summary="Say a flag anew",
     response_model=Success[FlagEntry],
     responses=responses({"status": "success", "data": FLAG}, WRITES),
     openapi_extra=json_request(FlagBody, BODY),
 )
-async def put_flag(
+async def replace_flag(
     flag_key: FlagPath, body: Annotated[FlagBody, Depends(json_body(FlagBody, Unprocessable))], service: WithFlags, _: AsAdmin
 ) -> Response:
-    """In force with the next evaluation. An empty object makes a boolean that is off for everybody."""
-    return success(await service.keep(flag_key, body))
+    """As a whole, and in force with the next evaluation."""
+    return success(await service.replace(flag_key, body))
 
 
 @router.delete(

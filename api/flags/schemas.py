@@ -75,6 +75,10 @@ def _named(rules: Iterable[Rule]) -> Iterable[str]:
             yield rule.variant
 
 
+class NewFlagBody(FlagBody):
+    key: str = Field(pattern=KEY, description="Its name, which stays.")
+
+
 class FlagEntry(Answer):
     key: str
     description: str

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from sqlalchemy import func, select
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.exc import IntegrityError
 
 from api.audit.trail import Trail
 from api.flags.evaluation import evaluate
-from api.flags.schemas import Context, Evaluation, FlagBody, FlagEntry
+from api.flags.schemas import Context, Evaluation, FlagBody, FlagEntry, NewFlagBody
 from api.flags.tables import Flag
 from api.web.principal import Principal
 from cluster.errors import Conflict, NotFound
@@ -33,22 +33,24 @@ class Flags:
     async def one(self, key: str) -> FlagEntry:
         return _entry(await self._find(key))
 
-    async def keep(self, key: str, body: FlagBody) -> FlagEntry:
-        """Makes it, or says it anew. Raises Conflict where there are too many."""
-        ours = select(func.count()).select_from(Flag).where(Flag.organisation_id == self._who.organisation_id, Flag.key != key)
-        if (await self._session.scalar(ours) or 0) >= self._most:
-            raise Conflict(f"The organisation has {self._most} flags (setting limits.flags); delete one that is not asked any more.")
-        said, now = body.model_dump(mode="json"), datetime.now(UTC)
-        given = {"organisation_id": self._who.organisation_id, "owner_id": self._who.user_id, "key": key}
-        row = await self._session.scalar(
-            insert(Flag)
-            .values(**given, definition=said)
-            .on_conflict_do_update(index_elements=["organisation_id", "key"], set_={"definition": said, "updated_at": now})
-            .returning(Flag),
-            execution_options={"populate_existing": True},
-        )
-        assert row is not None, "written just now"
-        self._trail.record("flag.kept", f"flag:{key}", enabled=body.enabled)
+    async def create(self, body: NewFlagBody) -> FlagEntry:
+        """Raises Conflict for a key that is taken, and where there are too many."""
+        await self._need_room()
+        said = body.model_dump(mode="json", exclude={"key"})
+        row = Flag(organisation_id=self._who.organisation_id, owner_id=self._who.user_id, key=body.key, definition=said)
+        try:
+            async with self._session.begin_nested():
+                self._session.add(row)
+        except IntegrityError:
+            raise Conflict("There is a flag of this name already; change it, or choose another.").about("key") from None
+        await self._session.refresh(row)
+        self._trail.record("flag.created", f"flag:{body.key}", enabled=body.enabled)
+        return _entry(row)
+
+    async def replace(self, key: str, body: FlagBody) -> FlagEntry:
+        row = await self._find(key)
+        row.definition, row.updated_at = body.model_dump(mode="json"), datetime.now(UTC)
+        self._trail.record("flag.changed", f"flag:{key}", enabled=body.enabled)
         return _entry(row)
 
     async def remove(self, key: str) -> None:
@@ -67,6 +69,11 @@ class Flags:
     def _known(self, context: Context) -> dict[str, object]:
         caller: dict[str, object] = {"targetingKey": str(self._who.user_id), "role": str(self._who.role)}
         return caller | context.model_dump(exclude_none=True)
+
+    async def _need_room(self) -> None:
+        ours = select(func.count()).select_from(Flag).where(Flag.organisation_id == self._who.organisation_id)
+        if (await self._session.scalar(ours) or 0) >= self._most:
+            raise Conflict(f"The organisation has {self._most} flags (setting limits.flags); delete one that is not asked any more.")
 
     async def _rows(self) -> Sequence[Flag]:
         query = select(Flag).where(Flag.organisation_id == self._who.organisation_id).order_by(Flag.key)

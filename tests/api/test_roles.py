@@ -216,6 +216,7 @@ editor GET /api/v1/secrets/{name}/versions
 admin GET /api/v1/secrets/{name}/value
 viewer GET /api/v1/flags
 viewer GET /api/v1/flags/{flag_key}
+admin POST /api/v1/flags
 admin PUT /api/v1/flags/{flag_key}
 admin DELETE /api/v1/flags/{flag_key}
 viewer POST /ofrep/v1/evaluate/flags
@@ -307,7 +308,7 @@ async def make_house(client: httpx.AsyncClient, stores: StoreClients) -> House:
             "to_id": other,
             "link_id": await made(f"/api/v1/knowledge/items/{item}/links", {"to_id": other, "kind": "about"}),
             **await keep_facts(stores, admin, MARK),
-            "flag_key": await flagged(client, admin),
+            "flag_key": await made("/api/v1/flags", {"key": MARK.lower(), "description": MARK}, "key"),
             "model": "fake-llm",
             "token": UNKNOWN,
             "issuer": "none",
@@ -315,14 +316,6 @@ async def make_house(client: httpx.AsyncClient, stores: StoreClients) -> House:
             "subject_id": str(admin.user_id),
         },
     )
-
-
-async def flagged(client: httpx.AsyncClient, admin: Person) -> str:
-    """One for nobody else's organisation to see."""
-    key = MARK.lower()
-    answer = await client.put(f"/api/v1/flags/{key}", json={"description": MARK}, headers=admin.headers)
-    assert answer.status_code == 200, answer.text
-    return key
 
 
 async def given_text(client: httpx.AsyncClient, admin: Person, collection: str) -> str:

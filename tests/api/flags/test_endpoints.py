@@ -23,10 +23,12 @@ async def admin(stores):
 
 @pytest.fixture
 async def kept(client, admin):
-    """Keeps a flag and answers its entry."""
+    """Makes a flag, or says it anew, and answers its entry."""
 
     async def keep(key: str, body: dict[str, object]) -> dict[str, object]:
-        answer = await client.put(f"{FLAGS}/{key}", json=body, headers=admin.headers)
+        answer = await client.post(FLAGS, json={"key": key, **body}, headers=admin.headers)
+        if answer.status_code == 409:
+            answer = await client.put(f"{FLAGS}/{key}", json=body, headers=admin.headers)
         assert answer.status_code == 200, answer.text
         entry: dict[str, object] = answer.json()["data"]
         return entry
@@ -43,16 +45,25 @@ async def test_a_flag_is_made_said_anew_listed_and_deleted(client, admin, kept):
     assert (await client.get(FLAGS, headers=admin.headers)).json()["data"] == [again]
     assert (await client.get(f"{FLAGS}/page", headers=admin.headers)).json()["data"] == again
     assert (await client.delete(f"{FLAGS}/page", headers=admin.headers)).status_code == 200
-    for method, url in (("GET", f"{FLAGS}/page"), ("DELETE", f"{FLAGS}/page"), ("POST", f"{ASK}/page")):
-        assert (await client.request(method, url, json={} if method == "POST" else None, headers=admin.headers)).status_code == 404
+    for method, url in (("GET", FLAGS), ("PUT", FLAGS), ("DELETE", FLAGS), ("POST", ASK)):
+        body: dict[str, object] | None = {} if method in {"PUT", "POST"} else None
+        assert (await client.request(method, f"{url}/page", json=body, headers=admin.headers)).status_code == 404
+
+
+async def test_a_key_is_taken_once(client, admin, kept, error):
+    await kept("page", {})
+    again = await client.post(FLAGS, json={"key": "page"}, headers=admin.headers)
+    assert again.status_code == 409
+    assert error(again)["param"] == "key"
 
 
 async def test_what_admins_do_to_flags_is_in_the_audit_log(client, admin, kept):
     await kept("page", {"enabled": False})
+    await kept("page", {})
     await client.delete(f"{FLAGS}/page", headers=admin.headers)
     events = (await client.get("/api/v1/audit", headers=admin.headers)).json()["data"]["events"]
     mine = [(event["action"], event["detail"]) for event in events if event["target"] == "flag:page"]
-    assert sorted(mine) == [("flag.kept", {"enabled": False}), ("flag.removed", {})]
+    assert sorted(mine) == [("flag.changed", {"enabled": True}), ("flag.created", {"enabled": False}), ("flag.removed", {})]
 
 
 async def test_without_a_context_it_is_asked_for_the_caller(client, admin, kept, stores):
@@ -77,6 +88,7 @@ async def test_a_page_that_asks_again_is_told_only_of_changes(client, admin, kep
 async def test_only_admins_change_flags_and_nobody_sees_those_of_others(client, admin, kept, stores):
     await kept("page", {})
     editor, stranger = await add_person(stores, Role.EDITOR, admin), await add_person(stores)
+    assert (await client.post(FLAGS, json={"key": "other"}, headers=editor.headers)).status_code == 403
     assert (await client.put(f"{FLAGS}/page", json={}, headers=editor.headers)).status_code == 403
     assert (await client.delete(f"{FLAGS}/page", headers=editor.headers)).status_code == 403
     assert (await client.get(FLAGS, headers=stranger.headers)).json()["data"] == []
@@ -85,7 +97,7 @@ async def test_only_admins_change_flags_and_nobody_sees_those_of_others(client, 
 
 async def test_a_flag_stays_when_the_admin_who_made_it_leaves(client, admin, stores):
     other = await add_person(stores, Role.ADMIN, admin)
-    assert (await client.put(f"{FLAGS}/page", json={}, headers=other.headers)).status_code == 200
+    assert (await client.post(FLAGS, json={"key": "page"}, headers=other.headers)).status_code == 200
     erased = await client.delete(f"/api/v1/users/{other.user_id}?hard_delete=true", headers=admin.headers)
     assert erased.status_code == 200, erased.text
     assert (await client.get(f"{FLAGS}/page", headers=admin.headers)).status_code == 200
@@ -94,9 +106,9 @@ async def test_a_flag_stays_when_the_admin_who_made_it_leaves(client, admin, sto
 async def test_so_many_flags_are_kept(in_process, gateway, store_settings, stores, error):
     admin = await add_person(stores)
     async with in_process(gateway, store_settings.model_copy(update={"limits": LimitSettings(flags=2)})) as client:
-        for key in ("one", "two", "two"):
-            assert (await client.put(f"{FLAGS}/{key}", json={}, headers=admin.headers)).status_code == 200
-        refused = await client.put(f"{FLAGS}/three", json={}, headers=admin.headers)
+        for key in ("one", "two"):
+            assert (await client.post(FLAGS, json={"key": key}, headers=admin.headers)).status_code == 200
+        refused = await client.post(FLAGS, json={"key": "three"}, headers=admin.headers)
     assert refused.status_code == 409
     assert "limits.flags" in error(refused)["message"]
 
@@ -132,7 +144,7 @@ async def test_openfeatures_own_client_reads_them(served, gateway, store_setting
             "default": "cold",
             "rules": [{"where": {"plan": ["large"]}, "variant": "warm"}],
         }
-        assert (await client.put(f"{FLAGS}/colour", json=body, headers=admin.headers)).status_code == 200
+        assert (await client.post(FLAGS, json={"key": "colour", **body}, headers=admin.headers)).status_code == 200
         provider = OFREPProvider(str(client.base_url), headers_factory=lambda: admin.headers)
         large = EvaluationContext(uuid.uuid4().hex, {"plan": "large"})
         details = await asyncio.to_thread(provider.resolve_string_details, "colour", "none", large)
