@@ -13,7 +13,7 @@ PYTHON = [sys.executable, "-m"]
 LINTERS = (
     ("ruff", [*PYTHON, "ruff", "check", "."]),
     ("format", [*PYTHON, "ruff", "format", "--check", "."]),
-    ("types", [*PYTHON, "mypy"]),
+    ("types", [*PYTHON, "mypy", "--num-workers=auto"]),
     ("import rules", [sys.executable, "-c", "from importlinter.cli import lint_imports_command; lint_imports_command()"]),
 )
 # While one process waits for clusters to start, the other does what needs none (see tests/sharing.py).
