@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from xdist.remote import Producer
 
 from cluster.home import REPOSITORY, Home
 from cluster.runtime.ports import free_ports
@@ -25,7 +24,6 @@ from cluster.settings import Settings
 from cluster.stores.clients import StoreClients, connect
 from cluster.stores.keeper import Stores
 from cluster.stores.migrate import migrate
-from tests.sharing import Shared, in_order
 
 START_S = 400
 DATA = Path(__file__).parent / "data"
@@ -71,14 +69,6 @@ CATALOG = (
         **OWN,
     },
 )
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    items[:] = in_order(items)
-
-
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Shared:
-    return Shared(config, log)
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,6 @@ LINTERS = (
     ("types", [*PYTHON, "mypy", "--num-workers=auto"]),
     ("import rules", [sys.executable, "-c", "from importlinter.cli import lint_imports_command; lint_imports_command()"]),
 )
-# While one process waits for clusters to start, the other does what needs none (see tests/sharing.py).
-WHOLE_SUITE = ["--numprocesses=2", "--no-loadscope-reorder"]
 
 
 def lint() -> None:
@@ -32,8 +30,7 @@ def test(context: typer.Context) -> None:
     """Lint, then the whole test suite (a real cluster included). Arguments go to pytest: `hearth test -k plan`."""
     if not context.args:
         lint()
-    arguments = context.args or WHOLE_SUITE
-    raise typer.Exit(subprocess.run([*PYTHON, "pytest", *arguments], cwd=REPOSITORY, check=False).returncode)
+    raise typer.Exit(subprocess.run([*PYTHON, "pytest", *context.args], cwd=REPOSITORY, check=False).returncode)
 
 
 def _passes(name: str, command: list[str]) -> bool:
