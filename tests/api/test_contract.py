@@ -12,6 +12,7 @@ import pytest
 import schemathesis
 import uvicorn
 from hypothesis import HealthCheck, settings
+from schemathesis import Config
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import content_type_conformance, response_schema_conformance, status_code_conformance
 
@@ -23,6 +24,8 @@ from tests.api.fixtures.application import application
 from tests.api.fixtures.index import index
 
 DOCUMENT = schemathesis.openapi.from_dict(application().openapi())
+# Whoever shows no key is turned away before anything is looked at, so that no cases are drawn that cover every field.
+PLAIN = schemathesis.openapi.from_dict(application().openapi(), config=Config.from_dict({"phases": {"coverage": {"enabled": False}}}))
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
 RELAXED = [HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large, HealthCheck.large_base_example]
 
@@ -62,8 +65,8 @@ def test_an_admin_gets_documented_answers(case, server, api_key):
     case.validate_response(answer, checks=CHECKS)
 
 
-@DOCUMENT.parametrize()
-@settings(max_examples=1, deadline=None, suppress_health_check=RELAXED)
+@PLAIN.parametrize()
+@settings(max_examples=3, deadline=None, suppress_health_check=RELAXED)
 def test_nobody_gets_documented_answers(case, server):
     answer = case.call(base_url=server, timeout=30)
     case.validate_response(answer, checks=CHECKS)
