@@ -59,11 +59,12 @@ def look(processes: Iterable[psutil.Process]) -> list[ProcessUse]:
 
 
 def title(process: psutil.Process) -> str:
-    """What a process is, for people: Ray names its workers ("ray::ServeController"), others run a module or a program."""
+    """What a process is, for people: Ray names its workers ("ray::ServeController") and those of its dashboard
+    ("ray-dashboard-JobHead-0"), others run a module or a program."""
     command = process.cmdline()
     if not command:
         return process.name()
-    if command[0].startswith("ray::"):
+    if command[0].startswith(("ray::", "ray-")):
         return command[0].split(".")[0].split("(")[0].strip()
     if "-c" in command[:-1] and "multiprocessing" in command[command.index("-c") + 1]:
         parent = process.parent()

@@ -7,6 +7,7 @@ import sys
 from multiprocessing.synchronize import Event
 
 import psutil
+import pytest
 
 from cluster.bench.usage import cpu_by_pid, look, title, tree
 
@@ -21,6 +22,23 @@ def test_a_process_is_named_by_the_module_or_script_it_runs(tmp_path):
             assert child.stdout.readline() == "here\n"  # before it runs, a process may still bear its parent's command line
             assert title(psutil.Process(child.pid)) == name
             child.communicate()
+
+
+@pytest.mark.parametrize(
+    ("told", "name"),
+    [
+        ("ray::ServeController.listen_for_change", "ray::ServeController"),
+        ("ray::MapWorker(MapBatches(Preparing)).submit", "ray::MapWorker"),
+        ("ray-dashboard-JobHead-0 (/bin/python -c from multiprocessing.forkserver import main; main(['x.py']))", "ray-dashboard-JobHead-0"),
+    ],
+)
+def test_a_process_of_rays_bears_the_name_that_ray_gave_it(told, name):
+    command = [told, "-c", "print('here', flush=True); input()"]
+    with subprocess.Popen(command, executable=sys.executable, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as child:
+        assert child.stdout is not None
+        assert child.stdout.readline() == "here\n"
+        assert title(psutil.Process(child.pid)) == name
+        child.communicate("\n")
 
 
 def test_a_child_of_multiprocessing_is_named_by_its_parent():
