@@ -20,7 +20,7 @@ from cluster.settings import PREFIX, Settings
 PATIENCE_S = 120
 # Serve starts, stops and announces replicas in several turns of its loop, each of which a waiting caller waits for.
 LOOPS_A_TICK = 4
-# Where all models stay, only the start and a replica that died wait for a turn, and turns are most of what an idle cluster costs.
+# Where all models stay, only the start and a replica that died wait for a turn, and each turn costs CPU of an idle cluster.
 STAYING_LOOP_S = 0.25
 WRAPPER = Path(__file__).with_name("haproxy-loopback")
 

@@ -89,9 +89,11 @@ class Head:
                 raise Unavailable("The Ray node died; see the logs in HEARTH_HOME/logs and start it again with `hearth up` (retry in 5 s).")
 
     def stop(self) -> None:
-        withdraw(self.launch.settings.http)
-        ray.shutdown()
-        self.stores.stop()
+        try:
+            withdraw(self.launch.settings.http)
+        finally:
+            ray.shutdown()
+            self.stores.stop()
 
     def _start_ray(self) -> None:
         launch = self.launch

@@ -109,7 +109,7 @@ async def client(in_process, gateway):
 
 @pytest.fixture
 def eventually():
-    """Wait until a condition holds, or fail after ten seconds."""
+    """Wait until a condition holds, or fail when patience ends."""
 
     return _until
 

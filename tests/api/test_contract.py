@@ -59,7 +59,7 @@ def server(store_settings: Settings) -> Iterator[str]:
 
 
 @DOCUMENT.parametrize()
-@settings(max_examples=8, deadline=None, suppress_health_check=RELAXED)
+@settings(max_examples=12, deadline=None, suppress_health_check=RELAXED)
 def test_an_admin_gets_documented_answers(case, server, api_key):
     answer = case.call(base_url=server, headers={"Authorization": f"Bearer {api_key}"}, timeout=30)
     case.validate_response(answer, checks=CHECKS)

@@ -25,7 +25,7 @@ from cluster.serving.vectors import VectorsArgs
 from deployments.vectors import Vectors
 from tests.conftest import hearth_command
 
-DOCUMENTS = int(os.environ.get("CRASH_DOCUMENTS", "40"))
+DOCUMENTS = int(os.environ.get("CRASH_DOCUMENTS", "100"))
 PATIENCE_S = 900 + DOCUMENTS
 ENDED = {"succeeded", "failed", "cancelled"}
 PAGE = 500
