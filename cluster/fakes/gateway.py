@@ -10,6 +10,7 @@ import asyncio
 import math
 from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 from cluster.contracts.generation import (
     FinishReason,
@@ -40,6 +41,8 @@ from cluster.contracts.retrieval import Reranking, RerankRequest
 from cluster.errors import ModelNotFound, UnsupportedMedia
 from cluster.fakes.answers import example_of, forced_tool, prompt_tokens, until_stop, vectors, words
 from cluster.specs.loader import nearest
+
+Request = TypeVar("Request")
 
 _IMAGES = {b"\x89PNG": "png", b"\xff\xd8\xff": "jpeg", b"GIF8": "gif", b"RIFF": "webp", b"BM": "bmp"}
 _SOUNDS = {b"RIFF": "wav", b"fLaC": "flac", b"OggS": "ogg", b"ID3": "mp3"}
@@ -94,6 +97,10 @@ class FakeGateway:
     counted: list[object] = field(default_factory=list)
     opened: int = 0
     closed: int = 0
+
+    def asked_for(self, kind: type[Request]) -> list[Request]:
+        """The requests of one kind, in order. ``asked`` holds what runs beside requests too, such as the embeddings of an index."""
+        return [request for request in self.asked if isinstance(request, kind)]
 
     async def models(self) -> Sequence[ModelStatus]:
         return self.served

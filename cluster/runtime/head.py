@@ -15,7 +15,6 @@ import sys
 import threading
 import time
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import httpx
@@ -56,6 +55,11 @@ class Head:
         )
         self.stopping = threading.Event()
         self.stores = Stores(home, launch.settings)
+
+    def heed_signals(self) -> None:
+        """SIGTERM and SIGINT stop this cluster. To be called again once Ray is connected, whose core puts its own handler in our place."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda _signal, _frame: self.stopping.set())
 
     def report(self, **changes: object) -> None:
         self.state = self.state.model_copy(update=changes)
@@ -114,6 +118,7 @@ class Head:
             )
         info: dict[str, Any] = vars(context)["address_info"]
         self.report(dashboard_url=f"http://{info['webui_url']}", ray_address=str(info["address"]))
+        self.heed_signals()
 
     def _is_ready(self, api: ServeApi) -> bool:
         step = api.progress()
@@ -148,12 +153,7 @@ def main() -> int:
     launch = read_launch(home)
     configure_logging(launch.settings.log)
     head = Head(home, launch, pid=os.getpid())
-
-    def stop(_signal: int, _frame: FrameType | None) -> None:
-        head.stopping.set()
-
-    signal.signal(signal.SIGTERM, stop)
-    signal.signal(signal.SIGINT, stop)
+    head.heed_signals()
     return _run(head)
 
 

@@ -19,13 +19,15 @@ from cluster.home import REPOSITORY, Home
 from cluster.runtime.environment import cluster_environment
 from cluster.runtime.launch import Launch, launch_file
 from cluster.runtime.ports import holder, is_free
-from cluster.runtime.processes import sweep
+from cluster.runtime.processes import end, ours, sweep
 from cluster.runtime.state import RunState, read_state, run_file, running, write_atomically
 from cluster.settings import Settings
 
 Report = Callable[[str], None]
 
 POLL_S = 0.2
+# How long the head has for taking everything down in order: what it does not end in that time is swept away.
+HEAD_GRACE_S = 30.0
 
 
 def lock(home: Home) -> FileLock:
@@ -60,9 +62,12 @@ def stop(home: Home, report: Report) -> int:
     home.run.mkdir(parents=True, exist_ok=True)
     with FileLock(home.run / "lock", timeout=30):
         report("stopping")
-        ended = sweep(home)
+        before = ours(home)
+        if (state := running(home)) is not None:
+            end([process for process in before if process.pid == state.pid], HEAD_GRACE_S)
+        sweep(home)
         run_file(home).unlink(missing_ok=True)
-        return ended
+        return len(before)
 
 
 def _claim_port(settings: Settings) -> None:

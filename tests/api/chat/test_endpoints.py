@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from cluster.contracts.generation import GenerationRequest
 from cluster.errors import EngineError, Unavailable
 from cluster.fakes.gateway import FakeGateway
 
@@ -89,7 +90,7 @@ async def test_several_choices_share_the_prompt_in_the_usage(client):
 
 async def test_choices_have_seeds_of_their_own(client, gateway):
     await client.post(URL, json=HELLO | {"n": 2, "seed": 7})
-    assert [request.sampling.seed for request in gateway.asked] == [7, 8]
+    assert [request.sampling.seed for request in gateway.asked_for(GenerationRequest)] == [7, 8]
 
 
 async def test_text_that_breaks_json_or_events_arrives_whole(client):
@@ -150,7 +151,7 @@ async def test_a_whole_conversation_reaches_the_gateway(client, gateway):
     ]
     response = await client.post(URL, json={"model": "fake-llm", "messages": conversation, "tools": [WEATHER]})
     assert response.status_code == 200
-    messages = gateway.asked[0].messages
+    messages = gateway.asked_for(GenerationRequest)[0].messages
     assert [message.role for message in messages] == ["system", "user", "assistant", "tool"]
     assert messages[1].content == "a\nb"
     assert messages[2].tool_calls[0].name == "weather"
@@ -160,7 +161,7 @@ async def test_a_whole_conversation_reaches_the_gateway(client, gateway):
 async def test_an_adapter_is_named_after_a_colon(client, gateway):
     answer = (await client.post(URL, json=HELLO | {"model": "fake-llm:pirate"})).json()
     assert answer["model"] == "fake-llm:pirate"
-    assert (gateway.asked[0].model, gateway.asked[0].adapter) == ("fake-llm", "pirate")
+    assert (gateway.asked_for(GenerationRequest)[0].model, gateway.asked_for(GenerationRequest)[0].adapter) == ("fake-llm", "pirate")
 
 
 async def test_response_formats_are_passed_on(client):
@@ -229,7 +230,7 @@ async def test_what_cannot_be_meant_is_refused_naming_the_field(client, error, g
     found = error(response)
     assert found["param"] == param
     assert found["type"] == "invalid_request_error"
-    assert gateway.asked == []
+    assert gateway.asked_for(GenerationRequest) == []
 
 
 async def test_a_misspelt_field_is_answered_with_the_nearest(client, error):

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from cluster.contracts.generation import GenerationRequest
 from tests.api.fixtures.talking import Person
 
 PROMPTS = "/api/v1/prompts"
@@ -55,7 +56,7 @@ async def test_a_conversation_is_led_by_its_own_words_then_its_prompt_then_the_p
         body = {"model": "fake-llm", "content": "hello"}
         prepared = await mira.client.post(f"/api/chat/conversations/{conversation}/prepare-stream", json=body)
         await stranger.get(prepared.json()["data"]["stream_url"])
-        assert gateway.asked[-1].messages[0].content == told
+        assert gateway.asked_for(GenerationRequest)[-1].messages[0].content == told
 
 
 async def test_names_are_one_organisations_and_nobody_elses(mira, person):

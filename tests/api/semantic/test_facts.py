@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from api.web.principal import Role
+from cluster.contracts.generation import GenerationRequest
 from tests.api.fixtures.house import House, Someone
 
 URL = "/api/v1/semantic"
@@ -157,7 +158,7 @@ async def test_the_model_is_held_to_the_types_given(house, mira):
         f"{URL}/extract-relations", json={"text": "text about text", "entity_types": ["word"], "schema": {"type": "object"}}
     )
     assert {one["type"] for one in found.json()["data"]["entities"]} == {"word"}
-    schema = house.gateway.asked[-1].response_format.schema
+    schema = house.gateway.asked_for(GenerationRequest)[-1].response_format.schema
     assert schema["properties"]["entities"]["items"]["properties"]["type"]["enum"] == ["word"]
 
 

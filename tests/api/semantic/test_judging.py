@@ -22,7 +22,7 @@ async def test_the_model_chooses_among_the_labels_and_nothing_else(client, gatew
     assert found["labels"] == ["clocks"]
     assert found["scores"][0]["label"] == "clocks"
     assert sum(score["score"] for score in found["scores"]) == pytest.approx(1, abs=1e-3)
-    asked = next(request for request in gateway.asked if hasattr(request, "response_format"))
+    asked = gateway.asked_for(GenerationRequest)[0]
     assert asked.response_format.schema["properties"]["labels"]["enum"] == ["animals", "clocks"]
 
 
@@ -102,7 +102,7 @@ async def test_a_model_with_a_small_context_reads_what_fits_and_answers(in_proce
         for path, body in (("classify", {"labels": LABELS}), ("score-importance", {}), ("extract-relations", {})):
             answer = await client.post(f"{URL}/{path}", json={"text": text} | body)
             assert answer.status_code == 200, answer.text
-    asked = [request for request in gateway.asked if isinstance(request, GenerationRequest)]
+    asked = gateway.asked_for(GenerationRequest)
     assert len(asked) > 5
     for request in asked:
         chars = sum(len(message.content or "") for message in request.messages)

@@ -10,7 +10,7 @@ from dataclasses import replace
 import httpx
 import pytest
 
-from cluster.contracts.generation import Image
+from cluster.contracts.generation import GenerationRequest, Image
 from cluster.errors import EngineError
 from cluster.fakes.gateway import FakeGateway
 from cluster.providers.gateway import ProviderGateway
@@ -42,10 +42,11 @@ async def test_a_tool_is_called_its_result_told_and_the_answer_goes_on(mira, gat
     conversation = (await mira.new())["id"]
     called = await answered(mira, conversation, content="tool please", tools=[WEATHER], tool_choice="auto", temperature=0.5)
     assert [call["name"] for call in called["tool_calls"]] == ["weather"]
-    assert (gateway.asked[-1].tools[0]["function"]["name"], gateway.asked[-1].sampling.temperature) == ("weather", 0.5)
+    asked = gateway.asked_for(GenerationRequest)[-1]
+    assert (asked.tools[0]["function"]["name"], asked.sampling.temperature) == ("weather", 0.5)
     result = await written(mira, conversation, "rain", "tool", tool_call_id=called["tool_calls"][0]["id"])
     await answered(mira, conversation, content=None, answers=result)
-    roles = [(message.role, len(message.tool_calls), message.tool_call_id) for message in gateway.asked[-1].messages]
+    roles = [(message.role, len(message.tool_calls), message.tool_call_id) for message in gateway.asked_for(GenerationRequest)[-1].messages]
     assert roles == [("user", 0, None), ("assistant", 1, None), ("tool", 0, called["tool_calls"][0]["id"])]
 
 
@@ -54,7 +55,7 @@ async def test_a_call_that_nobody_answered_is_not_told_and_neither_is_an_answer_
     await answered(mira, conversation, content="tool please", tools=[WEATHER])
     await written(mira, conversation, "stray", "tool", tool_call_id="nobody")
     await answered(mira, conversation, content="never mind")
-    assert [(message.role, len(message.tool_calls)) for message in gateway.asked[-1].messages] == [
+    assert [(message.role, len(message.tool_calls)) for message in gateway.asked_for(GenerationRequest)[-1].messages] == [
         ("user", 0),
         ("assistant", 0),
         ("user", 0),
@@ -73,12 +74,12 @@ async def test_an_answer_is_held_to_a_schema(mira):
 async def test_an_image_is_shown_by_its_bytes_to_a_model_that_sees(mira, gateway):
     conversation = (await mira.new())["id"]
     await answered(mira, conversation, content=[{"type": "text", "text": "What is this?"}, shown(claimed="image/jpeg")])
-    assert gateway.asked[-1].messages[0].images == (Image("image/png", PNG),)
-    assert gateway.asked[-1].messages[0].content == "What is this?"
+    assert gateway.asked_for(GenerationRequest)[-1].messages[0].images == (Image("image/png", PNG),)
+    assert gateway.asked_for(GenerationRequest)[-1].messages[0].content == "What is this?"
     # Said long ago, and another model goes on that does not see it.
     await answered(mira, conversation, model="blind", content="And now?")
-    assert gateway.asked[-1].messages[0].images == ()
-    assert "cannot see" in (gateway.asked[-1].messages[0].content or "")
+    assert gateway.asked_for(GenerationRequest)[-1].messages[0].images == ()
+    assert "cannot see" in (gateway.asked_for(GenerationRequest)[-1].messages[0].content or "")
 
 
 async def test_a_model_that_does_not_see_reads_the_description(mira, gateway):
@@ -87,7 +88,7 @@ async def test_a_model_that_does_not_see_reads_the_description(mira, gateway):
     refused = await mira.client.post(path, json={"model": "blind", "content": [shown()]})
     assert (refused.status_code, "takes no images" in refused.text) == (422, True)
     await answered(mira, conversation, model="blind", content=[shown(text="A goat.")])
-    assert gateway.asked[-1].messages[0].content == "A goat."
+    assert gateway.asked_for(GenerationRequest)[-1].messages[0].content == "A goat."
 
 
 @pytest.mark.parametrize(
@@ -103,12 +104,12 @@ async def test_a_model_that_does_not_see_reads_the_description(mira, gateway):
         (shown(b"<svg onload=alert(1)>", "image/svg+xml"), 415),
         (shown(PNG + b"x" * 20 * 2**20), 413),
     ],
-    ids=str,
+    ids=lambda value: str(value)[:60],
 )
 async def test_what_is_no_image_or_lies_elsewhere_is_refused(mira, gateway, part, status):
     conversation = (await mira.new())["id"]
     answer = await mira.client.post(f"{CHAT}/{conversation}/prepare-stream", json={"model": "fake-llm", "content": [part]})
-    assert (answer.status_code, gateway.asked) == (status, [])
+    assert (answer.status_code, gateway.asked_for(GenerationRequest)) == (status, [])
     assert await messages(mira, conversation) == []
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from api.streams.context import SUMMARY
+from cluster.contracts.generation import GenerationRequest
 from tests.api.fixtures.saying import CHAT, answered, conversation_of, messages, refusal, written
 from tests.api.fixtures.talking import Person
 
@@ -20,7 +21,7 @@ async def compact(someone: Person, conversation: str, **fields: object) -> dict[
 
 
 def told(gateway) -> list[str]:
-    return [message.content or "" for message in gateway.asked[-1].messages]
+    return [message.content or "" for message in gateway.asked_for(GenerationRequest)[-1].messages]
 
 
 async def test_a_summary_stands_for_older_messages_and_they_stay_readable(mira, gateway):
@@ -91,8 +92,8 @@ async def test_what_is_longer_than_the_context_is_summarised_part_by_part(mira, 
     await talk(mira, conversation, *(f"{number} " * 3000 for number in range(4)), "x " * 9000)
     made = await compact(mira, conversation, keep=0)
     assert made["summarised"] == 5
-    assert len(gateway.asked) > 3
-    assert all(sum(len((m.content or "").split()) for m in asked.messages) <= 4096 for asked in gateway.asked)
+    assert len(gateway.asked_for(GenerationRequest)) > 3
+    assert all(sum(len((m.content or "").split()) for m in asked.messages) <= 4096 for asked in gateway.asked_for(GenerationRequest))
 
 
 async def test_a_summary_counts_and_is_told(mira, app):

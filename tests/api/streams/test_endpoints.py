@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+from cluster.contracts.generation import GenerationRequest
 from cluster.errors import EngineError
 from tests.api.fixtures.saying import CHAT, events, messages, prepare
 from tests.patience import PATIENCE_S
@@ -110,7 +111,7 @@ async def test_a_prompt_that_cannot_fit_is_refused_unless_the_oldest_may_go(mira
     assert len(await messages(mira, conversation)) == 2
     prepared = await prepare(mira, conversation, content="and now?", compact="drop")
     await stranger.get(prepared["stream_url"])
-    assert len(gateway.asked[-1].messages) == 2
+    assert len(gateway.asked_for(GenerationRequest)[-1].messages) == 2
 
 
 async def test_nobody_else_prepares_resumes_or_stops(mira, person):

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from cluster.contracts.generation import GenerationRequest
 from cluster.contracts.models import ModelKind, ModelState
 from cluster.errors import Unavailable
 from cluster.fakes.gateway import FakeGateway, fake_model
@@ -63,7 +64,7 @@ async def test_the_oldest_go_until_the_rest_fits_and_what_is_pinned_stays(mira, 
     ids = [await written(mira, conversation, f"{name} " * 1000) for name in ("one", "two", "three", "four", "five")]
     await mira.client.patch(f"{CHAT}/{conversation}/messages/{ids[0]}", json={"pinned": True})
     await answered(mira, conversation, content="and now?", compact="drop")
-    told = [(message.content or "").split()[0] for message in gateway.asked[-1].messages]
+    told = [(message.content or "").split()[0] for message in gateway.asked_for(GenerationRequest)[-1].messages]
     assert told == ["Be", "one", "four", "five", "and"]
     assert len(await messages(mira, conversation)) == 7
 
@@ -79,4 +80,4 @@ async def test_what_is_asked_must_fit_by_itself(mira):
 async def test_a_direct_chat_is_checked_alike(mira, gateway):
     ask = {"model": "fake-llm", "message": LONG}
     status, _, message = refusal(await mira.client.post("/api/v1/chat/quick", json=ask))
-    assert (status, "has 5000 tokens" in message, "'fake-8192'" in message, gateway.asked) == (413, True, True, [])
+    assert (status, "has 5000 tokens" in message, "'fake-8192'" in message, gateway.asked_for(GenerationRequest)) == (413, True, True, [])

@@ -4,7 +4,7 @@ import pytest
 
 from api.transcriptions.subtitles import srt, vtt
 from cluster.contracts.models import ModelKind
-from cluster.contracts.perception import Segment
+from cluster.contracts.perception import Segment, TranscriptionRequest
 from cluster.fakes.gateway import ONE_OF_EACH, FakeGateway, fake_model
 from cluster.settings import LimitSettings, Settings
 
@@ -56,7 +56,7 @@ async def test_everything_known_comes_from_a_form_or_a_raw_body(client, gateway)
     assert formed["status"] == "success"
     assert formed["data"]["words"][1]["word"] == "bytes"
     assert raw.json()["data"]["language"] == "de"
-    first, second = gateway.asked
+    first, second = gateway.asked_for(TranscriptionRequest)
     assert (first.word_timestamps, first.vad, first.task) == (True, False, "translate")
     assert (second.word_timestamps, second.vad, second.task) == (False, True, "transcribe")
 
@@ -127,7 +127,7 @@ async def test_a_large_file_is_refused_naming_size_limit_and_setting(in_process,
         assert response.status_code == 413
         assert "24 bytes, at most 10" in error(response)["message"]
         assert "limits.audio_bytes" in error(response)["message"]
-    assert gateway.asked == []
+    assert gateway.asked_for(TranscriptionRequest) == []
 
 
 async def test_models_and_health_say_what_takes_sound(client):

@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from api.app import create_app
+from cluster.contracts.generation import GenerationRequest
 from cluster.fakes.gateway import FakeGateway
 from cluster.serving.vectors import ServeVectors
 from cluster.settings import Settings
@@ -62,7 +63,7 @@ async def test_of_several_choices_the_prompt_is_counted_once(account, stream):
 async def test_an_answer_that_nobody_waits_for_is_counted_with_what_there_was(account, gateway, eventually):
     body = CHAT | {"stream": True, "messages": [{"role": "user", "content": "word " * 500}]}
     asking = asyncio.create_task(account.client.post("/v1/chat/completions", json=body))
-    await eventually(lambda: gateway.asked)
+    await eventually(lambda: gateway.asked_for(GenerationRequest))
     await asyncio.sleep(0.1)
     asking.cancel()
     await asyncio.gather(asking, return_exceptions=True)

@@ -7,6 +7,7 @@ import pytest
 import structlog
 
 from api.app import create_app
+from cluster.contracts.generation import GenerationRequest
 from cluster.serving.vectors import ServeVectors
 from cluster.settings import Settings
 from cluster.stores.clients import connect
@@ -17,7 +18,7 @@ CHAT = {"model": "fake-llm", "messages": [{"role": "user", "content": "my secret
 async def test_a_valid_request_id_is_kept_and_reaches_the_model(client, gateway):
     response = await client.post("/v1/chat/completions", json=CHAT | {"n": 2}, headers={"X-Request-Id": "trace/1.2:3"})
     assert response.headers.get_list("x-request-id") == ["trace/1.2:3"]
-    assert [request.request_id for request in gateway.asked] == ["trace/1.2:3-0", "trace/1.2:3-1"]
+    assert [request.request_id for request in gateway.asked_for(GenerationRequest)] == ["trace/1.2:3-0", "trace/1.2:3-1"]
 
 
 @pytest.mark.parametrize("given", [None, "", "x" * 129, "a b", "<script>", "a,b", 'a"b'])

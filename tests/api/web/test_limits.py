@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
+from cluster.contracts.generation import GenerationRequest
 from cluster.fakes.gateway import FakeGateway
 from cluster.settings import HttpSettings, Settings
 from tests.patience import PATIENCE_S
@@ -79,7 +80,7 @@ async def test_a_caller_that_leaves_in_the_middle_of_its_body_leaves_nothing_beh
             await asyncio.sleep(0.01)
         else:
             pytest.fail("the request that was left is not counted as left")
-    assert gateway.asked == []
+    assert gateway.asked_for(GenerationRequest) == []
 
 
 async def test_a_body_at_the_limit_is_taken(in_process, gateway):
