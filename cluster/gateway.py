@@ -16,6 +16,8 @@ from cluster.contracts.perception import (
     ExtractedText,
     ImageEmbeddingRequest,
     TextExtractionRequest,
+    TokenSpans,
+    TokenSpansRequest,
     Transcript,
     TranscriptionRequest,
 )
@@ -55,6 +57,10 @@ class ModelGateway(Protocol):
         ...
 
     async def embed(self, request: EmbeddingRequest) -> Embeddings: ...
+
+    async def token_spans(self, request: TokenSpansRequest) -> TokenSpans:
+        """The whole text is held in tokens at once, some hundred bytes each: ``cluster.text.tokens`` asks for long ones in parts."""
+        ...
 
     async def rerank(self, request: RerankRequest) -> Reranking: ...
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from cluster.contracts.perception import EmbeddingRequest, Embeddings
+from cluster.contracts.perception import EmbeddingRequest, Embeddings, TokenSpans, TokenSpansRequest
 from cluster.contracts.serving import ReplicaSpec, ReplicaStats
 from cluster.errors import BadInput
 from deployments.batching import Batcher
@@ -43,6 +43,10 @@ class Embedding:
         if request.dimensions is not None and request.dimensions < self._engine.dimensions:
             vectors = _shorten(vectors, request.dimensions)
         return Embeddings(vectors, sum(map(len, sequences)), self._engine.variant)
+
+    async def token_spans(self, request: TokenSpansRequest) -> TokenSpans:
+        """Where the tokens of a text lie."""
+        return await asyncio.to_thread(self._engine.spans, request.text)
 
     async def check_health(self) -> None:
         """Raises EngineError when the engine cannot compute any more."""

@@ -12,11 +12,14 @@ from api.documents.schemas import ChunkingBody, CollectionAnswer, CollectionBody
 from api.web.deps import Parts
 from api.web.principal import Principal
 from cluster.contracts.models import ModelKind, ModelState
+from cluster.contracts.perception import TokenSpansRequest
 from cluster.errors import Conflict, TooLarge, Unprocessable
 from cluster.knowledge.shelf import Shelf
 from cluster.knowledge.tables import Collection
 from cluster.specs.loader import nearest
 from cluster.stores.sql import AsyncSession
+
+PROBE = "How many tokens this model reads."
 
 
 class Collections:
@@ -32,14 +35,15 @@ class Collections:
         most = self._parts.settings.ingest.collections
         if await self._rows.count() >= most:
             raise TooLarge(f"The organisation has {most} collections, and no more are made (setting ingest.collections); remove one.")
+        model = await self._embedding_model(body.embedding_model)
         row = Collection(
             id=uuid.uuid4(),
             organisation_id=self._who.organisation_id,
             owner_id=self._who.user_id,
             name=body.name,
             description=body.description,
-            embedding_model=await self._embedding_model(body.embedding_model),
-            chunking=_chunking(body.chunking),
+            embedding_model=model,
+            chunking=await self._chunking(body.chunking, model),
             retrieval=body.retrieval,
         )
         self._rows.add(row)
@@ -64,8 +68,8 @@ class Collections:
             setattr(row, name, value)
         if body.embedding_model is not None:
             row.embedding_model = await self._embedding_model(body.embedding_model)
-        if body.chunking is not None:
-            row.chunking = _chunking(body.chunking)
+        if body.chunking is not None or body.embedding_model is not None:
+            row.chunking = await self._chunking(body.chunking or ChunkingBody(**row.chunking), row.embedding_model)
         await self._flush(row.name)
         again = before != (row.embedding_model, row.chunking)
         if again:
@@ -102,12 +106,19 @@ class Collections:
         known = f"did you mean '{hint}'?" if hint else f"there is: {', '.join(usable) or 'none; add one to the profile'}."
         raise Unprocessable(f"No embedding model '{asked or ''}' can answer here; {known}").about("embedding_model")
 
+    async def _chunking(self, body: ChunkingBody, model: str) -> dict[str, object]:
+        _check(body)
+        if body.strategy == "tokens":
+            most = (await self._parts.gateway.token_spans(TokenSpansRequest(model, PROBE))).most
+            if body.size > most:
+                raise Unprocessable(f"Chunks of {body.size} tokens are longer than the {most} that '{model}' reads.").about("chunking.size")
+        return body.model_dump()
 
-def _chunking(body: ChunkingBody) -> dict[str, object]:
+
+def _check(body: ChunkingBody) -> None:
     if body.overlap >= body.size:
         raise Unprocessable(f"An overlap of {body.overlap} does not fit chunks of {body.size}: make it smaller than they are.").about(
             "chunking.overlap"
         )
     if body.strategy == "parents" and body.parent_size <= body.size:
         raise Unprocessable(f"Parents of {body.parent_size} are no larger than chunks of {body.size}.").about("chunking.parent_size")
-    return body.model_dump()

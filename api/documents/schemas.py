@@ -17,11 +17,12 @@ Size = Annotated[int, Field(ge=50, le=20_000)]
 
 
 class ChunkingBody(Body):
-    """How documents are cut; sizes count characters."""
+    """How documents are cut; sizes count characters, or tokens of the collection's embedding model."""
 
-    strategy: Literal["sentences", "structure", "parents"] = Field(
+    strategy: ChunkStrategy = Field(
         "sentences",
-        description="sentences: whole sentences; structure: never across a heading; parents: small ones to find, large to show.",
+        description="sentences: whole sentences; tokens: the same, sizes in tokens; structure: never across a heading; "
+        "parents: small ones to find, large to show.",
     )
     size: Size = Field(1000, description="Longest chunk.")
     overlap: int = Field(200, ge=0, le=10_000, description="What neighbouring chunks share; less than size.")

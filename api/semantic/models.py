@@ -23,6 +23,7 @@ from cluster.gateway import ModelGateway
 from cluster.specs.prices import Consumption
 from cluster.text.chunking import Chunking, chunk
 from cluster.text.plain import plain
+from cluster.text.tokens import token_spans
 
 # What a vector is made of where a text is longer than a model reads: parts of about the size that embedding models are trained on.
 PART = Chunking(size=800, overlap=0)
@@ -76,6 +77,10 @@ class Asking:
         tokens = sum(one.prompt_tokens for one in found)
         self._spend(model, Consumption(tokens), Usage(prompt_tokens=tokens))
         return Embeddings(np.concatenate([one.vectors for one in found]), tokens, found[0].variant)
+
+    async def spans(self, text: str, model: str | None) -> Sequence[tuple[int, int]]:
+        """Where the tokens of the text lie, as that embedding model cuts it."""
+        return await token_spans(self.parts.gateway, await self.model(ModelKind.EMBEDDING, model), text, self._request_id)
 
     async def whole(self, texts: Sequence[str], model: str) -> npt.NDArray[np.float32]:
         """One vector for each text, however long: the mean of its parts, of length 1. Zeros where a text is white space alone."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import Field, model_validator
 
 from api.conversations.schemas import Id
 from api.web.schema import Body, FormBody, FreeObject, ModelId
+from cluster.contracts.documents import ChunkStrategy
 
 Text = Annotated[str, Field(min_length=1)]
 Texts = Annotated[list[Text], Field(min_length=1)]
@@ -43,10 +44,11 @@ class SearchBody(Body):
 
 class ChunkBody(Body):
     text: Text
-    size: int = Field(1000, ge=50, le=100_000, description="Longest chunk, in characters.")
-    overlap: int = Field(200, ge=0, description="Characters that neighbours share; less than `size`.")
-    strategy: Literal["sentences", "structure", "parents"] = "sentences"
+    size: int = Field(1000, ge=50, le=100_000, description="Longest chunk, in characters; in tokens for the strategy `tokens`.")
+    overlap: int = Field(200, ge=0, description="How much of that neighbours share; less than `size`.")
+    strategy: ChunkStrategy = "sentences"
     parent_size: int = Field(4000, ge=50, le=1_000_000, description="Longest parent, for the strategy `parents`.")
+    model: Embedder
 
 
 class DuplicatesBody(Body):

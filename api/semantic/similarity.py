@@ -59,7 +59,8 @@ class Similarity:
         """Exact spans of the text."""
         self._check([body.text], 1, "")
         how = Chunking(body.strategy, body.size, body.overlap, body.parent_size)
-        return Chunks(chunks=await asyncio.to_thread(_chunks, body.text, how), chars=len(body.text))
+        spans = await self._asking.spans(body.text, body.model) if body.strategy == "tokens" else ()
+        return Chunks(chunks=await asyncio.to_thread(_chunks, body.text, how, spans), chars=len(body.text))
 
     async def duplicates(self, body: DuplicatesBody) -> Duplicates:
         """Pairs of texts that say the same; of a pair, the strongest evidence."""
@@ -108,10 +109,10 @@ class Similarity:
                 raise BadInput(f"Text {index} has {len(text)} characters, at most {longest} are taken (limits.text_chars); split it.")
 
 
-def _chunks(text: str, how: Chunking) -> list[ChunkAnswer]:
+def _chunks(text: str, how: Chunking, spans: Sequence[tuple[int, int]]) -> list[ChunkAnswer]:
     return [
         ChunkAnswer(number=one.number, text=one.text, start=one.start, end=one.end, parent=one.parent, is_parent=one.is_parent)
-        for one in chunk(plain(text), how)
+        for one in chunk(plain(text), how, lambda _: spans)
     ]
 
 

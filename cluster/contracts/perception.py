@@ -47,6 +47,24 @@ class Embeddings:
 
 
 @dataclass(frozen=True, slots=True)
+class TokenSpansRequest:
+    """Where the tokens of a text lie, as the embedding model ``model`` cuts it."""
+
+    model: str
+    text: str
+    request_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TokenSpans:
+    """``spans``: int32, shape (tokens, 2), in order: the first character of a token and the one behind its last; special tokens are left
+    out. ``most``: how many tokens of an input the model reads, special ones not counted."""
+
+    spans: npt.NDArray[np.int32]
+    most: int
+
+
+@dataclass(frozen=True, slots=True)
 class TextExtractionRequest:
     """One encoded image to read text from."""
 

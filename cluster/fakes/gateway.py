@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import math
+import re
 from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
+
+import numpy as np
 
 from cluster.contracts.generation import (
     FinishReason,
@@ -32,6 +35,8 @@ from cluster.contracts.perception import (
     Segment,
     TextExtractionRequest,
     TextLine,
+    TokenSpans,
+    TokenSpansRequest,
     Transcript,
     TranscriptionRequest,
     Word,
@@ -158,6 +163,12 @@ class FakeGateway:
         texts = [item if isinstance(item, str) else " ".join(map(str, item)) for item in request.inputs]
         rows = vectors([text.encode() for text in texts])
         return Embeddings(rows[:, : request.dimensions or rows.shape[1]], sum(len(text.split()) for text in texts), "fake-float32")
+
+    async def token_spans(self, request: TokenSpansRequest) -> TokenSpans:
+        """A token is a word, of which the model reads 256."""
+        await self._begin(request.model, request)
+        found = [match.span() for match in re.finditer(r"\S+", request.text)]
+        return TokenSpans(np.array(found, np.int32).reshape(-1, 2), 256)
 
     async def rerank(self, request: RerankRequest) -> Reranking:
         """The share of the question's words that stand in a document; a word is a token."""

@@ -15,6 +15,8 @@ from cluster.contracts.perception import (
     ExtractedText,
     ImageEmbeddingRequest,
     TextExtractionRequest,
+    TokenSpans,
+    TokenSpansRequest,
     Transcript,
     TranscriptionRequest,
 )
@@ -115,6 +117,9 @@ class ProviderGateway:
 
     async def embed(self, request: EmbeddingRequest) -> Embeddings:
         return await self._inner.embed(request)
+
+    async def token_spans(self, request: TokenSpansRequest) -> TokenSpans:
+        return await self._inner.token_spans(request)
 
     async def rerank(self, request: RerankRequest) -> Reranking:
         return await self._inner.rerank(request)

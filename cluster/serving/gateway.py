@@ -15,6 +15,8 @@ from cluster.contracts.perception import (
     ExtractedText,
     ImageEmbeddingRequest,
     TextExtractionRequest,
+    TokenSpans,
+    TokenSpansRequest,
     Transcript,
     TranscriptionRequest,
 )
@@ -66,6 +68,9 @@ class ServeGateway:
 
     async def embed(self, request: EmbeddingRequest) -> Embeddings:
         return await self._ask(self._servable(request.model, ModelKind.EMBEDDING).id, "embed", request, Embeddings)
+
+    async def token_spans(self, request: TokenSpansRequest) -> TokenSpans:
+        return await self._ask(self._servable(request.model, ModelKind.EMBEDDING).id, "token_spans", request, TokenSpans)
 
     async def rerank(self, request: RerankRequest) -> Reranking:
         return await self._ask(self._servable(request.model, ModelKind.RERANKER).id, "rerank", request, Reranking)

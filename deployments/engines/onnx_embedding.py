@@ -11,6 +11,7 @@ import numpy.typing as npt
 import onnxruntime  # type: ignore[import-untyped]
 from tokenizers import Tokenizer
 
+from cluster.contracts.perception import TokenSpans
 from cluster.contracts.serving import ReplicaSpec
 from cluster.errors import EngineError
 from deployments.engines.onnx_export import GRAPH, TOKENIZER, read_record
@@ -48,6 +49,9 @@ class OnnxEmbedding:
             self._limits.admit(next(texts).ids if isinstance(one, str) else one, number, truncate)
             for number, one in enumerate(inputs, start=1)
         ]
+
+    def spans(self, text: str) -> TokenSpans:
+        return self._limits.spans(self._tokenizer, text)
 
     def embed(self, batch: Sequence[Sequence[int]]) -> npt.NDArray[np.float32]:
         length = max(map(len, batch))

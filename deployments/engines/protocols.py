@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cluster.contracts.generation import Generation, GenerationDelta, GenerationRequest, TokenCount
-from cluster.contracts.perception import Segment, TextLine, TranscriptionRequest
+from cluster.contracts.perception import Segment, TextLine, TokenSpans, TranscriptionRequest
 
 if TYPE_CHECKING:
     from PIL.Image import Image  # only in the environment of the vision engines
@@ -78,6 +78,10 @@ class EmbeddingEngine(Protocol):
         Raises ContextLengthExceeded for an input over ``max_tokens`` unless ``truncate``, Unprocessable for ids outside the vocabulary.
         May be called from any thread, while ``embed`` runs.
         """
+        ...
+
+    def spans(self, text: str) -> TokenSpans:
+        """Where the tokens of ``text`` lie, however many they are. May be called from any thread, while ``embed`` runs."""
         ...
 
     def embed(self, batch: Sequence[Sequence[int]]) -> npt.NDArray[np.float32]:

@@ -11,6 +11,7 @@ import torch
 from sentence_transformers import SentenceTransformer
 from transformers.utils import logging as transformers_logging
 
+from cluster.contracts.perception import TokenSpans
 from cluster.contracts.serving import ReplicaSpec
 from cluster.errors import ConfigError, EngineError
 from deployments.engines.token_limits import TokenLimits
@@ -49,6 +50,9 @@ class SentenceTransformersEmbedding:
             self._limits.admit(next(texts).ids if isinstance(one, str) else one, number, truncate)
             for number, one in enumerate(inputs, start=1)
         ]
+
+    def spans(self, text: str) -> TokenSpans:
+        return self._limits.spans(self._tokenizer, text)
 
     def embed(self, batch: Sequence[Sequence[int]]) -> npt.NDArray[np.float32]:
         length = max(map(len, batch))

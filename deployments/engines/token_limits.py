@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 from tokenizers import Tokenizer
 
+from cluster.contracts.perception import TokenSpans
 from cluster.errors import ContextLengthExceeded, Unprocessable
 
 
@@ -26,6 +28,11 @@ class TokenLimits:
         full = tokenizer.encode("a").ids
         at = next(start for start in range(len(full)) if full[start : start + len(bare)] == bare)
         return cls(model, max_tokens, tokenizer.get_vocab_size(), tuple(full[:at]), tuple(full[at + len(bare) :]))
+
+    def spans(self, tokenizer: Tokenizer, text: str) -> TokenSpans:
+        """Where the tokens of ``text`` lie, as ``TokenSpans`` says."""
+        offsets = tokenizer.encode(text, add_special_tokens=False).offsets
+        return TokenSpans(np.array(offsets, np.int32).reshape(-1, 2), self.max_tokens - len(self.prefix) - len(self.suffix))
 
     def admit(self, ids: Sequence[int], number: int, truncate: bool) -> list[int]:
         """``ids`` with the special tokens it lacks, at most ``max_tokens`` long. ``number``: which input it is, for the message.

@@ -75,9 +75,11 @@ class Ingestion:
 
     def _wave(self, collection: Collection, space: Space, rows: Sequence[DocumentRow]) -> None:
         """Ends with each of the rows settled."""
+        chunking = Chunking(**collection.chunking)
         how = Preparation(
             self._work.settings.ingest,
-            Chunking(**collection.chunking),
+            chunking,
+            doors.Tokens(self._cluster, space.model) if chunking.strategy == "tokens" else None,
             models=doors.recognisers(self._cluster),
             unchanged=doors.Indexed(self._cluster, self._id, frozenset(str(row.id) for row in rows)),
             keep=doors.Texts(self._cluster, self._id),

@@ -16,6 +16,7 @@ from cluster.contracts.retrieval import ChunkRecord, Point, Space, Span
 from cluster.errors import EngineError, NotFound
 from cluster.knowledge.shelf import Shelf
 from cluster.serving.reach import Attachment
+from cluster.text.tokens import token_spans
 from pipelines.ingest.flow import Vectors
 from pipelines.stages.recognise import Recognisers
 
@@ -41,6 +42,18 @@ class Embedding:
         if found.variant != self.space.variant:
             raise EngineError(f"The form of '{self.space.model}' changed to {found.variant} meanwhile; run the job again.")
         return found.vectors
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """Where the tokens of a text lie, as ``model`` cuts it."""
+
+    cluster: Attachment
+    model: str
+
+    def __call__(self, text: str) -> Sequence[tuple[int, int]]:
+        reach = self.cluster.reach()
+        return reach.wait(token_spans, reach.models, self.model, text)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from cluster.contracts.perception import EmbeddingRequest
+from cluster.contracts.perception import EmbeddingRequest, TokenSpansRequest
 from cluster.contracts.serving import ReplicaSpec
 from cluster.errors import BadInput, ContextLengthExceeded, Unprocessable
 from deployments.embedding import Embedding
@@ -102,6 +102,16 @@ async def test_both_engines_agree(embedding: Embedding, torch_embedding: Embeddi
     assert (quantised.vectors * exact.vectors).sum(axis=1).min() > 0.98
     assert quantised.prompt_tokens == exact.prompt_tokens
     assert (quantised.variant, exact.variant) == ("onnx-int8-static", "torch-float32")
+
+
+async def test_tokens_are_told_where_they_lie_in_the_text(embedding: Embedding, torch_embedding: Embedding) -> None:
+    text = "Höfe, hello  🐐 world"
+    told, same = [await one.token_spans(TokenSpansRequest("minilm", text)) for one in (embedding, torch_embedding)]
+    pieces = [text[start:end] for start, end in told.spans.tolist()]
+    assert "hello" in pieces
+    assert "".join(pieces) == text.replace(" ", "")
+    assert told.most == 254
+    assert same.spans.tolist() == told.spans.tolist()
 
 
 async def test_a_matryoshka_model_gives_shorter_unit_vectors(torch_embedding: Embedding) -> None:

@@ -128,14 +128,18 @@ def test_a_folder_of_mixed_files_goes_in_and_the_right_place_is_found(knowledge:
 
 
 def test_what_has_not_changed_is_left_alone_and_what_has_is_found_as_it_is_now(knowledge: Knowledge, folder: Path):
+    (folder / "long.txt").write_text(" ".join(f"The harbour has {number} boats." for number in range(100)))
+    knowledge.ask("POST", "collections", json={"name": "changing", "chunking": {"strategy": "tokens", "size": 60, "overlap": 0}})
     first = knowledge.ingest(folder, "changing")
     (folder / "empty.txt").unlink()
     (folder / "locked.pdf").unlink()
-    assert knowledge.ingest(folder, "changing")["uploaded"] == {"new": 0, "changed": 0, "unchanged": 5}
+    assert knowledge.ingest(folder, "changing")["uploaded"] == {"new": 0, "changed": 0, "unchanged": 6}
     (folder / "keys.md").write_bytes(b"# Keys\n\nThe key of the lighthouse lies under the red stone.")
     again = knowledge.ingest(folder, "changing")
-    assert again["uploaded"] == {"new": 0, "changed": 1, "unchanged": 4}
+    assert again["uploaded"] == {"new": 0, "changed": 1, "unchanged": 5}
     collection = first["collection"]
+    boats = [hit["text"] for hit in knowledge.hits("boats in the harbour", collection, limit=20) if hit["path"] == "office/long.txt"]
+    assert {text.count("boats") for text in boats} == {10}  # six tokens each
     texts = [hit["text"] for hit in knowledge.hits("Where is the key of the lighthouse?", collection, limit=20)]
     assert any("red stone" in text for text in texts)
     assert not any("blue door" in text for text in texts)

@@ -123,11 +123,20 @@ async def test_names_of_collections_are_unique_until_one_is_deleted(client, erro
         {"name": "x", "embedding_model": "fake-embed"},
         {"name": "x", "chunking": {"size": 100, "overlap": 100}},
         {"name": "x", "chunking": {"strategy": "parents", "size": 4000, "parent_size": 100}},
+        {"name": "x", "chunking": {"strategy": "tokens", "size": 257, "overlap": 0}},
         {"name": ""},
     ],
 )
 async def test_a_collection_that_cannot_be_is_refused(client, body):
     assert (await client.post(COLLECTIONS, json=body)).status_code == 422
+
+
+async def test_chunks_in_tokens_are_no_longer_than_the_model_reads(client, error):
+    collection = await make(client, chunking={"strategy": "tokens", "size": 256, "overlap": 20})
+    refused = await client.patch(f"{COLLECTIONS}/{collection}", json={"chunking": {"strategy": "tokens", "size": 1000}})
+    assert (refused.status_code, error(refused)["param"]) == (422, "chunking.size")
+    assert "256" in error(refused)["message"]
+    assert ok(await client.get(f"{COLLECTIONS}/{collection}"))["size"] == 256
 
 
 @pytest.fixture

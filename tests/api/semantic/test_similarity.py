@@ -74,7 +74,7 @@ async def test_duplicates_have_a_tier_a_confidence_and_a_reason(client):
         ("search", {"query": "x", "texts": ["a"], "threshold": 2}),
         ("search", {"query": "x", "collection": "goats"}),
         ("chunk", {"text": "a", "size": 100, "overlap": 100}),
-        ("chunk", {"text": "a", "strategy": "tokens"}),
+        ("chunk", {"text": "a", "strategy": "words"}),
         ("detect-duplicates", {"texts": ["alone"]}),
     ],
 )
@@ -82,6 +82,15 @@ async def test_what_cannot_be_meant_is_refused(client, error, path, body):
     refused = await client.post(f"{URL}/{path}", json=body)
     assert refused.status_code in {400, 422}
     assert error(refused)["message"]
+
+
+async def test_chunks_by_tokens_are_as_long_as_the_embedding_model_counts(client):
+    text = " ".join(f"Goat{number} climbs." for number in range(200))
+    body = {"text": text, "strategy": "tokens", "size": 60, "overlap": 10, "model": "fake-embedder"}
+    chunks = (await client.post(f"{URL}/chunk", json=body)).json()["data"]["chunks"]
+    assert {len(one["text"].split()) for one in chunks[:-1]} == {60}
+    assert all(text[one["start"] : one["end"]] == one["text"] for one in chunks)
+    assert chunks[1]["text"].split()[:10] == chunks[0]["text"].split()[-10:]
 
 
 async def test_too_many_or_too_long_texts_are_refused_naming_the_setting(in_process, gateway, error):
