@@ -3,25 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
-from cluster.contracts.retrieval import Diversity, Hit, PartName, PartScore, SearchQuery
-from deployments.engines.qdrant_edge import Candidate, Shard
-from deployments.engines.qdrant_scope import Scope
+from cluster.contracts.retrieval import ChunkRecord, Diversity, Hit, PartName, PartScore, SearchQuery
+from deployments.engines.qdrant_parts import Candidate
 from deployments.fusion import marginal_relevance, reciprocal_ranks
 
 Parts = Mapping[PartName, Sequence[Candidate]]
 
 
-def find(shard: Shard, scope: Scope, query: SearchQuery) -> tuple[Hit, ...]:
-    """The hits of ``query``, best first. Texts are read only of what is returned."""
-    parts = shard.search(scope, query)
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """``ids`` of what is returned, the best first: only of these the texts need be read."""
+
+    ids: Sequence[str]
+    scores: Mapping[str, float]
+    said: Mapping[str, tuple[PartScore, ...]]
+    diversity: Diversity | None
+
+    def hits(self, chunks: Mapping[str, ChunkRecord]) -> tuple[Hit, ...]:
+        """``chunks``: what stands under ``ids``; what was deleted meanwhile is left out."""
+        return tuple(
+            Hit(chunks[one], self.scores[one], self.said[one], _reason(self.said[one], self.diversity)) for one in self.ids if one in chunks
+        )
+
+
+def choose(parts: Parts, query: SearchQuery) -> Choice:
+    """What a search comes to whose parts found these candidates."""
     scores = _scores(parts, query)
     if query.thresholds.fused is not None and query.mode == "hybrid":
         scores = {one: score for one, score in scores.items() if score >= query.thresholds.fused}
-    chosen = _chosen(scores, parts, query)
-    said = _said(parts)
-    chunks = shard.chunks(scope, chosen)
-    return tuple(Hit(chunk, scores[one], said[one], _reason(said[one], query.diversity)) for one, chunk in zip(chosen, chunks, strict=True))
+    return Choice(_chosen(scores, parts, query), scores, _said(parts), query.diversity)
 
 
 def _scores(parts: Parts, query: SearchQuery) -> dict[str, float]:

@@ -28,7 +28,7 @@ from cluster.settings import VectorSettings
 from deployments.engines.qdrant_edge import Shard, create, open_shard
 from deployments.engines.qdrant_facts import Facts
 from deployments.engines.qdrant_scope import Scope
-from deployments.finding import find
+from deployments.finding import choose
 
 # Points written between two looks at who else waits: about three milliseconds.
 SLICE = 64
@@ -96,7 +96,7 @@ class SpaceIndex:
 
     async def delete(self, scope: Scope, filters: Filters, keep_version: int | None = None) -> int:
         async with self._writing() as shard:
-            doomed = scope.filter(filters, other_than_version=keep_version)
+            doomed = scope.select(filters, other_than_version=keep_version)
             if self._touched is not None:
                 self._touched.update(shard.ids(doomed))
             count = shard.delete(doomed)
@@ -106,7 +106,8 @@ class SpaceIndex:
         return count
 
     def search(self, scope: Scope, query: SearchQuery) -> tuple[Hit, ...]:
-        return find(self._shard, scope, query)
+        choice = choose(self._shard.search(scope, query), query)
+        return choice.hits(self._shard.chunks(scope, choice.ids))
 
     def scroll(self, scope: Scope, filters: Filters, after: str | None, limit: int) -> Scrolled:
         return self._shard.scroll(scope, filters, after, limit)

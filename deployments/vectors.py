@@ -16,14 +16,14 @@ from ray import serve
 
 from cluster.contracts.retrieval import EVERYTHING, Filters, Hit, Point, Scrolled, SearchQuery, Space, SpaceState
 from cluster.contracts.serving import VECTORS_DEPLOYMENT
-from cluster.errors import BadInput, ConfigError, NotFound, TooLarge
+from cluster.errors import ConfigError
 from cluster.generations import CURRENT, own
 from cluster.serving.vectors import VectorsArgs
+from cluster.vectors import VectorStore
 from deployments.engines.qdrant_facts import folder_name
 from deployments.engines.qdrant_scope import Scope
 from deployments.spaces import SpaceIndex
-
-MOST_DIMENSIONS = 65_536
+from deployments.vector_limits import bounded, check_new, check_query, check_write, named, nothing_in
 
 log = structlog.get_logger(__name__)
 
@@ -40,28 +40,27 @@ class Vectors:
         self._builds: dict[Space, asyncio.Task[None]] = {}
 
     async def upsert(self, organisation: str, space: Space, points: Sequence[Point]) -> int:
-        scope, most = Scope(organisation), self._settings.points_per_write
-        if len(points) > most:
-            raise TooLarge(f"{len(points)} points in one write, at most {most} are taken (setting vectors.points_per_write); split them.")
+        scope = Scope(organisation)
+        check_write(points, self._settings)
         return await self._made(space).upsert(scope, points) if points else 0
 
     async def delete_document(self, organisation: str, document: str, keep_version: int | None = None) -> int:
-        return await self._delete(organisation, Filters(documents=(_named(document, "document"),)), keep_version)
+        return await self._delete(organisation, Filters(documents=(named(document, "document"),)), keep_version)
 
     async def delete_collection(self, organisation: str, collection: str) -> int:
-        return await self._delete(organisation, Filters(collections=(_named(collection, "collection"),)))
+        return await self._delete(organisation, Filters(collections=(named(collection, "collection"),)))
 
     async def delete_organisation(self, organisation: str) -> int:
         return await self._delete(organisation, EVERYTHING)
 
     async def search(self, organisation: str, space: Space, query: SearchQuery) -> tuple[Hit, ...]:
-        self._check(query)
+        check_query(query, self._settings)
         return self._known(space).search(Scope(organisation), query)
 
     async def scroll(
         self, organisation: str, space: Space, filters: Filters = EVERYTHING, after: str | None = None, limit: int = 256
     ) -> Scrolled:
-        return self._known(space).scroll(Scope(organisation), filters, after, self._bounded(limit, "limit"))
+        return self._known(space).scroll(Scope(organisation), filters, after, bounded(limit, "limit", self._settings))
 
     async def count(self, organisation: str, space: Space, filters: Filters = EVERYTHING) -> int:
         return self._known(space).count(Scope(organisation), filters)
@@ -103,16 +102,13 @@ class Vectors:
     def _known(self, space: Space) -> SpaceIndex:
         index = self._spaces.get(space)
         if index is None:
-            raise NotFound(f"Nothing was indexed with '{space.model}' ({space.variant}, {space.dimensions} numbers) yet; ingest first.")
+            raise nothing_in(space)
         return index
 
     def _made(self, space: Space) -> SpaceIndex:
         if space in self._spaces:
             return self._spaces[space]
-        if not 1 <= space.dimensions <= MOST_DIMENSIONS:
-            raise BadInput(f"A vector has 1 to {MOST_DIMENSIONS} numbers, not {space.dimensions}.")
-        if len(self._spaces) >= self._settings.spaces:
-            raise TooLarge(f"There are {len(self._spaces)} indexes, one for each embedding model, and no more are made (vectors.spaces).")
+        check_new(space, len(self._spaces), self._settings)
         self._spaces[space] = SpaceIndex.make(self._root / folder_name(space), space, self._settings)
         log.info("index made", model=space.model, variant=space.variant, dimensions=space.dimensions)
         return self._spaces[space]
@@ -121,30 +117,17 @@ class Vectors:
         scope = Scope(organisation)
         return sum([await index.delete(scope, filters, keep_version) for index in tuple(self._spaces.values())])
 
-    def _check(self, query: SearchQuery) -> None:
-        self._bounded(query.limit, "limit")
-        self._bounded(query.candidates, "candidates")
-        if query.diversity is not None and not 0 <= query.diversity.weight <= 1:
-            raise BadInput(f"The weight of relevance is {query.diversity.weight}; choose 0 to 1.").about("diversity")
-        if query.rrf_k < 0 or query.dense_weight < 0 or query.sparse_weight < 0:
-            raise BadInput("Ranks are fused with a k and weights that are not negative.").about("rrf_k")
-
-    def _bounded(self, number: int, name: str) -> int:
-        most = self._settings.results_per_search
-        if not 1 <= number <= most:
-            raise BadInput(f"'{name}' is {number}; choose 1 to {most} (setting vectors.results_per_search).").about(name)
-        return number
-
 
 def build(args: VectorsArgs | Mapping[str, Any]) -> serve.Application:
-    """The ``import_path`` of the application of the index. Raises ConfigError for a home that is not absolute."""
+    """The ``import_path`` of the application of the index: ours, or the way to a server. Raises ConfigError for a home that is not
+    absolute."""
     given = VectorsArgs.model_validate(args)
     if not Path(given.folder).is_absolute():
         raise ConfigError(f"The index needs an absolute folder, not '{given.folder}'.")
-    return serve.deployment(name=VECTORS_DEPLOYMENT, ray_actor_options={"num_cpus": 0})(Vectors).bind(given.model_dump(mode="json"))
+    kept: type[VectorStore] = Vectors
+    if given.settings.server_url is not None:
+        # Its client takes a second to load and 40 MB, which whoever has no server need not pay.
+        from deployments.vectors_remote import RemoteVectors
 
-
-def _named(value: str, what: str) -> str:
-    if not value:
-        raise BadInput(f"No {what} was named; nothing was deleted.").about(what)
-    return value
+        kept = RemoteVectors
+    return serve.deployment(name=VECTORS_DEPLOYMENT, ray_actor_options={"num_cpus": 0})(kept).bind(given.model_dump(mode="json"))

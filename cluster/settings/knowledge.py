@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from pydantic import ByteSize, Field
 
 from cluster.settings.group import Group
@@ -10,6 +12,14 @@ from cluster.settings.group import Group
 class VectorSettings(Group):
     """The index of everybody's knowledge, below HEARTH_HOME/vectors."""
 
+    server_url: str | None = Field(
+        None,
+        pattern=r"^https?://[^\s@]+$",
+        description="A Qdrant server of yours (1.17 or newer, its HTTP port) that keeps the index; by default Hearth does. "
+        "Back it up by its snapshots: `hearth backup` has nothing of it.",
+    )
+    server_key_file: Path | None = Field(None, description="File (mode 0600) with that server's API key.")
+    server_prefix: str = Field("hearth", pattern=r"^[a-z][a-z0-9_]{0,30}$", description="How the names of our collections there begin.")
     exact_points: int = Field(
         50_000, ge=100, description="Points of one embedding model up to which search compares all; beyond, a quantised index is built."
     )

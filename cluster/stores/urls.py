@@ -26,14 +26,20 @@ def redis_url(settings: Settings) -> str:
     return EmbeddedRedis(Home(settings.home)).url if file is None else _read(file, "redis://", "rediss://", "unix://")
 
 
-def _read(file: Path, *schemes: str) -> str:
+def read_secret(file: Path) -> str:
+    """What stands in a file of the owner's that nobody else may read. Raises ConfigError naming it."""
     path = file.expanduser()
     try:
-        mode, url = path.stat().st_mode, path.read_text(encoding="utf-8").strip()
+        mode, content = path.stat().st_mode, path.read_text(encoding="utf-8").strip()
     except OSError as error:
-        raise ConfigError(f"{path}: not readable ({error.strerror}); write the server's address into it.") from None
+        raise ConfigError(f"{path}: not readable ({error.strerror}); write there what it is to hold.") from None
     if mode & OTHERS:
         raise ConfigError(f"{path}: others can read it, and it may hold a password; `chmod 600 {path}`.")
+    return content
+
+
+def _read(file: Path, *schemes: str) -> str:
+    url = read_secret(file)
     if not url.startswith(schemes):
-        raise ConfigError(f"{path}: the address must begin with {' or '.join(schemes)}.")
+        raise ConfigError(f"{file.expanduser()}: the address must begin with {' or '.join(schemes)}.")
     return url

@@ -6,38 +6,36 @@ Every call holds the GIL while it works (a few milliseconds; making an approxima
 
 from __future__ import annotations
 
-import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
-import numpy as np
 import qdrant_edge as qdrant
 
-from cluster.contracts.retrieval import ChunkRecord, Filters, PartName, Point, Scrolled, SearchQuery, Space, Vector
+from cluster.contracts.retrieval import ChunkRecord, Filters, PartName, Point, Scrolled, SearchQuery, Space
 from cluster.errors import BadInput, EngineError, HearthError
 from deployments.engines.qdrant_facts import Facts
 from deployments.engines.qdrant_keywords import keywords
-from deployments.engines.qdrant_scope import INDEXES, Scope, check_chunk, chunk_of, payload_of
+from deployments.engines.qdrant_parts import (
+    BUILD_WIDTH,
+    DENSE,
+    FULL_SCAN_KB,
+    LINKS,
+    OVERSAMPLING,
+    QUANTILE,
+    SPARSE,
+    Asked,
+    Candidate,
+    Prepared,
+    Preparing,
+    Words,
+    candidate,
+    is_id,
+)
+from deployments.engines.qdrant_scope import INDEXES, Condition, Scope, Selection, chunk_of
 
-DENSE: Final = "dense"
-SPARSE: Final = "sparse"
-# Quantised vectors choose this many times what is asked for, and the exact ones decide among them.
-OVERSAMPLING = 2.0
-# Of the graph: links of a point, and candidates while it is built. With Qdrant's own 16 and 100, and 128 while searching, one in ten of the
-# true nearest was missed among 100,000.
-LINKS, BUILD_WIDTH = 24, 200
-
-
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """What one part found. ``vector`` only where it was asked for."""
-
-    id: str
-    score: float
-    vector: Vector | None
+KINDS: Mapping[str, Any] = {"tenant": qdrant.KeywordIndexParams(is_tenant=True), "keyword": qdrant.PayloadSchemaType.Keyword}
 
 
 class Shard:
@@ -46,7 +44,7 @@ class Shard:
     def __init__(self, shard: qdrant.EdgeShard, facts: Facts, width: int) -> None:
         self.facts = facts
         self._shard = shard
-        self._words = keywords(facts.language)
+        self._preparing = Preparing(facts)
         self._exact = qdrant.SearchParams(exact=True)
         self._approximate = qdrant.SearchParams(
             hnsw_ef=width, quantization=qdrant.QuantizationSearchParams(rescore=True, oversampling=OVERSAMPLING)
@@ -59,19 +57,20 @@ class Shard:
 
     def prepare(self, scope: Scope, points: Sequence[Point]) -> list[qdrant.Point]:
         """Points as :meth:`write` takes them, all checked. Raises BadInput for one that cannot be written."""
-        return [self._point(scope, point) for point in points]
+        return [_written(self._preparing.point(scope, point)) for point in points]
 
     def write(self, points: list[qdrant.Point]) -> None:
         """Over those of the same id; on disk only after :meth:`flush`."""
         with _engine_errors("write"):
             self._shard.update(qdrant.UpdateOperation.upsert_points(points))
 
-    def delete(self, filter: qdrant.Filter) -> int:  # noqa: A002 - Qdrant's word
-        """Deletes what matches a filter of a scope; how many there were."""
+    def delete(self, selection: Selection) -> int:
+        """Deletes what a scope selects; how many there were."""
+        within = _filter(selection)
         with _engine_errors("delete"):
-            there = self._shard.count(qdrant.CountRequest(exact=True, filter=filter))
+            there = self._shard.count(qdrant.CountRequest(exact=True, filter=within))
             if there:
-                self._shard.update(qdrant.UpdateOperation.delete_points_by_filter(filter))
+                self._shard.update(qdrant.UpdateOperation.delete_points_by_filter(within))
         return there
 
     def flush(self) -> None:
@@ -86,33 +85,33 @@ class Shard:
             return {}
         with _engine_errors("search"):
             answers = self._shard.query_batch(qdrant.QueryBatchRequest(list(requests.values())))
-        return {part: [_candidate(point) for point in found] for part, found in zip(requests, answers, strict=True)}
+        found = [[candidate(point.id, point.score, point.vector) for point in answer] for answer in answers]
+        return dict(zip(requests, found, strict=True))
 
-    def chunks(self, scope: Scope, ids: Sequence[str]) -> list[ChunkRecord]:
-        """What stands under ids that a search of ``scope`` gave, in their order."""
+    def chunks(self, scope: Scope, ids: Sequence[str]) -> dict[str, ChunkRecord]:
+        """What stands under ids that a search of ``scope`` gave."""
         with _engine_errors("read"):
             records = self._shard.retrieve(list(ids), True, False)
-        found = {str(record.id): chunk_of(record.payload or {}, scope) for record in records}
-        return [found[one] for one in ids]
+        return {str(record.id): chunk_of(record.payload or {}, scope) for record in records}
 
     def scroll(self, scope: Scope, filters: Filters, after: str | None, limit: int) -> Scrolled:
-        if after is not None and not _is_id(after):
+        if after is not None and not is_id(after):
             raise BadInput("'after' is no place in a list; take 'next' of the page before.").about("after")
         with _engine_errors("scroll"):
             records, following = self._shard.scroll(
-                qdrant.ScrollRequest(offset=after, limit=limit, filter=scope.filter(filters), with_payload=True)
+                qdrant.ScrollRequest(offset=after, limit=limit, filter=_filter(scope.select(filters)), with_payload=True)
             )
         return Scrolled(tuple(chunk_of(record.payload or {}, scope) for record in records), None if following is None else str(following))
 
     def count(self, scope: Scope, filters: Filters) -> int:
         with _engine_errors("count"):
-            return self._shard.count(qdrant.CountRequest(exact=True, filter=scope.filter(filters)))
+            return self._shard.count(qdrant.CountRequest(exact=True, filter=_filter(scope.select(filters))))
 
-    def ids(self, filter: qdrant.Filter, page: int = 4096) -> Iterator[str]:  # noqa: A002
-        """Of everything that matches a filter of a scope."""
+    def ids(self, selection: Selection, page: int = 4096) -> Iterator[str]:
+        """Of everything that a scope selects."""
         after = None
         while True:
-            request = qdrant.ScrollRequest(offset=after, limit=page, filter=filter, with_payload=False, with_vector=False)
+            request = qdrant.ScrollRequest(offset=after, limit=page, filter=_filter(selection), with_payload=False, with_vector=False)
             records, after = self._shard.scroll(request)
             yield from (str(record.id) for record in records)
             if after is None:
@@ -132,69 +131,24 @@ class Shard:
     def close(self) -> None:
         self._shard.close()
 
-    def _point(self, scope: Scope, point: Point) -> qdrant.Point:
-        chunk = point.chunk
-        check_chunk(chunk, scope, self.facts.space)
-        vectors: dict[str, Any] = {}
-        if point.vector is not None:
-            vectors[DENSE] = self._numbers(point.vector, f"Chunk {chunk.number} of '{chunk.document}'")
-        try:
-            words = self._words.embed_document(chunk.text) if point.keywords else None
-        except UnicodeEncodeError:
-            raise BadInput(f"Chunk {chunk.number} of '{chunk.document}' is not valid Unicode (a lone surrogate); clean the text.") from None
-        if words is not None and words.indices:
-            vectors[SPARSE] = words
-        return qdrant.Point(scope.point_id(chunk.document, chunk.number), vectors, payload_of(chunk, scope))
-
-    def _numbers(self, vector: Vector, what: str) -> list[float]:
-        space = self.facts.space
-        if vector.shape != (space.dimensions,):
-            raise BadInput(
-                f"{what} has a vector of shape {vector.shape}; '{space.model}' ({space.variant}) has {space.dimensions} numbers."
-            )
-        if not np.isfinite(vector).all() or not vector.any():
-            raise BadInput(f"{what} has a vector of zeros, or with infinite or undefined numbers, which is like nothing.")
-        return [float(number) for number in vector]
-
     def _requests(self, scope: Scope, query: SearchQuery) -> dict[PartName, qdrant.QueryRequest]:
-        limit = max(query.candidates, query.limit) if query.mode == "hybrid" or query.diversity else query.limit
-        within = scope.filter(query.filters)
-        diverse = [DENSE] if query.diversity is not None else False
-        requests: dict[PartName, qdrant.QueryRequest] = {}
-        if query.mode != SPARSE:
-            if query.vector is None:
-                raise BadInput(f"A {query.mode} search needs the question's vector; embed it with '{self.facts.space.model}'.")
-            requests[DENSE] = qdrant.QueryRequest(
-                limit=limit,
-                query=qdrant.Query.Nearest(self._numbers(query.vector, "The question"), using=DENSE),
+        within, corpus = _filter(scope.select(query.filters)), _filter(scope.corpus(query.filters))
+        params = {
+            DENSE: self._approximate if self.facts.indexed else self._exact,
+            SPARSE: qdrant.SearchParams(idf=qdrant.IdfParams(corpus)),
+        }
+        return {
+            name: qdrant.QueryRequest(
+                limit=asked.limit,
+                query=qdrant.Query.Nearest(_vector(asked), using=name),
                 filter=within,
                 with_payload=False,
-                with_vector=diverse,
-                score_threshold=query.thresholds.dense,
-                params=self._approximate if self.facts.indexed else self._exact,
+                with_vector=[DENSE] if query.diversity is not None else False,
+                score_threshold=asked.threshold,
+                params=params[name],
             )
-        words = self._question(query.text) if query.mode != DENSE else None
-        if words is not None:
-            requests[SPARSE] = qdrant.QueryRequest(
-                limit=limit,
-                query=qdrant.Query.Nearest(words, using=SPARSE),
-                filter=within,
-                with_payload=False,
-                with_vector=diverse,
-                score_threshold=query.thresholds.sparse,
-                params=qdrant.SearchParams(idf=qdrant.IdfParams(scope.corpus(query.filters))),
-            )
-        return requests
-
-    def _question(self, text: str) -> qdrant.SparseVector | None:
-        """None when no word of it is indexed."""
-        if not text.strip():
-            raise BadInput("A search for words needs the question's text.")
-        try:
-            words = self._words.embed_query(text)
-        except UnicodeEncodeError:
-            raise BadInput("The question is not valid Unicode (a lone surrogate); clean the text.") from None
-        return words if words.indices else None
+            for name, asked in self._preparing.parts(query).items()
+        }
 
 
 def create(folder: Path, facts: Facts, width: int) -> Shard:
@@ -204,7 +158,7 @@ def create(folder: Path, facts: Facts, width: int) -> Shard:
     with _engine_errors("make"):
         shard = qdrant.EdgeShard.create(str(folder), _config(facts.space))
         for field, kind in INDEXES.items():
-            shard.update(qdrant.UpdateOperation.create_field_index(field, kind))
+            shard.update(qdrant.UpdateOperation.create_field_index(field, KINDS[kind]))
         shard.flush()
     facts.write(folder)
     return Shard(shard, facts, width)
@@ -221,11 +175,11 @@ def build_index(folder: Path, threads: int) -> None:
     facts = Facts.read(folder)
     config = _config(
         facts.space,
-        # full_scan_threshold in KB: what a filter leaves below it is compared exactly. payload_m: a graph for each organisation too.
+        # payload_m: a graph for each organisation too.
         hnsw_config=qdrant.HnswIndexConfig(
-            m=LINKS, ef_construct=BUILD_WIDTH, full_scan_threshold=10_000, max_indexing_threads=threads, payload_m=LINKS
+            m=LINKS, ef_construct=BUILD_WIDTH, full_scan_threshold=FULL_SCAN_KB, max_indexing_threads=threads, payload_m=LINKS
         ),
-        quantization_config=qdrant.ScalarQuantizationConfig(type=qdrant.ScalarType.Int8, quantile=0.99, always_ram=True),
+        quantization_config=qdrant.ScalarQuantizationConfig(type=qdrant.ScalarType.Int8, quantile=QUANTILE, always_ram=True),
         optimizers=qdrant.EdgeOptimizersConfig(default_segment_number=1, indexing_threshold=1000),
     )
     with _engine_errors("build"):
@@ -237,13 +191,6 @@ def build_index(folder: Path, threads: int) -> None:
     Facts(facts.space, facts.language, points).write(folder)
 
 
-def _is_id(text: str) -> bool:
-    try:
-        return str(uuid.UUID(text)) == text
-    except ValueError:
-        return False
-
-
 def _config(space: Space, **others: object) -> qdrant.EdgeConfig:
     return qdrant.EdgeConfig(
         vectors={DENSE: qdrant.EdgeVectorParams(size=space.dimensions, distance=qdrant.Distance.Cosine)},
@@ -253,11 +200,27 @@ def _config(space: Space, **others: object) -> qdrant.EdgeConfig:
     )
 
 
-def _candidate(point: qdrant.ScoredPoint) -> Candidate:
-    vectors = point.vector if isinstance(point.vector, dict) else {}
-    dense = vectors.get(DENSE)
-    vector = np.asarray(dense, dtype=np.float32) if dense is not None else None
-    return Candidate(str(point.id), float(point.score), vector)
+def _filter(selection: Selection) -> qdrant.Filter:
+    return qdrant.Filter(must=[_field(one) for one in selection.must], must_not=[_field(one) for one in selection.must_not])
+
+
+def _field(condition: Condition) -> qdrant.FieldCondition:
+    wanted: Any = list(condition.values)
+    match: Any = qdrant.MatchValue(wanted[0]) if len(wanted) == 1 else qdrant.MatchAny(wanted)
+    return qdrant.FieldCondition(key=condition.key, match=match)
+
+
+def _written(point: Prepared) -> qdrant.Point:
+    vectors: dict[str, Any] = {DENSE: point.dense, SPARSE: _sparse(point.sparse) if point.sparse is not None else None}
+    return qdrant.Point(point.id, {name: vector for name, vector in vectors.items() if vector is not None}, point.payload)
+
+
+def _vector(asked: Asked) -> Any:
+    return asked.dense if asked.sparse is None else _sparse(asked.sparse)
+
+
+def _sparse(words: Words) -> qdrant.SparseVector:
+    return qdrant.SparseVector(words.indices, words.values)
 
 
 @contextmanager

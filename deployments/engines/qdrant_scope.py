@@ -1,7 +1,7 @@
-"""Between Hearth's shapes and Qdrant's: point ids, payloads, and the one place where filters are made.
+"""Between Hearth's shapes and Qdrant's: point ids, payloads, and the one place where it is said which points are meant.
 
 Tenant isolation stands here and nowhere else: whoever reads or deletes does it through a :class:`Scope`, which cannot be made without an
-organisation, and each filter that a scope makes begins with it. Filters of callers only add conditions that must hold too. The id of a
+organisation, and each selection that a scope makes begins with it. Filters of callers only add conditions that must hold too. The id of a
 point is derived from the organisation as well, so that nobody can write over what belongs to another.
 """
 
@@ -10,11 +10,9 @@ from __future__ import annotations
 import json
 import re
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
-
-import qdrant_edge as qdrant
+from typing import Any, Literal
 
 from cluster.contracts.retrieval import EVERYTHING, Attribute, ChunkRecord, Filters, Space, Span
 from cluster.errors import BadInput, EngineError
@@ -27,14 +25,30 @@ NAMES = uuid.UUID("6f1d2c52-7a0e-4a43-9b39-5d0c5e0f7b11")
 ATTRIBUTE = re.compile(r"[a-z0-9_]{1,64}")
 MOST_ATTRIBUTES = 32
 # Payload fields that are looked up in an index; the others are read point by point.
-INDEXES: Mapping[str, Any] = {
-    ORGANISATION: qdrant.KeywordIndexParams(is_tenant=True),
-    "collection": qdrant.PayloadSchemaType.Keyword,
-    "document": qdrant.PayloadSchemaType.Keyword,
-    "kind": qdrant.PayloadSchemaType.Keyword,
-    "tags": qdrant.PayloadSchemaType.Keyword,
-    FACETS: qdrant.PayloadSchemaType.Keyword,
+INDEXES: Mapping[str, Literal["tenant", "keyword"]] = {
+    ORGANISATION: "tenant",
+    "collection": "keyword",
+    "document": "keyword",
+    "kind": "keyword",
+    "tags": "keyword",
+    FACETS: "keyword",
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """That a field of the payload has one of these values."""
+
+    key: str
+    values: tuple[str | int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Points for which all of ``must`` and none of ``must_not`` hold."""
+
+    must: tuple[Condition, ...]
+    must_not: tuple[Condition, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,22 +61,25 @@ class Scope:
         if not self.organisation.strip():
             raise BadInput("No organisation was named: whose knowledge is it?").about("organisation")
 
-    def filter(self, filters: Filters = EVERYTHING, other_than_version: int | None = None) -> qdrant.Filter:
+    def select(self, filters: Filters = EVERYTHING, other_than_version: int | None = None) -> Selection:
         """Points of the organisation to which ``filters`` apply."""
-        must: list[Any] = [_one(ORGANISATION, self.organisation)]
-        must += _any("collection", filters.collections) + _any("document", filters.documents)
-        must += _any("kind", filters.kinds) + _any("tags", filters.tags) + _any("number", filters.numbers)
-        if filters.version is not None:
-            must.append(_one("version", filters.version))
-        for name, values in filters.attributes.items():
-            must += _any(FACETS, [_facet(name, value) for value in values])
-        unwanted: list[Any] = [] if other_than_version is None else [_one("version", other_than_version)]
-        return qdrant.Filter(must=must, must_not=unwanted)
+        narrowing = (
+            Condition("collection", filters.collections),
+            Condition("document", filters.documents),
+            Condition("kind", filters.kinds),
+            Condition("tags", filters.tags),
+            Condition("number", filters.numbers),
+            Condition("version", () if filters.version is None else (filters.version,)),
+            *(Condition(FACETS, tuple(_facet(name, value) for value in values)) for name, values in filters.attributes.items()),
+        )
+        given = tuple(condition for condition in narrowing if condition.values)
+        unwanted = () if other_than_version is None else (Condition("version", (other_than_version,)),)
+        return Selection((Condition(ORGANISATION, (self.organisation,)), *given), unwanted)
 
-    def corpus(self, filters: Filters) -> qdrant.Filter:
+    def corpus(self, filters: Filters) -> Selection:
         """The documents among which a word counts as rare: the organisation's, or those of the collections asked for. Never of others:
         scores would tell what words they use."""
-        return self.filter(Filters(collections=filters.collections))
+        return self.select(Filters(collections=filters.collections))
 
     def check(self, payload: Mapping[str, Any]) -> None:
         """Raises EngineError for what is not the organisation's: a last look before it leaves the index."""
@@ -115,16 +132,6 @@ def chunk_of(payload: Mapping[str, Any], scope: Scope) -> ChunkRecord:
     fields["tags"] = tuple(fields["tags"])
     fields["turns"] = tuple((at, page) for at, page in fields.get("turns", ()))  # what was written before there were any has none
     return ChunkRecord(**fields)
-
-
-def _one(key: str, value: str | int) -> qdrant.FieldCondition:
-    return qdrant.FieldCondition(key=key, match=qdrant.MatchValue(value))
-
-
-def _any(key: str, values: Sequence[str] | Sequence[int]) -> list[Any]:
-    """A list of the condition that ``key`` has one of ``values``, or of nothing."""
-    wanted: Any = list(values)
-    return [qdrant.FieldCondition(key=key, match=qdrant.MatchAny(wanted))] if wanted else []
 
 
 def _facet(name: str, value: Attribute) -> str:
