@@ -9,7 +9,6 @@ ends the batch (see api/batches/install.py); a job that was killed goes on here,
 from __future__ import annotations
 
 import asyncio
-import os
 import uuid
 from collections.abc import Coroutine, Sequence
 from types import TracebackType
@@ -31,8 +30,6 @@ from pipelines.batch.asking import Asking
 from pipelines.batch.flow import Errand, answered
 
 ResultT = TypeVar("ResultT")
-# Of a Ray that only this process uses.
-OBJECT_STORE = 80 * 2**20
 
 
 def answer_batch(work: Work) -> Result:
@@ -119,10 +116,9 @@ class BatchWork:
 
 
 def attach() -> None:
-    """To the Ray that runs this job; one of its own where nobody's does."""
+    """To the Ray of the cluster, once."""
     if not ray.is_initialized():
-        alone: dict[str, Any] = {"num_cpus": 1, "include_dashboard": False, "object_store_memory": OBJECT_STORE}
-        ray.init(**({} if "RAY_ADDRESS" in os.environ else alone), configure_logging=False, log_to_driver=False)
+        ray.init("auto", configure_logging=False, log_to_driver=False)
 
 
 def grouped(requests: Sequence[Request], models: Sequence[str]) -> list[Request]:

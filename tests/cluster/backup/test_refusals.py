@@ -30,7 +30,7 @@ def rewritten(file: Path, to: Path, change: Callable[[Members], None]) -> Path:
     with tarfile.open(file) as tar:
         members = [(info, content.read()) for info in tar if (content := tar.extractfile(info))]
     change(members)
-    with tarfile.open(to, "w:gz", format=tarfile.PAX_FORMAT) as tar:
+    with tarfile.open(to, "w:gz", format=tarfile.PAX_FORMAT, compresslevel=1) as tar:
         for info, data in members:
             info.size = len(data)
             tar.addfile(info, io.BytesIO(data))

@@ -22,7 +22,7 @@ async def test_a_batch_is_a_ray_job(ray_dashboard: tuple[str, str], stores: Stor
     home.keys.mkdir()
     auth_token(home).write_text(token)
     settings = batch_settings(tmp_path, store_settings)
-    async with world(settings, stores, FakeGateway(), RayJobs(home, 30), address) as made, working(made):
+    async with world(settings, stores, FakeGateway(), RayJobs(home, 30), dashboard_url=address) as made, working(made):
         batch = await made.begin([asking(f"number {number}", f"n{number}") for number in range(10)])
         done = await made.until(batch, "completed", "failed")
         assert done.status == "completed", done
