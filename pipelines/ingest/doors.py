@@ -17,7 +17,7 @@ from cluster.errors import EngineError, NotFound
 from cluster.knowledge.shelf import Shelf
 from cluster.serving.reach import Attachment
 from cluster.text.tokens import token_spans
-from pipelines.ingest.flow import Vectors
+from pipelines.ingest.steps import Vectors
 from pipelines.stages.recognise import Recognisers
 
 PROBE = "Where vectors of this model are."

@@ -1,8 +1,9 @@
-"""The whole flow on a Ray of one node: everything goes in, once, whatever the order, and what is broken is listed."""
+"""The whole flow, here and on a Ray of one node: everything goes in, once, whatever the order, and what is broken is listed."""
 
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -60,6 +61,17 @@ class KnownHashes:
 def lengths(texts: Sequence[str]) -> Any:
     """A text's vector: how long it is, and how many words it has."""
     return np.array([[len(text), text.count(" ") + 1] for text in texts], np.float32)
+
+
+class Counted:
+    """``lengths``, and which processes asked for them."""
+
+    def __init__(self) -> None:
+        self.processes: set[int] = set()
+
+    def __call__(self, texts: Sequence[str]) -> Any:
+        self.processes.add(os.getpid())
+        return lengths(texts)
 
 
 def shouted(image: bytes) -> str:
@@ -135,6 +147,20 @@ def test_a_second_run_with_other_workers_writes_the_same_and_nothing_more(ray_ru
     assert index.contents() == first
 
 
+def test_few_documents_are_read_without_workers_and_nothing_else_comes_of_it(ray_runtime, folder, index, tmp_path):
+    finished, problems = run(folder, index)
+    here = FolderIndex(tmp_path / "here")
+    here.folder.mkdir()
+    how = Preparation(LIMITS.model_copy(update={"direct_documents": 100}), Chunking(), models=Recognisers(picture=shouted))
+    told, counted = list[Spent](), Counted()
+    events = list(ingest([Source("root", "given", folder)], how, counted, here, told.append))
+    assert counted.processes == {os.getpid()}
+    assert here.contents() == index.contents()
+    assert {one.path: one for one in events if isinstance(one, Finished)} == finished
+    assert {one.path: one for one in events if isinstance(one, Problem)} == problems
+    assert {"read", "parse", "embed", "write"} <= {stage for spent in told for stage in spent.seconds}
+
+
 def test_what_is_unchanged_is_not_written_again(ray_runtime, folder, index, tmp_path):
     finished, _ = run(folder, index)
     known = KnownHashes({one.document: one.content_hash for one in finished.values()})
@@ -153,7 +179,7 @@ def test_the_workers_tell_where_their_time_went(ray_runtime, folder, index):
     assert {"read", "parse", "clean", "chunk", "compare", "embed", "write"} <= stages
 
 
-def test_parents_are_written_without_vectors(ray_runtime, index):
+def test_parents_are_written_without_vectors(index):
     how = Preparation(LIMITS, Chunking("parents", 200, 40, 1000))
     (event,) = ingest([Source("doc", "a.txt", text="A short sentence. " * 200)], how, lengths, index)
     assert isinstance(event, Finished)
@@ -162,7 +188,7 @@ def test_parents_are_written_without_vectors(ray_runtime, index):
     assert all(chunk["parent"] is not None for chunk in chunks if chunk["vector"] is not None)
 
 
-def test_fingerprints_find_duplicates_among_what_went_in(ray_runtime, index):
+def test_fingerprints_find_duplicates_among_what_went_in(index):
     said = "The keeper went up the stairs and lit the lamp before the fog came in. " * 3
     sources = [Source("one", "one.txt", text=said), Source("two", "two.md", text=f"{said.upper()}\n"), Source("three", "x", text="Else.")]
     events = list(ingest(sources, Preparation(LIMITS, Chunking()), lengths, index))
@@ -170,7 +196,7 @@ def test_fingerprints_find_duplicates_among_what_went_in(ray_runtime, index):
     assert [(one.first, one.second, one.tier) for one in duplicates(prints)] == [("one", "two", "exact")]
 
 
-def test_the_same_document_given_twice_is_taken_once_and_said(ray_runtime, index):
+def test_the_same_document_given_twice_is_taken_once_and_said(index):
     sources = [Source("one", "one.txt", text="First."), Source("one", "other.txt", text="Second.")]
     events = list(ingest(sources, Preparation(LIMITS, Chunking()), lengths, index))
     assert [event.path for event in events if isinstance(event, Problem)] == ["other.txt"]
@@ -185,6 +211,10 @@ def refusing(texts: Sequence[str]) -> Any:
     raise EngineError("The embedding model is gone.")
 
 
-def test_trouble_of_the_cluster_ends_the_flow(ray_runtime, index):
+@pytest.mark.parametrize("direct", [0, 16])
+def test_trouble_of_the_cluster_ends_the_flow(index, direct, request):
+    if not direct:
+        request.getfixturevalue("ray_runtime")
+    how = Preparation(LIMITS.model_copy(update={"direct_documents": direct}), Chunking())
     with pytest.raises(Exception, match=r"The embedding model is gone\."):
-        list(ingest([Source("one", "one.txt", text="First.")], Preparation(LIMITS, Chunking()), refusing, index))
+        list(ingest([Source("one", "one.txt", text="First.")], how, refusing, index))
