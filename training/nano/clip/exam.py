@@ -1,0 +1,36 @@
+"""How often a caption finds its picture among a hundred, all of combinations that training never showed."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import numpy.typing as npt
+from PIL.Image import Image
+
+from training.nano.clip.captions import caption
+from training.nano.clip.pictures import picture
+from training.nano.clip.scenes import different
+
+Matrix = npt.NDArray[np.float32]
+AMONG = 100
+# Larger than what training shows, and scaled down as any picture is.
+SIDE = 160
+
+
+def drawn(seed: int, among: int = AMONG) -> tuple[list[Image], list[str]]:
+    """So many held-out pictures, no scene twice, with a caption each."""
+    rng = random.Random(f"exam-{seed}")
+    scenes = different(rng, "held_out", among)
+    return [picture(scene, rng, SIDE) for scene in scenes], [caption(scene, rng) for scene in scenes]
+
+
+def recall(see: Callable[[Sequence[Image]], Matrix], read: Callable[[Sequence[str]], Matrix], seed: int, rounds: int = 1) -> float:
+    """Text-to-image recall@1: the mean over ``rounds`` draws of 100 pictures. Both functions give rows of length 1."""
+    found = 0
+    for number in range(rounds):
+        pictures, captions = drawn(seed + number)
+        nearest = (read(captions) @ see(pictures).T).argmax(axis=1)
+        found += int((nearest == np.arange(len(captions))).sum())
+    return found / (AMONG * rounds)
