@@ -125,11 +125,13 @@ class Head:
         if step is not None:
             self.report(step=step)
             return False
-        self.report(step="waiting for /readyz")
         try:
-            return httpx.get(f"{self.state.base_url}/readyz", timeout=5.0).status_code == httpx.codes.OK
-        except httpx.TransportError:
+            answer = httpx.get(f"{self.state.base_url}/readyz", timeout=5.0)
+        except httpx.TransportError as error:
+            self.report(step=f"waiting for /readyz ({type(error).__name__})")
             return False
+        self.report(step=f"waiting for /readyz ({answer.status_code}{missing(answer)})")
+        return answer.status_code == httpx.codes.OK
 
     def _check(self, deadline: float) -> None:
         if self.stopping.wait(0.3):
@@ -137,6 +139,15 @@ class Head:
         if time.monotonic() > deadline:
             seconds = self.launch.settings.ray.start_timeout_s
             raise Unavailable(f"Not ready after {seconds:.0f} s, last step: {self.state.step}. `hearth logs` shows why (retry in 10 s).")
+
+
+def missing(answer: httpx.Response) -> str:
+    """What is not ready by the answer of ``/readyz``, for whoever waits for it in vain."""
+    try:
+        found = [f"{one['name']}: {one['detail']}" for one in answer.json()["dependencies"] if not one["ready"]]
+    except (ValueError, KeyError, TypeError):
+        return ""  # it is not ours: what stands before the API answers while that starts
+    return "".join(f"; {one}" for one in found)
 
 
 def _node_lives() -> bool:
