@@ -60,7 +60,7 @@ def start(home: Home, settings: Settings, make_launch: Callable[[], Launch], rep
 def stop(home: Home, report: Report) -> int:
     """Ends the cluster of ``home`` and everything it left: processes, shared memory, sockets. Returns how many processes there were."""
     home.run.mkdir(parents=True, exist_ok=True)
-    with FileLock(home.run / "lock", timeout=30):
+    with FileLock(home.run / "lock", timeout=HEAD_GRACE_S + 30):
         report("stopping")
         before = ours(home)
         if (state := running(home)) is not None:
