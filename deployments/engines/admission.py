@@ -28,7 +28,8 @@ class Admission:
 
     async def enter(self) -> Callable[[], None]:
         """Waits for a place; the result, called once, gives it back. Raises Overloaded when too many wait already."""
-        if self._semaphore.locked() and self._queued >= self._max_queued:
+        # Not `_queued` alone: a waiter that was given a place counts as waiting until it runs, and would keep a newcomer out meanwhile.
+        if self._running + self._queued >= self._slots + self._max_queued:
             raise Overloaded(
                 f"{self._queued} requests already wait for '{self._model}', and no more are taken; retry in {self._forecast_s()} s."
             )
