@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from typing import Any
 
 from sqlalchemy.exc import IntegrityError
 
@@ -20,6 +21,8 @@ from cluster.specs.loader import nearest
 from cluster.stores.sql import AsyncSession
 
 PROBE = "How many tokens this model reads."
+# A collection's embedding model, and how its documents are cut.
+Indexing = tuple[str, dict[str, Any]]
 
 
 class Collections:
@@ -32,10 +35,12 @@ class Collections:
 
     async def create(self, body: CollectionBody) -> CollectionAnswer:
         """Raises Conflict for a name that is taken, TooLarge when there are ``ingest.collections`` already."""
+        # The model first: it may have to be loaded, which no transaction waits for.
+        model = await self._embedding_model(body.embedding_model)
+        chunking = await self._chunking(body.chunking, model)
         most = self._parts.settings.ingest.collections
         if await self._rows.count() >= most:
             raise TooLarge(f"The organisation has {most} collections, and no more are made (setting ingest.collections); remove one.")
-        model = await self._embedding_model(body.embedding_model)
         row = Collection(
             id=uuid.uuid4(),
             organisation_id=self._who.organisation_id,
@@ -43,7 +48,7 @@ class Collections:
             name=body.name,
             description=body.description,
             embedding_model=model,
-            chunking=await self._chunking(body.chunking, model),
+            chunking=chunking,
             retrieval=body.retrieval,
         )
         self._rows.add(row)
@@ -60,18 +65,13 @@ class Collections:
         return await self._answer(await self._rows.get(collection_id))
 
     async def change(self, collection_id: uuid.UUID, body: CollectionPatch) -> tuple[CollectionAnswer, bool]:
-        """And whether its documents wait to be indexed again."""
+        """And whether its documents wait to be indexed again. Raises Conflict when somebody else changed how it is indexed meanwhile."""
+        indexing = await self._indexing(collection_id, body)
         row = await self._rows.get(collection_id, lock=True)
-        before = (row.embedding_model, row.chunking)
-        given = body.model_dump(exclude_none=True, include={"name", "description", "retrieval"})
-        for name, value in given.items():
+        for name, value in body.model_dump(exclude_none=True, include={"name", "description", "retrieval"}).items():
             setattr(row, name, value)
-        if body.embedding_model is not None:
-            row.embedding_model = await self._embedding_model(body.embedding_model)
-        if body.chunking is not None or body.embedding_model is not None:
-            row.chunking = await self._chunking(body.chunking or ChunkingBody(**row.chunking), row.embedding_model)
+        again = indexing is not None and self._index_by(row, *indexing)
         await self._flush(row.name)
-        again = before != (row.embedding_model, row.chunking)
         if again:
             await Shelf(self._session, row.id).again()
         self._trail.record("collection.changed", f"collection:{row.id}", fields=sorted(body.model_fields_set))
@@ -87,6 +87,26 @@ class Collections:
 
     async def _answer(self, row: Collection) -> CollectionAnswer:
         return CollectionAnswer.of(row, (await self._rows.states([row.id]))[row.id])
+
+    async def _indexing(self, collection_id: uuid.UUID, body: CollectionPatch) -> tuple[Indexing, Indexing] | None:
+        """How the collection is indexed and how it is to be, where ``body`` says so.
+
+        Read in a transaction of its own: the model that is asked may have to be loaded, and nobody's row is locked meanwhile.
+        """
+        if body.embedding_model is None and body.chunking is None:
+            return None
+        async with self._parts.stores.database.session() as session:
+            row = await CollectionRepository(session, self._who.organisation_id).get(collection_id)
+            before = (row.embedding_model, row.chunking)
+        model = before[0] if body.embedding_model is None else await self._embedding_model(body.embedding_model)
+        return before, (model, await self._chunking(body.chunking or ChunkingBody(**before[1]), model))
+
+    def _index_by(self, row: Collection, before: Indexing, wanted: Indexing) -> bool:
+        """Whether that changes anything."""
+        if (row.embedding_model, row.chunking) != before:
+            raise Conflict(f"How the collection '{row.name}' is indexed was changed by somebody else meanwhile; look, and send it again.")
+        row.embedding_model, row.chunking = wanted
+        return wanted != before
 
     async def _flush(self, name: str) -> None:
         try:
@@ -106,7 +126,7 @@ class Collections:
         known = f"did you mean '{hint}'?" if hint else f"there is: {', '.join(usable) or 'none; add one to the profile'}."
         raise Unprocessable(f"No embedding model '{asked or ''}' can answer here; {known}").about("embedding_model")
 
-    async def _chunking(self, body: ChunkingBody, model: str) -> dict[str, object]:
+    async def _chunking(self, body: ChunkingBody, model: str) -> dict[str, Any]:
         _check(body)
         if body.strategy == "tokens":
             most = (await self._parts.gateway.token_spans(TokenSpansRequest(model, PROBE))).most

@@ -90,7 +90,7 @@ class FakeGateway:
     """A ``ModelGateway``. ``pace_s``: seconds before each token (infinite: never). ``failures``: what asking a model raises.
     ``breaks_after``: how many tokens a stream of the model gives before it fails, or falls silent for good where the model is in
     ``hangs``; without an entry it does so at once. ``scripted``: what requests that are held to a form are answered with, in order, as
-    long as there is some."""
+    long as there is some. ``held``: every request waits until it is set."""
 
     served: Sequence[ModelStatus] = ONE_OF_EACH
     pace_s: float = 0.0
@@ -98,6 +98,7 @@ class FakeGateway:
     breaks_after: Mapping[str, int] = field(default_factory=dict)
     hangs: Collection[str] = ()
     scripted: list[str] = field(default_factory=list)
+    held: asyncio.Event | None = None
     asked: list[object] = field(default_factory=list)
     counted: list[object] = field(default_factory=list)
     opened: int = 0
@@ -220,6 +221,8 @@ class FakeGateway:
             await asyncio.Event().wait()
 
     async def _pause(self) -> None:
+        if self.held is not None:
+            await self.held.wait()
         if math.isinf(self.pace_s):
             await asyncio.Event().wait()
         if self.pace_s:

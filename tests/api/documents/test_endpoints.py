@@ -14,6 +14,7 @@ from sqlalchemy import select
 
 from api.documents.install import Library
 from cluster.contracts.documents import Document
+from cluster.contracts.perception import TokenSpansRequest
 from cluster.contracts.retrieval import ChunkRecord, Filters, Point, Space, Span
 from cluster.files import FileStore
 from cluster.knowledge.shelf import Shelf
@@ -137,6 +138,21 @@ async def test_chunks_in_tokens_are_no_longer_than_the_model_reads(client, error
     assert (refused.status_code, error(refused)["param"]) == (422, "chunking.size")
     assert "256" in error(refused)["message"]
     assert ok(await client.get(f"{COLLECTIONS}/{collection}"))["size"] == 256
+
+
+async def test_a_collection_is_free_while_a_model_is_asked_how_it_may_be_cut(client, gateway, error, eventually):
+    collection = await make(client)
+    gateway.held = asyncio.Event()
+    tokens = {"chunking": {"strategy": "tokens", "size": 100, "overlap": 0}}
+    asking = asyncio.create_task(client.patch(f"{COLLECTIONS}/{collection}", json=tokens))
+    await eventually(lambda: gateway.asked_for(TokenSpansRequest))
+    async with asyncio.timeout(PATIENCE_S):
+        ok(await client.patch(f"{COLLECTIONS}/{collection}", json={"description": "free", "chunking": {"size": 300, "overlap": 30}}))
+    gateway.held.set()
+    refused = await asking
+    assert (refused.status_code, error(refused)["code"]) == (409, "conflict")
+    kept = ok(await client.get(f"{COLLECTIONS}/{collection}"))
+    assert (kept["description"], kept["strategy"], kept["size"]) == ("free", "sentences", 300)
 
 
 @pytest.fixture
