@@ -6,7 +6,8 @@ every call goes through a Scope. One replica, since nothing is computed in it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import structlog
@@ -17,7 +18,7 @@ from cluster.serving.vectors import VectorsArgs
 from cluster.settings import VectorSettings
 from cluster.stores.urls import read_secret
 from deployments.engines.qdrant_scope import Scope
-from deployments.engines.qdrant_server import RemoteSpace, make_space, spaces_of
+from deployments.engines.qdrant_server import IndexGone, RemoteSpace, make_space, spaces_of
 from deployments.finding import choose
 from deployments.vector_limits import bounded, check_new, check_query, check_write, named, nothing_in
 
@@ -42,7 +43,10 @@ class RemoteVectors:
     async def upsert(self, organisation: str, space: Space, points: Sequence[Point]) -> int:
         scope = Scope(organisation)
         check_write(points, self._settings)
-        return await (await self._made(space)).upsert(scope, points) if points else 0
+        if not points:
+            return 0
+        with self._forgetting(space):
+            return await (await self._made(space)).upsert(scope, points)
 
     async def delete_document(self, organisation: str, document: str, keep_version: int | None = None) -> int:
         return await self._delete(organisation, Filters(documents=(named(document, "document"),)), keep_version)
@@ -56,17 +60,21 @@ class RemoteVectors:
     async def search(self, organisation: str, space: Space, query: SearchQuery) -> tuple[Hit, ...]:
         check_query(query, self._settings)
         scope, index = Scope(organisation), await self._known(space)
-        choice = choose(await index.search(scope, query), query)
-        return choice.hits(await index.chunks(scope, choice.ids))
+        with self._forgetting(space):
+            choice = choose(await index.search(scope, query), query)
+            return choice.hits(await index.chunks(scope, choice.ids))
 
     async def scroll(
         self, organisation: str, space: Space, filters: Filters = EVERYTHING, after: str | None = None, limit: int = 256
     ) -> Scrolled:
-        index = await self._known(space)
-        return await index.scroll(Scope(organisation), filters, after, bounded(limit, "limit", self._settings))
+        most, index = bounded(limit, "limit", self._settings), await self._known(space)
+        with self._forgetting(space):
+            return await index.scroll(Scope(organisation), filters, after, most)
 
     async def count(self, organisation: str, space: Space, filters: Filters = EVERYTHING) -> int:
-        return await (await self._known(space)).count(Scope(organisation).select(filters))
+        index = await self._known(space)
+        with self._forgetting(space):
+            return await index.count(Scope(organisation).select(filters))
 
     async def spaces(self) -> tuple[SpaceState, ...]:
         return tuple([await index.state() for index in (await self._all()).values()])
@@ -92,6 +100,15 @@ class RemoteVectors:
             known[space] = await make_space(self._client, space, self._settings)
             log.info("index made on the server", model=space.model, variant=space.variant, dimensions=space.dimensions)
         return known[space]
+
+    @contextmanager
+    def _forgetting(self, space: Space) -> Iterator[None]:
+        """An index that somebody deleted on the server is looked for again by the next call, and made again by the next write."""
+        try:
+            yield
+        except IndexGone:
+            self._spaces.pop(space, None)
+            raise
 
     async def _delete(self, organisation: str, filters: Filters, keep_version: int | None = None) -> int:
         doomed = Scope(organisation).select(filters, other_than_version=keep_version)

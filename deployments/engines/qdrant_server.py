@@ -41,12 +41,17 @@ TENANT = models.KeywordIndexParams(type=models.KeywordIndexType.KEYWORD, is_tena
 KINDS: Mapping[str, Any] = {"tenant": TENANT, "keyword": models.PayloadSchemaType.KEYWORD}
 # Of the server's answers, those that another try may change.
 PASSING = frozenset({429, 500, 502, 503, 504})
-CONFLICT = 409
+CONFLICT, NOT_FOUND = 409, 404
+
+
+class IndexGone(EngineError):
+    """Somebody deleted the collection on the server."""
 
 
 @dataclass(frozen=True, slots=True)
 class RemoteSpace:
-    """The index of one space. Every call raises Unavailable while the server is away, EngineError when it refuses."""
+    """The index of one space. Every call raises Unavailable while the server is away, IndexGone when it was deleted there, EngineError when
+    it refuses."""
 
     client: AsyncQdrantClient
     name: str
@@ -128,13 +133,12 @@ async def spaces_of(client: AsyncQdrantClient, settings: VectorSettings) -> list
     """All indexes on the server that are ours."""
     async with _errors("list indexes"):
         names = [one.name for one in (await client.get_collections()).collections if one.name.startswith(_prefix(settings))]
-        return [_space(client, name, _facts((await client.get_collection(name)).config.metadata or {}), settings) for name in sorted(names)]
+        return [await _found(client, name, settings) for name in sorted(names)]
 
 
 async def make_space(client: AsyncQdrantClient, space: Space, settings: VectorSettings) -> RemoteSpace:
     """A new, empty index; the one that is there where another was first."""
-    name, facts = f"{_prefix(settings)}{folder_name(space)}", Facts(space, settings.keyword_language)
-    made = _space(client, name, facts, settings)
+    name = f"{_prefix(settings)}{folder_name(space)}"
     hnsw = models.HnswConfigDiff(m=LINKS, ef_construct=BUILD_WIDTH, full_scan_threshold=FULL_SCAN_KB, payload_m=LINKS)
     quantised = models.ScalarQuantizationConfig(type=models.ScalarType.INT8, quantile=QUANTILE, always_ram=True)
     async with _errors("make an index"):
@@ -158,7 +162,8 @@ async def make_space(client: AsyncQdrantClient, space: Space, settings: VectorSe
         # Whoever was first may have been killed before its last field.
         for field, kind in INDEXES.items():
             await client.create_payload_index(name, field_name=field, field_schema=KINDS[kind], wait=True)
-    return made
+        # As it is there: the language of its keywords is that of whoever was first.
+        return await _found(client, name, settings)
 
 
 def _prefix(settings: VectorSettings) -> str:
@@ -172,7 +177,8 @@ def _facts(metadata: Mapping[str, Any]) -> Facts:
         raise EngineError("A collection on the Qdrant server is called as ours are, and is not ours (see vectors.server_prefix).") from None
 
 
-def _space(client: AsyncQdrantClient, name: str, facts: Facts, settings: VectorSettings) -> RemoteSpace:
+async def _found(client: AsyncQdrantClient, name: str, settings: VectorSettings) -> RemoteSpace:
+    facts = _facts((await client.get_collection(name)).config.metadata or {})
     return RemoteSpace(client, name, facts, Preparing(facts), settings.search_width)
 
 
@@ -205,6 +211,8 @@ async def _errors(what: str) -> AsyncIterator[None]:
     except UnexpectedResponse as error:
         if error.status_code in PASSING:
             raise Unavailable(f"The Qdrant server could not {what} (status {error.status_code}); retry in 5 s.") from error
+        if error.status_code == NOT_FOUND:
+            raise IndexGone(f"The Qdrant server could not {what}: its collection is gone; send the request again.") from error
         raise EngineError(f"The Qdrant server would not {what}: {error}") from error
     except ApiException as error:
         raise EngineError(f"The Qdrant server could not {what}: {error}") from error

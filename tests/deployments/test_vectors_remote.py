@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 from aiohttp import web
@@ -14,9 +15,10 @@ from cluster.fakes.loopback import LoopbackServer
 from cluster.runtime.ports import free_ports
 from cluster.serving.vectors import VectorsArgs
 from cluster.settings import VectorSettings
+from deployments.engines.qdrant_keywords import keywords
 from deployments.vectors import build
 from deployments.vectors_remote import RemoteVectors
-from tests.deployments.fixtures.knowledge import OURS, SPACE, numbered
+from tests.deployments.fixtures.knowledge import OURS, SPACE, numbered, point
 
 # What the client that stands in for a server says it does without, and what it says of a key without TLS.
 WARNINGS = (
@@ -43,6 +45,60 @@ class Answering(LoopbackServer):
     async def _answer(self, request: web.Request) -> web.Response:
         self.keys.add(request.headers.get("api-key"))
         return web.json_response({"status": {"error": "because"}}, status=self.status)
+
+
+@dataclass(kw_only=True)
+class Losing(LoopbackServer):
+    """A server on which somebody else was first to make an index, in German, and whose points are gone while ``gone``. ``written``: the
+    words of what was written, by their numbers."""
+
+    gone: bool = False
+
+    def application(self) -> web.Application:
+        self.written: list[list[int]] = []
+        self.made = False
+        application = web.Application()
+        application.router.add_get("/collections", self._names)
+        application.router.add_get("/collections/{name}", self._shown)
+        application.router.add_put("/collections/{name}", self._taken)
+        application.router.add_put("/collections/{name}/index", self._fine)
+        application.router.add_put("/collections/{name}/points", self._write)
+        return application
+
+    async def _names(self, _: web.Request) -> web.Response:
+        return _said({"collections": []})
+
+    async def _shown(self, _: web.Request) -> web.Response:
+        metadata = {"model": SPACE.model, "variant": SPACE.variant, "dimensions": SPACE.dimensions, "language": "german"}
+        config = {
+            "params": {},
+            "hnsw_config": {"m": 16, "ef_construct": 100, "full_scan_threshold": 100},
+            "optimizer_config": {
+                "default_segment_number": 0,
+                "flush_interval_sec": 5,
+                "deleted_threshold": 0.2,
+                "vacuum_min_vector_number": 9,
+            },
+            "metadata": metadata,
+        }
+        return _said({"status": "green", "optimizer_status": "ok", "segments_count": 1, "config": config, "payload_schema": {}})
+
+    async def _taken(self, _: web.Request) -> web.Response:
+        self.made = True
+        return web.json_response({"status": {"error": "it exists"}}, status=409)
+
+    async def _fine(self, _: web.Request) -> web.Response:
+        return _said({"operation_id": 1, "status": "completed"})
+
+    async def _write(self, request: web.Request) -> web.Response:
+        if self.gone:
+            return web.json_response({"status": {"error": "no such collection"}}, status=404)
+        self.written += [point["vector"]["sparse"]["indices"] for point in (await request.json())["points"]]
+        return await self._fine(request)
+
+
+def _said(result: dict[str, Any]) -> web.Response:
+    return web.json_response({"result": result, "status": "ok", "time": 0.0})
 
 
 def args_for(folder: Path, url: str) -> VectorsArgs:
@@ -91,6 +147,29 @@ async def test_two_that_make_an_index_at_once_have_the_same(tmp_path: Path) -> N
     await two.upsert(OURS, SPACE, numbered(5))
     assert await one.count(OURS, SPACE) == 5
     await client.close()
+
+
+async def test_who_comes_second_writes_words_as_the_first_does(tmp_path: Path) -> None:
+    goats = point("one", 0, "Die Ziegen klettern", "goats")
+    async with Losing() as server:
+        vectors = RemoteVectors(args_for(tmp_path, server.url))
+        await vectors.upsert(OURS, SPACE, [goats])
+        await vectors.close()
+    assert [set(words) for words in server.written] == [set(keywords("german").embed_document(goats.chunk.text).indices)]
+
+
+async def test_an_index_that_was_deleted_on_the_server_is_made_again_by_the_next_write(tmp_path: Path) -> None:
+    async with Losing() as server:
+        vectors = RemoteVectors(args_for(tmp_path, server.url))
+        await vectors.upsert(OURS, SPACE, numbered(1))
+        server.gone, server.made = True, False
+        with pytest.raises(EngineError, match=r"is gone.*again"):
+            await vectors.upsert(OURS, SPACE, numbered(1))
+        assert not server.made
+        server.gone = False
+        assert await vectors.upsert(OURS, SPACE, numbered(2)) == 2
+        assert server.made
+        await vectors.close()
 
 
 def test_a_key_that_others_can_read_is_refused(tmp_path: Path) -> None:
