@@ -17,12 +17,12 @@ NAME = "checkpoint.pt"
 
 @dataclass
 class Checkpoint:
-    """Everything a run needs to go on: weights, optimizer state, and how far it has come (steps, tokens, seconds)."""
+    """Everything a run needs to go on: weights, optimizer state, and how far it has come (steps, units seen, seconds)."""
 
     model: dict[str, torch.Tensor]
     optimizer: dict[str, Any]
     step: int
-    tokens: int
+    seen: int
     seconds: float
 
 

@@ -5,101 +5,78 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
+from typing import Any
 
-from training.nano.batches import Batch, Encoder, batches
-from training.nano.corpus import Stream
-from training.nano.devices import matrix_rate
-from training.nano.feeding import Pool
-from training.nano.run import TOKENIZER, Run, progress_of
-from training.nano.trial import examine, samples
+import numpy as np
+
+from training.nano.trainee import Figures, Trainee
 
 METRICS = "metrics.jsonl"
 Report = Callable[[Mapping[str, float]], None]
+AnyTrainee = Trainee[Any, Any]
 
 
 class Journal:
-    """Lines for people on stdout, the same figures as JSON lines in the run's folder, and to `report`; only of the first worker."""
+    """Lines for people on stdout, the same figures as JSON lines in the run's folder, and to ``report``; only of the first worker."""
 
-    def __init__(self, run: Run, report: Report | None = None) -> None:
-        self.run, self.report = run, report
-        self.best = matrix_rate(run.device, run.dtype) * run.ranks.size
-        self.since, self.tokens, self.losses = time.monotonic(), run.tokens, list[float]()
+    def __init__(self, run: AnyTrainee, report: Report | None = None) -> None:
+        self._run, self._report = run, report
+        self._restart()
 
-    def step(self, loss: float, feed: Pool | None) -> None:
-        """Every `log_steps` steps: loss, tokens a second, and what share of the device's matrix rate they are."""
-        run = self.run
-        self.losses.append(loss)
+    def step(self, figures: Figures) -> None:
+        """Every ``log_steps`` steps: their means, and how many units a second it learns from."""
+        run = self._run
+        self._steps.append(figures)
         if run.step % run.spec.log_steps:
             return
-        now = time.monotonic()
-        speed = (run.tokens - self.tokens) / (now - self.since)
-        figures = {
-            "answer_loss": sum(self.losses) / len(self.losses),
-            "tokens_per_s": speed,
-            "matrix_share": speed * run.operations_per_token / self.best,
-            "rate": run.spec.schedule(run.step, run.progress),
-        }
-        reuse = f", each row used {feed.reuse:.1f} times" if feed else ""
-        self.write(figures, f"answer loss {figures['answer_loss']:.3f}, {speed:,.0f} tokens/s, {self._share(figures)}{reuse}")
-        self.since, self.tokens, self.losses = now, run.tokens, []
+        means = {name: float(np.mean([one[name] for one in self._steps])) for name in figures}
+        per_s = (run.seen - self._seen) / (time.monotonic() - self._since)
+        whole = {**means, **run.pace(per_s), "rate": run.rate}
+        self._write(whole, run.line(whole))
+        self._restart()
 
-    def _share(self, figures: Mapping[str, float]) -> str:
-        name = str(self.run.dtype).removeprefix("torch.")
-        return f"{figures['matrix_share']:.0%} of the {self.best / 1e12:.3g} TFLOP/s that large {name} products reach"
-
-    def exam(self, count: int) -> None:
-        """Held-out shares of every skill, and a few answers."""
-        if self.run.ranks.rank == 0:
-            shares = examine(self.run.model, self.run.tokenizer, self.run.step, count)
-            text = ", ".join(f"{name} {share:.0%}" for name, share in shares.items())
-            self.write({f"exact_{name}": share for name, share in shares.items()}, f"held out, exact: {text}")
-            for line in samples(self.run.model, self.run.tokenizer, self.run.step):
+    def exam(self, *, last: bool = False) -> None:
+        """How well it does on what training never shows. Its time does not count against the pace."""
+        if self._run.ranks.rank == 0:
+            marks = self._run.examine(last=last)
+            self._write(marks.figures, f"held out, {marks.line}")
+            for line in marks.shown:
                 say(f"    {line}")
-        self.run.ranks.wait()
-        self.since, self.tokens = time.monotonic(), self.run.tokens
+        self._run.ranks.wait()
+        self._since, self._seen = time.monotonic(), self._run.seen
 
-    def write(self, figures: Mapping[str, float], text: str) -> None:
-        run = self.run
-        whole = {"step": run.step, "tokens": run.tokens, "seconds": round(run.seconds, 1), **figures}
-        if self.report:
-            self.report(whole)
+    def _restart(self) -> None:
+        self._since, self._seen, self._steps = time.monotonic(), self._run.seen, list[Figures]()
+
+    def _write(self, figures: Figures, text: str) -> None:
+        run = self._run
+        whole = {"step": run.step, run.unit: run.seen, "seconds": round(run.seconds, 1), **figures}
+        if self._report:
+            self._report(whole)
         if run.ranks.rank == 0:
             say(f"step {run.step} {run.progress:.1%} {text}")
             with (run.folder / METRICS).open("a") as file:
                 file.write(json.dumps(whole) + "\n")
 
 
-def train(run: Run, report: Report | None = None) -> None:
+def train(run: AnyTrainee, report: Report | None = None) -> None:
     """Train until the run's minutes are used up. Raises Diverged when a number is none; the last checkpoint then stays."""
     spec, journal = run.spec, Journal(run, report)
-    with _feed(run) as (feed, pool):
+    with run.feed() as feed:
         begun, earlier = time.monotonic(), run.seconds
         saved = examined = run.seconds
         while run.progress < 1.0:
-            loss = run.update(next(feed))
+            figures = run.update(next(feed))
             run.seconds = run.ranks.first(earlier + time.monotonic() - begun)
-            journal.step(loss, pool)
+            journal.step(figures)
             if run.seconds - saved >= spec.checkpoint_seconds:
                 run.save()
                 saved = run.seconds
             if run.seconds - examined >= spec.exam_seconds:
-                journal.exam(24 if run.device == "cpu" else 50)
+                journal.exam()
                 examined = run.seconds
     run.save()
-
-
-@contextmanager
-def _feed(run: Run) -> Iterator[tuple[Iterator[Batch], Pool | None]]:
-    """The run's batches. A resumed run goes on with new text rather than repeating the old; every worker has its own."""
-    spec, seed = run.spec, f"{run.spec.seed}-{run.ranks.rank}-{run.step}"
-    if not spec.producers:
-        encoder = Encoder(run.tokenizer, spec.context_weight)
-        yield batches(Stream(seed, "train"), encoder, spec.tokens_per_step, spec.longest, progress_of(run)), None
-        return
-    with Pool(spec, (run.folder / TOKENIZER).absolute(), seed, run.device) as pool:
-        yield pool.batches(progress_of(run)), pool
 
 
 def say(line: str) -> None:

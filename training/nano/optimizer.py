@@ -60,10 +60,10 @@ class Optimizer:
         self.adam.step()
         self.muon.step(self.muon_rate * scale)
 
-    def state(self) -> dict[str, Any]:
+    def state_dict(self) -> dict[str, Any]:
         return {"velocity": list(self.muon.velocity.values()), "adam": self.adam.state_dict()}
 
-    def restore(self, state: dict[str, Any]) -> None:
-        for kept, saved in zip(self.muon.velocity.values(), state["velocity"], strict=True):
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        for kept, saved in zip(self.muon.velocity.values(), state_dict["velocity"], strict=True):
             kept.copy_(saved)
-        self.adam.load_state_dict(state["adam"])
+        self.adam.load_state_dict(state_dict["adam"])

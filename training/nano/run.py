@@ -1,11 +1,11 @@
-"""One training run in one folder: its network, its optimizer, how far it has come, and the step that moves it."""
+"""The nano language model in training: its text, its loss, the step that moves it, and its examinations."""
 
 from __future__ import annotations
 
 import itertools
-import math
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import cached_property
 from pathlib import Path
 
 import torch
@@ -14,23 +14,21 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.parallel import DistributedDataParallel
 
-from training.nano.batches import Batch
-from training.nano.checkpoint import Checkpoint, check_shape, load_checkpoint, save_checkpoint
-from training.nano.corpus import conversations
-from training.nano.devices import number_format
+from training.nano.batches import Batch, Encoder, batches
+from training.nano.corpus import Stream, conversations
+from training.nano.devices import matrix_rate, number_format
+from training.nano.feeding import Pool
 from training.nano.masks import Mask, packed_mask
 from training.nano.network import NanoLlama
 from training.nano.optimizer import Optimizer
 from training.nano.ranks import Ranks
 from training.nano.spec import RunSpec
 from training.nano.tokens import load_tokenizer, save_tokenizer, train_tokenizer
+from training.nano.trainee import Figures, Marks, Trainee
+from training.nano.trial import examine, samples
 
 TOKENIZER_SAMPLE = 12_000  # conversations at full difficulty, and a quarter as many of the easy ones
 TOKENIZER = Path("tokenizer") / "tokenizer.json"
-
-
-class Diverged(RuntimeError):
-    """The loss is no longer a number; the last good checkpoint is kept."""
 
 
 class Objective(nn.Module):
@@ -48,58 +46,51 @@ class Objective(nn.Module):
         return (each * weight).sum(), (each * (weight == 1.0)).sum().detach()
 
 
-class Run:
-    """The state of a run, from its folder's checkpoint where there is one; one of several workers when `ranks` says so.
+class Run(Trainee[RunSpec, Batch]):
+    """A nano language model in training. Raises ConfigError when the checkpoint or the tokenizer does not fit the spec."""
 
-    Raises ConfigError when the checkpoint or the tokenizer does not fit the spec.
-    """
+    unit = "tokens"
+    model: NanoLlama
 
     def __init__(self, spec: RunSpec, folder: Path, device: str, ranks: Ranks | None = None) -> None:
-        self.spec, self.folder, self.device = spec, folder, device
-        self.ranks = ranks or Ranks()
-        self.tokenizer = prepare_tokenizer(spec, folder, self.ranks)
-        self.model = NanoLlama(spec.shape, spec.seed).to(device)
-        self.optimizer = Optimizer(self.model, spec.muon_rate, spec.adam_rate)
+        ranks = ranks or Ranks()
+        self.tokenizer = prepare_tokenizer(spec, folder, ranks)
         self.dtype = number_format(device, spec.shape.width)
-        self.step, self.tokens, self.seconds = 0, 0, 0.0
-        self._restore()
+        model = NanoLlama(spec.shape, spec.seed).to(device)
+        self._optimizer = Optimizer(model, spec.muon_rate, spec.adam_rate)
+        super().__init__(spec, folder, device, ranks, model, self._optimizer)
         self.objective = self._objective()
-
-    @property
-    def progress(self) -> float:
-        return min(1.0, self.seconds / (60 * self.spec.minutes))
+        self._pool: Pool | None = None
 
     @property
     def operations_per_token(self) -> float:
         """Matrix operations of one forward and backward pass; attention, which depends on the text, is left out."""
         return 6.0 * self.model.matrix_weights
 
+    @cached_property
+    def best_rate(self) -> float:
+        """Operations in a second that large matrix products reach on the devices of all workers."""
+        return matrix_rate(self.device, self.dtype) * self.ranks.size
+
     def _objective(self) -> nn.Module:
-        objective: nn.Module = Objective(self.model)
+        objective = Objective(self.model)
         if self.device == "cuda":
             torch.set_float32_matmul_precision("high")
             objective.compile()
-        if self.ranks.size > 1:
-            objective = DistributedDataParallel(objective)
-        return objective
+        return self.distributed(objective)
 
-    def _restore(self) -> None:
-        saved = load_checkpoint(self.folder)
-        if saved is None:
+    @contextmanager
+    def feed(self) -> Iterator[Iterator[Batch]]:
+        spec, seed = self.spec, f"{self.spec.seed}-{self.ranks.rank}-{self.step}"
+        if not spec.producers:
+            encoder = Encoder(self.tokenizer, spec.context_weight)
+            yield batches(Stream(seed, "train"), encoder, spec.tokens_per_step, spec.longest, progress_of(self))
             return
-        check_shape(self.folder, saved.model, self.model.state_dict())
-        self.model.load_state_dict(saved.model)
-        self.optimizer.restore(saved.optimizer)
-        self.step, self.tokens, self.seconds = saved.step, saved.tokens, saved.seconds
+        with Pool(spec, (self.folder / TOKENIZER).absolute(), seed, self.device) as self._pool:
+            yield self._pool.batches(progress_of(self))
 
-    def save(self) -> None:
-        """Write the checkpoint; of several workers the first does, since all hold the same weights."""
-        if self.ranks.rank == 0:
-            state = self.model.state_dict(), self.optimizer.state()
-            save_checkpoint(self.folder, Checkpoint(*state, self.step, self.tokens, self.seconds))
-
-    def update(self, batch: Batch) -> float:
-        """One optimizer step; returns the loss over answer tokens. Raises Diverged before a bad number reaches the weights."""
+    def update(self, batch: Batch) -> Figures:
+        """The loss over answer tokens alone."""
         batch = batch.to(self.device)
         weight = batch.weights[:, 1:].sum().clamp(min=1e-6)
         parts = batch.split(max(1, self.spec.tokens_per_pass // self.spec.longest))
@@ -110,16 +101,32 @@ class Run:
                 (part_loss / weight).backward()  # type: ignore[no-untyped-call]
             loss += part_loss.detach() / weight
             answer_loss += part_answers
-        norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
+        norm = self.clipped()
         answers = (batch.weights[:, 1:] == 1.0).sum().clamp(min=1)
         # One wait for the device in a step.
         values = torch.stack((loss, norm, answer_loss / answers)).tolist()
-        self._refuse_bad_numbers(*values[:2])
-        self.optimizer.step(self.spec.schedule(self.step, self.progress))
+        self.refuse_bad_numbers(*values[:2])
+        self._optimizer.step(self.rate)
         self.model.zero_grad()
-        self.step += 1
-        self.tokens += batch.tokens.numel() * self.ranks.size
-        return float(values[2])
+        self.count(batch.tokens.numel())
+        return {"answer_loss": float(values[2])}
+
+    def pace(self, per_s: float) -> Figures:
+        """And what share of the device's matrix rate that is."""
+        return {**super().pace(per_s), "matrix_share": per_s * self.operations_per_token / self.best_rate}
+
+    def line(self, figures: Figures) -> str:
+        name = str(self.dtype).removeprefix("torch.")
+        share = f"{figures['matrix_share']:.0%} of the {self.best_rate / 1e12:.3g} TFLOP/s that large {name} products reach"
+        reuse = f", each row used {self._pool.reuse:.1f} times" if self._pool is not None else ""
+        return f"answer loss {figures['answer_loss']:.3f}, {figures['tokens_per_s']:,.0f} tokens/s, {share}{reuse}"
+
+    def examine(self, *, last: bool) -> Marks:
+        count = 100 if last else 24 if self.device == "cpu" else 50
+        shares = examine(self.model, self.tokenizer, self.step, count)
+        text = ", ".join(f"{name} {share:.0%}" for name, share in shares.items())
+        shown = tuple(samples(self.model, self.tokenizer, self.step))
+        return Marks({f"exact_{name}": share for name, share in shares.items()}, f"exact: {text}", shown)
 
     def _forward(self, part: Batch) -> tuple[Tensor, Tensor]:
         mask = packed_mask(part.documents, blocks=self.device == "cuda")
@@ -130,11 +137,6 @@ class Run:
     def _gradients_stay_here(self, more: bool) -> AbstractContextManager[None]:
         """Until the last pass of a step, workers need not tell each other their gradients."""
         return self.objective.no_sync() if more and isinstance(self.objective, DistributedDataParallel) else nullcontext()
-
-    def _refuse_bad_numbers(self, loss: float, norm: float) -> None:
-        for name, value in (("loss", loss), ("gradient", norm)):
-            if not math.isfinite(value):
-                raise Diverged(f"The {name} became {value} at step {self.step}; the checkpoint before it stands in {self.folder}.")
 
 
 def prepare_tokenizer(spec: RunSpec, folder: Path, ranks: Ranks) -> Tokenizer:

@@ -1,20 +1,17 @@
-"""What one training run is: every number that decides its outcome, saved as JSON beside its checkpoints."""
+"""What one training run of the nano language model is: every number that decides its outcome."""
 
 from __future__ import annotations
 
 import os
-from pathlib import Path
-from typing import Literal
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field
 
-from cluster.errors import ConfigError
 from training.nano.network import ShapeSpec
+from training.nano.plan import Size, TrainingPlan
 
 LARGE_STEP = 131_072  # tokens
 LARGE_CARD = 60 * 2**30  # bytes; the scores of all tokens of a large step over the vocabulary take a few tens of GiB with their gradients
-Size = Literal["small", "full"]
 # Small learns in hours on one core; full is what a card trains in minutes: 11 million weights, 23 MB in bfloat16. Two query heads to a
 # key-value head in both.
 SHAPES: dict[Size, ShapeSpec] = {
@@ -23,29 +20,22 @@ SHAPES: dict[Size, ShapeSpec] = {
 }
 
 
-class RunSpec(BaseModel):
-    """A training run of the nano language model."""
+class RunSpec(TrainingPlan):
+    """A training run of the nano language model. Its curriculum ends with the minutes, too."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    of = "nano language model"
 
-    minutes: float = Field(
-        default=45.0, gt=0, description="Minutes of training; the learning-rate schedule and the curriculum end with them."
-    )
-    seed: int = Field(default=1, description="Seed of the weights, the tokenizer's corpus and the training stream.")
+    minutes: float = Field(default=45.0, gt=0, description="Minutes of training; the schedule and the curriculum end with them.")
+    warmup_steps: int = Field(default=60, ge=0, description="Steps over which the rates rise from zero.")
+    exam_seconds: float = Field(default=150.0, gt=0, description="Seconds between held-out examinations.")
     shape: ShapeSpec = Field(default=ShapeSpec(), description="The network.")
     tokens_per_step: int = Field(default=4096, gt=0, description="Tokens in one update of one worker, padding included.")
     tokens_per_pass: int = Field(default=131_072, gt=0, description="Tokens in one pass through the network; an update may take several.")
     longest: int = Field(default=512, gt=0, description="Tokens in a row; conversations are packed into rows, longer ones passed over.")
-    producers: int = Field(default=0, ge=0, description="Processes that write text beside the training process; 0: it writes its own.")
     context_weight: float = Field(default=0.15, ge=0, le=1, description="Weight of predicting what is not an answer; answers weigh 1.")
     muon_rate: float = Field(default=0.02, gt=0, description="Peak learning rate of the matrices inside the blocks.")
     adam_rate: float = Field(default=0.004, gt=0, description="Peak learning rate of the embedding and the norms.")
-    warmup_steps: int = Field(default=60, ge=0, description="Steps over which the rates rise from zero.")
     decay_share: float = Field(default=0.7, ge=0, le=1, description="Share of the time, at the end, over which the rates fall to zero.")
-    threads: int = Field(default=1, gt=0, description="CPU threads of the training process.")
-    checkpoint_seconds: float = Field(default=60.0, gt=0, description="Seconds between checkpoints.")
-    exam_seconds: float = Field(default=150.0, gt=0, description="Seconds between held-out examinations.")
-    log_steps: int = Field(default=20, gt=0, description="Steps between lines of progress.")
 
     @classmethod
     def on(cls, device: str, minutes: float, seed: int, size: Size) -> RunSpec:
@@ -68,19 +58,5 @@ class RunSpec(BaseModel):
 
     def schedule(self, step: int, progress: float) -> float:
         """The factor on both rates: up over the first steps, flat, then down in a straight line to zero."""
-        warm = min(1.0, (step + 1) / max(1, self.warmup_steps))
         left = max(0.0, 1.0 - progress)
-        return warm * min(1.0, left / self.decay_share if self.decay_share else 1.0)
-
-    def save(self, folder: Path) -> None:
-        (folder / "run.json").write_text(self.model_dump_json(indent=2) + "\n")
-
-    @classmethod
-    def load(cls, folder: Path) -> RunSpec:
-        """The spec a folder was trained with. Raises ConfigError for a file that is none."""
-        path = folder / "run.json"
-        try:
-            return cls.model_validate_json(path.read_text())
-        except ValidationError as error:
-            why = error.errors()[0]["msg"]
-            raise ConfigError(f"{path} does not describe a run ({why}); copy the run's own back, or begin in another folder.") from error
+        return self.warmth(step) * min(1.0, left / self.decay_share if self.decay_share else 1.0)

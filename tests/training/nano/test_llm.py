@@ -21,8 +21,9 @@ from training.nano.batches import Encoder, batches
 from training.nano.checkpoint import NAME, load_checkpoint
 from training.nano.corpus import Stream
 from training.nano.loop import METRICS, train
-from training.nano.run import TOKENIZER, Diverged, Run, progress_of
+from training.nano.run import TOKENIZER, Run, progress_of
 from training.nano.tokens import load_tokenizer
+from training.nano.trainee import Diverged
 
 START_S = 240
 
@@ -30,10 +31,10 @@ START_S = 240
 def test_a_few_steps_reduce_the_loss(run_folder):
     run = Run(SPEC, run_folder, "cpu")
     batch = next(batches(Stream(1, "train"), Encoder(run.tokenizer, 0.15), 512, 128, progress_of(run)))
-    losses = [run.update(batch) for _ in range(25)]
+    losses = [run.update(batch)["answer_loss"] for _ in range(25)]
     assert losses[-1] < losses[0] / 2
     assert run.step == 25
-    assert run.tokens == 25 * batch.tokens.numel()
+    assert run.seen == 25 * batch.tokens.numel()
 
 
 def wait_for_steps(folder: Path, steps: int, process: subprocess.Popen[bytes]) -> None:
@@ -61,7 +62,7 @@ def test_a_run_killed_in_the_middle_goes_on_from_a_whole_checkpoint(run_folder):
     assert killed is not None
 
     resumed = Run(SPEC.model_copy(update={"minutes": (killed.seconds + 1) / 60}), run_folder, "cpu")
-    assert (resumed.step, resumed.tokens, resumed.seconds) == (killed.step, killed.tokens, killed.seconds)
+    assert (resumed.step, resumed.seen, resumed.seconds) == (killed.step, killed.seen, killed.seconds)
     assert all(torch.equal(weight, killed.model[name]) for name, weight in resumed.model.state_dict().items())
     train(resumed)
     finished = load_checkpoint(run_folder)
@@ -94,7 +95,7 @@ def test_several_workers_of_ray_train_one_model_together(run_folder):
     finished = load_checkpoint(run_folder)
     assert finished is not None
     assert finished.seconds >= 3
-    assert finished.tokens == finished.step * 2 * SPEC.tokens_per_step
+    assert finished.seen == finished.step * 2 * SPEC.tokens_per_step
     first = json.loads((run_folder / METRICS).read_text().splitlines()[0])
     assert first["step"] == 1
     assert 0 < first["matrix_share"] < 1
@@ -106,7 +107,7 @@ def test_several_small_passes_give_the_gradient_of_one_large_pass(run_folder):
     for run in (whole, parts):
         run.dtype = torch.float32
     batch = next(batches(Stream(1, "train"), Encoder(whole.tokenizer, 0.15), 512, 128, progress_of(whole)))
-    assert whole.update(batch) == pytest.approx(parts.update(batch), rel=1e-4)
+    assert whole.update(batch)["answer_loss"] == pytest.approx(parts.update(batch)["answer_loss"], rel=1e-4)
     torch.testing.assert_close(whole.model.model.embed_tokens.weight, parts.model.model.embed_tokens.weight, atol=1e-3, rtol=1e-2)
 
 

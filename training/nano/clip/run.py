@@ -1,4 +1,4 @@
-"""One training run in one folder: the network, its optimizer, how far it has come, and the step that moves it.
+"""The nano CLIP in training: its loss, the step that moves it, and its examinations.
 
 The loss is CLIP's: of the pictures of a batch each is to be nearest to its own caption, and the other way round (Radford et al., "Learning
 Transferable Visual Models From Natural Language Supervision", 2021).
@@ -7,20 +7,23 @@ Transferable Visual Models From Natural Language Supervision", 2021).
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
 import open_clip  # type: ignore[import-untyped]
 import torch
+from PIL.Image import Image
 from torch import Tensor, nn
 from torch.nn import functional
-from torch.nn.parallel import DistributedDataParallel
 
-from training.nano.checkpoint import Checkpoint, check_shape, load_checkpoint, save_checkpoint
-from training.nano.clip.pairs import Pairs
+from training.nano.clip.exam import AMONG, Matrix, recall
+from training.nano.clip.pairs import Pairs, batches, looking, tokens_of
 from training.nano.clip.spec import ClipSpec
 from training.nano.clip.words import words
 from training.nano.ranks import Ranks
-from training.nano.run import Diverged
+from training.nano.trainee import Figures, Marks, Trainee
 
 # The largest factor on the likenesses, as CLIP has it.
 MOST_SCALE = math.log(100.0)
@@ -42,67 +45,68 @@ class Objective(nn.Module):
         return loss, (likeness.argmax(dim=1) == own).sum()
 
 
-class ClipRun:
-    """The state of a run, from its folder's checkpoint where there is one; one of several workers when ``ranks`` says so.
+class ClipRun(Trainee[ClipSpec, Pairs]):
+    """A nano CLIP in training."""
 
-    Raises ConfigError when the checkpoint does not fit the spec.
-    """
+    unit = "pairs"
 
     def __init__(self, spec: ClipSpec, folder: Path, device: str, ranks: Ranks | None = None) -> None:
-        self.spec, self.folder, self.device = spec, folder, device
-        self.ranks = ranks or Ranks()
         torch.manual_seed(spec.seed)
-        self.model: nn.Module = open_clip.CLIP(**spec.shape.open_clip(len(words()))).to(device)
-        matrices = [weight for weight in self.model.parameters() if weight.ndim > 1]
-        others = [weight for weight in self.model.parameters() if weight.ndim <= 1]
+        model: nn.Module = open_clip.CLIP(**spec.shape.open_clip(len(words()))).to(device)
+        matrices = [weight for weight in model.parameters() if weight.ndim > 1]
+        others = [weight for weight in model.parameters() if weight.ndim <= 1]
         groups = [{"params": matrices, "weight_decay": spec.decay}, {"params": others, "weight_decay": 0.0}]
-        self.optimizer = torch.optim.AdamW(groups, lr=spec.rate, betas=(0.9, 0.98))
-        self.step, self.pairs, self.seconds = 0, 0, 0.0
-        self._restore()
-        objective: nn.Module = Objective(self.model)
-        self.objective = DistributedDataParallel(objective) if self.ranks.size > 1 else objective
+        self._adam = torch.optim.AdamW(groups, lr=spec.rate, betas=(0.9, 0.98))
+        super().__init__(spec, folder, device, ranks or Ranks(), model, self._adam)
+        self.objective = self.distributed(Objective(model))
 
-    @property
-    def progress(self) -> float:
-        return min(1.0, self.seconds / (60 * self.spec.minutes))
+    @contextmanager
+    def feed(self) -> Iterator[Iterator[Pairs]]:
+        yield batches(self.spec, f"{self.spec.seed}-{self.ranks.rank}-{self.step}")
 
-    def _restore(self) -> None:
-        saved = load_checkpoint(self.folder)
-        if saved is None:
-            return
-        check_shape(self.folder, saved.model, self.model.state_dict())
-        self.model.load_state_dict(saved.model)
-        self.optimizer.load_state_dict(saved.optimizer)
-        self.step, self.pairs, self.seconds = saved.step, saved.tokens, saved.seconds
-
-    def save(self) -> None:
-        """Write the checkpoint; of several workers the first does, since all hold the same weights."""
-        if self.ranks.rank == 0:
-            state = self.model.state_dict(), self.optimizer.state_dict()
-            save_checkpoint(self.folder, Checkpoint(*state, self.step, self.pairs, self.seconds))
-
-    def update(self, pairs: Pairs) -> tuple[float, float]:
-        """One step; the loss, and the share of captions that found their picture. Raises Diverged before a bad number reaches the
-        weights."""
-        pictures, captions = (one.to(self.device, non_blocking=True) for one in pairs)
+    def update(self, batch: Pairs) -> Figures:
+        """The loss, and the share of captions that found their picture among those of the batch."""
+        pictures, captions = (one.to(self.device, non_blocking=True) for one in batch)
         with torch.autocast(self.device, dtype=torch.bfloat16, enabled=self.device == "cuda"):
             loss, found = self.objective(pictures, captions)
         loss.backward()
-        norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
+        norm = self.clipped()
         # One wait for the device in a step.
         values = torch.stack((loss.detach().float(), norm.float(), found.float() / len(pictures))).tolist()
-        self._refuse_bad_numbers(*values[:2])
-        for group in self.optimizer.param_groups:
-            group["lr"] = self.spec.rate * self.spec.schedule(self.step, self.progress)
-        self.optimizer.step()
-        self.optimizer.zero_grad()
+        self.refuse_bad_numbers(*values[:2])
+        for group in self._adam.param_groups:
+            group["lr"] = self.spec.rate * self.rate
+        self._adam.step()
+        self._adam.zero_grad()
         with torch.no_grad():
             self.model.logit_scale.clamp_(0.0, MOST_SCALE)  # type: ignore[operator]  # open_clip is untyped
-        self.step += 1
-        self.pairs += len(pictures) * self.ranks.size
-        return float(values[0]), float(values[2])
+        self.count(len(pictures))
+        return {"loss": float(values[0]), "found_in_batch": float(values[2])}
 
-    def _refuse_bad_numbers(self, loss: float, norm: float) -> None:
-        for name, value in (("loss", loss), ("gradient", norm)):
-            if not math.isfinite(value):
-                raise Diverged(f"The {name} became {value} at step {self.step}; the checkpoint before it stands in {self.folder}.")
+    def line(self, figures: Figures) -> str:
+        return f"loss {figures['loss']:.3f}, found in batch {figures['found_in_batch']:.0%}, {figures['pairs_per_s']:,.0f} pairs/s"
+
+    def examine(self, *, last: bool) -> Marks:
+        share = self.recall(self.step, rounds=5 if last else 1)
+        return Marks({"recall": share}, f"recall@1 among {AMONG}: {share:.0%}")
+
+    @torch.inference_mode()
+    def recall(self, seed: int, rounds: int = 1) -> float:
+        """Text-to-image recall@1 of the network as it stands."""
+        look, model = looking(self.spec.shape.image_size), self.model
+
+        def see(pictures: Sequence[Image]) -> Matrix:
+            return _rows(model.encode_image(torch.stack([look(one) for one in pictures]).to(self.device), normalize=True))  # type: ignore[operator]
+
+        def read(captions: Sequence[str]) -> Matrix:
+            return _rows(model.encode_text(tokens_of(captions).to(self.device), normalize=True))  # type: ignore[operator]
+
+        model.eval()
+        try:
+            return recall(see, read, seed, rounds)
+        finally:
+            model.train()
+
+
+def _rows(vectors: Tensor) -> Matrix:
+    return np.asarray(vectors.float().cpu().numpy(), dtype=np.float32)

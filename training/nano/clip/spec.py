@@ -1,15 +1,13 @@
-"""What one training run of the nano CLIP is: every number that decides its outcome, saved as JSON beside its checkpoints."""
+"""What one training run of the nano CLIP is: every number that decides its outcome."""
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
-from cluster.errors import ConfigError
+from training.nano.plan import Size, TrainingPlan
 
-Size = Literal["small", "full"]
 TEXT_TOKENS = 32
 
 
@@ -40,23 +38,16 @@ SHAPES: dict[Size, ClipShape] = {
 }
 
 
-class ClipSpec(BaseModel):
-    """A training run."""
+class ClipSpec(TrainingPlan):
+    """A training run of the nano CLIP."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    of = "nano CLIP"
 
-    minutes: float = Field(default=60.0, gt=0, description="Minutes of training; the learning-rate schedule ends with them.")
-    seed: int = Field(default=1, description="Seed of the weights and of the scenes.")
     shape: ClipShape = Field(default=ClipShape(), description="The network.")
     pairs: int = Field(default=128, ge=2, description="Pictures with their captions in one update of one worker, no scene twice.")
     rate: float = Field(default=1.5e-3, gt=0, description="Peak learning rate (AdamW).")
     decay: float = Field(default=0.05, ge=0, description="Weight decay of matrices.")
-    warmup_steps: int = Field(default=100, ge=0, description="Steps over which the rate rises from zero.")
-    threads: int = Field(default=1, gt=0, description="CPU threads of the training process.")
     producers: int = Field(default=1, ge=0, description="Processes that draw pictures beside the training process; 0: it draws its own.")
-    checkpoint_seconds: float = Field(default=60.0, gt=0, description="Seconds between checkpoints.")
-    exam_seconds: float = Field(default=180.0, gt=0, description="Seconds between held-out examinations.")
-    log_steps: int = Field(default=20, gt=0, description="Steps between lines of progress.")
 
     @classmethod
     def on(cls, device: str, minutes: float, seed: int, size: Size) -> ClipSpec:
@@ -67,17 +58,4 @@ class ClipSpec(BaseModel):
 
     def schedule(self, step: int, progress: float) -> float:
         """The factor on the rate: up over the first steps, then down in a straight line to zero."""
-        return min(1.0, (step + 1) / max(1, self.warmup_steps)) * max(0.0, 1.0 - progress)
-
-    def save(self, folder: Path) -> None:
-        (folder / "run.json").write_text(self.model_dump_json(indent=2) + "\n")
-
-    @classmethod
-    def load(cls, folder: Path) -> ClipSpec:
-        """The spec a folder was trained with. Raises ConfigError for a file that is none."""
-        path = folder / "run.json"
-        try:
-            return cls.model_validate_json(path.read_text())
-        except ValidationError as error:
-            why = error.errors()[0]["msg"]
-            raise ConfigError(f"{path} does not describe a run of the nano CLIP ({why}); begin in another folder (--out).") from error
+        return self.warmth(step) * max(0.0, 1.0 - progress)

@@ -22,11 +22,11 @@ from deployments.engines.open_clip import OpenClip
 from training.nano.checkpoint import NAME, load_checkpoint
 from training.nano.clip.exam import drawn
 from training.nano.clip.export import WEIGHTS, export
-from training.nano.clip.loop import examined, train
 from training.nano.clip.pairs import Drawn, looking, tokens_of
 from training.nano.clip.run import ClipRun
 from training.nano.clip.spec import ClipShape, ClipSpec
-from training.nano.run import Diverged
+from training.nano.loop import train
+from training.nano.trainee import Diverged
 
 START_S = 240
 SHAPE = ClipShape(width=48, heads=2, image_layers=1, text_layers=1, dimensions=32)
@@ -45,10 +45,10 @@ def folder(tmp_path: Path) -> Path:
 def test_a_few_steps_teach_pictures_their_captions(folder):
     run = ClipRun(SPEC.model_copy(update={"rate": 5e-3}), folder, "cpu")
     pairs = next(iter(Drawn(SPEC, "1")))
-    losses = [run.update(pairs)[0] for _ in range(60)]
+    losses = [run.update(pairs)["loss"] for _ in range(60)]
     assert losses[-1] < losses[0] / 3
-    assert run.update(pairs)[1] > 0.8
-    assert (run.step, run.pairs) == (61, 61 * 16)
+    assert run.update(pairs)["found_in_batch"] > 0.8
+    assert (run.step, run.seen) == (61, 61 * 16)
 
 
 def wait_for_steps(folder: Path, steps: int, process: subprocess.Popen[bytes]) -> None:
@@ -74,7 +74,7 @@ def test_a_run_killed_in_the_middle_goes_on_from_a_whole_checkpoint(folder):
     killed = load_checkpoint(folder)
     assert killed is not None
     resumed = ClipRun(SPEC.model_copy(update={"minutes": (killed.seconds + 1) / 60}), folder, "cpu")
-    assert (resumed.step, resumed.pairs, resumed.seconds) == (killed.step, killed.tokens, killed.seconds)
+    assert (resumed.step, resumed.seen, resumed.seconds) == (killed.step, killed.seen, killed.seconds)
     assert all(torch.equal(weight, killed.model[name]) for name, weight in resumed.model.state_dict().items())
     train(resumed)
     finished = load_checkpoint(folder)
@@ -140,4 +140,4 @@ def test_the_engine_that_serves_sees_and_reads_as_the_run_does(folder, tmp_path)
 
 
 def test_an_untrained_network_finds_no_more_than_chance_does(folder):
-    assert examined(ClipRun(SPEC, folder, "cpu"), 1) <= 0.06
+    assert ClipRun(SPEC, folder, "cpu").recall(1) <= 0.06
