@@ -1,4 +1,4 @@
-"""`hearth bench nano`: what the nano language model can do, skill by skill, asked over HTTP on text nobody has seen before."""
+"""`hearth bench nano`: what the nano models can do, asked over HTTP on text and pictures nobody has seen before."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 from pydantic import BaseModel, Field, ValidationError
 
@@ -17,8 +17,9 @@ from cluster.errors import EngineError
 from cluster.home import REPOSITORY
 from cluster.specs.profile import ProfileSpec, ServedModel
 
-# The generator and the marking belong to the recipe, in another room; as a process of its own it needs no import.
-EXAMINER = "training.nano.evaluate"
+# Generators and marking belong to the recipes, in another room; as processes of their own they need no import.
+EXAMINER, CLIP_EXAMINER = "training.nano.evaluate", "training.nano.clip.evaluate"
+CLIP = "hearth-nano-clip"
 CONTEXT = 2048
 PARALLEL = 4
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -34,26 +35,43 @@ class Marks(BaseModel):
     constrained: dict[str, Share]
 
 
-def run(report: Callable[[str], None], *, items: int = 200, seed: int | None = None) -> BenchResult:
-    """Starts a cluster of its own with the nano model and examines it. Raises EngineError when the cluster or the examiner fails."""
+class ClipMarks(BaseModel):
+    """``recall``: the share of captions that found their own picture among so many, over so many draws."""
+
+    seed: int
+    rounds: int
+    among: int
+    recall: Share
+    bar: Share
+
+
+Printed = TypeVar("Printed", bound=BaseModel)
+
+
+def run(report: Callable[[str], None], *, items: int = 200, rounds: int = 5, seed: int | None = None) -> BenchResult:
+    """Starts a cluster of its own with the nano models and examines them. Raises EngineError when the cluster or an examiner fails."""
     report("starting a cluster of its own")
     with Hearth(_profile()) as hearth:
         report(f"{items} questions of each skill, without and with constrained decoding")
-        marks = _examined(hearth, items, seed)
-    return summarise(marks)
+        marks = _examined(hearth, EXAMINER, Marks, ["--model", MODEL, "--items", str(items)], seed)
+        report(f"{rounds} times a hundred captions and their pictures")
+        clip = _examined(hearth, CLIP_EXAMINER, ClipMarks, ["--model", CLIP, "--rounds", str(rounds)], seed)
+    return summarise(marks, clip)
 
 
-def summarise(marks: Marks) -> BenchResult:
+def summarise(marks: Marks, clip: ClipMarks) -> BenchResult:
     """The table and a verdict for each share that has something to reach. What follows a schema is judged as it is used: constrained."""
     columns = ("skill", "right, %", "right with constrained decoding, %", "to reach, %")
     rows: tuple[tuple[Cell, ...], ...] = tuple(
         (name, 100 * share, 100 * marks.constrained[name], 100 * marks.bars[name] if name in marks.bars else None)
         for name, share in marks.free.items()
     )
-    verdicts = tuple(_verdict(name, bar, marks) for name, bar in marks.bars.items())
+    rows = (*rows, (f"{CLIP}: recall@1", 100 * clip.recall, None, 100 * clip.bar))
+    verdicts = (*(_verdict(name, bar, marks) for name, bar in marks.bars.items()), _found(clip))
     notes = (
         f"Seed {marks.seed}; {marks.items} questions of each skill. Names, values and sentence patterns are none of training's.",
         "Constrained decoding sends the JSON Schema along (response_format); skills that answer in free text have the same figure twice.",
+        f"{CLIP}: seed {clip.seed}, {clip.rounds} times {clip.among} captions, each to find its own among as many pictures.",
     )
     return BenchResult("nano", columns, rows, notes, verdicts)
 
@@ -63,20 +81,27 @@ def _verdict(name: str, bar: float, marks: Marks) -> Verdict:
     return Verdict(f"{name} on fresh held-out text, over HTTP", f">= {bar:.0%}", f"{reached:.1%}", reached >= bar)
 
 
+def _found(clip: ClipMarks) -> Verdict:
+    claim = f"{CLIP}: recall@1 among {clip.among} unseen combinations, over HTTP"
+    return Verdict(claim, f">= {clip.bar:.0%}", f"{clip.recall:.1%}", clip.recall >= clip.bar)
+
+
 def _profile() -> ProfileSpec:
-    served = (ServedModel(model=MODEL, pinned=True, context_tokens=CONTEXT, parallel=PARALLEL),)
-    return ProfileSpec(name="bench", description="The nano model alone.", devices="cpu", models=served)
+    language = ServedModel(model=MODEL, pinned=True, context_tokens=CONTEXT, parallel=PARALLEL)
+    return ProfileSpec(
+        name="bench", description="The nano models alone.", devices="cpu", models=(language, ServedModel(model=CLIP, pinned=True))
+    )
 
 
-def _examined(hearth: Hearth, items: int, seed: int | None) -> Marks:
-    command = [sys.executable, "-m", EXAMINER, "--url", hearth.url, "--key-file", str(hearth.home.admin_key), "--model", MODEL]
-    command += ["--items", str(items), "--json"]
+def _examined(hearth: Hearth, examiner: str, marks: type[Printed], options: list[str], seed: int | None) -> Printed:
+    """What an examiner says of the cluster, in the last line that it prints."""
+    command = [sys.executable, "-m", examiner, "--url", hearth.url, "--key-file", str(hearth.home.admin_key), "--json", *options]
     ran = subprocess.run(
         command + (["--seed", str(seed)] if seed is not None else []), cwd=REPOSITORY, capture_output=True, text=True, check=False
     )
     if ran.returncode != 0:
-        raise EngineError(f"The examiner failed: {(ran.stderr or ran.stdout)[-2000:]}")
+        raise EngineError(f"The examiner {examiner} failed: {(ran.stderr or ran.stdout)[-2000:]}")
     try:
-        return Marks.model_validate(json.loads(ran.stdout.splitlines()[-1]))
+        return marks.model_validate(json.loads(ran.stdout.splitlines()[-1]))
     except (ValidationError, json.JSONDecodeError, IndexError) as error:
-        raise EngineError(f"The examiner printed no figures: {ran.stdout[-500:]}") from error
+        raise EngineError(f"The examiner {examiner} printed no figures: {ran.stdout[-500:]}") from error

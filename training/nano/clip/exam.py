@@ -15,6 +15,8 @@ from training.nano.clip.scenes import different
 
 Matrix = npt.NDArray[np.float32]
 AMONG = 100
+# The share of captions that are to find their picture.
+BAR = 0.8
 # Larger than what training shows, and scaled down as any picture is.
 SIDE = 160
 

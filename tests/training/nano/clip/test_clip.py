@@ -82,6 +82,18 @@ def test_a_run_killed_in_the_middle_goes_on_from_a_whole_checkpoint(folder):
     assert finished.step > killed.step
 
 
+def test_several_workers_of_ray_train_one_model_together(folder):
+    # Long enough that both workers take steps; the schedule ends with it.
+    SPEC.model_copy(update={"minutes": 0.05}).save(folder)
+    command = [sys.executable, "-m", "training.nano.clip", "--out", str(folder), "--device", "cpu", "--workers", "2"]
+    ran = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=START_S, check=False)
+    assert ran.returncode == 0, ran.stderr[-3000:]
+    finished = load_checkpoint(folder)
+    assert finished is not None
+    assert finished.seconds >= 3
+    assert finished.seen == finished.step * 2 * SPEC.pairs
+
+
 @pytest.mark.parametrize("cause", ["loss", "gradient"])
 def test_a_number_that_is_none_stops_the_run_and_the_last_good_checkpoint_stays(folder, cause):
     run = ClipRun(SPEC, folder, "cpu")
