@@ -13,7 +13,7 @@ import uuid
 from collections.abc import Iterable, Sequence
 
 import numpy as np
-from sqlalchemy import Float, bindparam, delete, or_, select, true, update
+from sqlalchemy import ColumnElement, Float, Select, bindparam, delete, or_, select, true, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import aliased
 
@@ -69,43 +69,12 @@ class Prints:
 
     async def _equal(self, documents: Sequence[uuid.UUID]) -> Repeats:
         """Those whose words an older document has exactly, with the oldest."""
-        older, mine = aliased(DocumentRow), DocumentRow
-        same = select(older.id).where(
-            older.collection_id == self._collection_id,
-            older.words_hash == mine.words_hash,
-            older.state == READY,
-            or_(older.created_at < mine.created_at, (older.created_at == mine.created_at) & (older.id < mine.id)),
-        )
-        first = same.order_by(older.created_at, older.id).limit(1).correlate(mine).scalar_subquery()
-        chosen = select(mine.id, first).where(mine.id.in_(documents), mine.words_hash.is_not(None), first.is_not(None))
-        return [(row[0], row[1], 1.0) for row in await self._session.execute(chosen)]
+        return [(row[0], row[1], 1.0) for row in await self._session.execute(equal(self._collection_id, documents))]
 
     async def _alike(self, documents: Sequence[uuid.UUID]) -> Repeats:
         """Those that share enough with an older one, with the one they share most with."""
-        mine, my_row, its, its_row = DocumentPrint, DocumentRow, aliased(DocumentPrint), aliased(DocumentRow)
-        candidates = (
-            select(its.document_id.label("other"), its.signature.label("signature"))
-            .join(its_row, its_row.id == its.document_id)
-            .where(
-                its.bands.overlap(mine.bands),
-                its_row.collection_id == self._collection_id,
-                its_row.state == READY,
-                # Copies of another are as alike as that other.
-                or_(its_row.similarity.is_(None), its_row.similarity < 1),
-                or_(its_row.created_at < my_row.created_at, (its_row.created_at == my_row.created_at) & (its_row.id < my_row.id)),
-            )
-            .order_by(its_row.created_at, its_row.id)
-            .limit(MOST_COMPARED)
-            .lateral()
-        )
-        chosen = (
-            select(mine.document_id, mine.signature, candidates.c.other, candidates.c.signature)
-            .join(my_row, my_row.id == mine.document_id)
-            .join(candidates, true())
-            .where(mine.document_id.in_(documents))
-        )
         best: dict[uuid.UUID, tuple[uuid.UUID, float]] = {}
-        for document, signature, other, other_signature in await self._session.execute(chosen):
+        for document, signature, other, other_signature in await self._session.execute(alike(self._collection_id, documents)):
             share = similarity(signature, other_signature)
             if share > max(LOWEST, best.get(document, (None, 0.0))[1]):
                 best[document] = (other, share)
@@ -120,6 +89,52 @@ class Prints:
                 .values(duplicate_of=bindparam("first"), similarity=bindparam("how", type_=Float))
             )
             await (await self._session.connection()).execute(marking, told)
+
+
+def equal(collection_id: uuid.UUID, documents: Sequence[uuid.UUID]) -> Select[uuid.UUID, uuid.UUID]:
+    """Those of ``documents`` whose words an older one has exactly, each with the oldest."""
+    older, mine = aliased(DocumentRow), DocumentRow
+    same = (
+        select(older.id)
+        .where(older.collection_id == collection_id, older.words_hash == mine.words_hash, older.state == READY, _before(older, mine))
+        .order_by(older.created_at, older.id)
+        .limit(1)
+        .correlate(mine)
+        .scalar_subquery()
+    )
+    return select(mine.id, same).where(mine.id.in_(documents), mine.words_hash.is_not(None), same.is_not(None))
+
+
+def alike(collection_id: uuid.UUID, documents: Sequence[uuid.UUID]) -> Select[uuid.UUID, bytes, uuid.UUID, bytes]:
+    """Each of ``documents`` with its signature, and the older ones that share a band with it, with theirs."""
+    mine, my_row, its, its_row = DocumentPrint, DocumentRow, aliased(DocumentPrint), aliased(DocumentRow)
+    # The offset keeps the planner from going through the whole collection by age instead of through the bands' index, which took 300 ms
+    # a document among 20,000 instead of 5.
+    sharing = select(its.document_id, its.signature).where(its.bands.overlap(mine.bands)).correlate(mine).offset(0).subquery()
+    candidates = (
+        select(sharing.c.document_id.label("other"), sharing.c.signature.label("signature"))
+        .join(its_row, its_row.id == sharing.c.document_id)
+        .where(
+            its_row.collection_id == collection_id,
+            its_row.state == READY,
+            # Copies of another are as alike as that other.
+            or_(its_row.similarity.is_(None), its_row.similarity < 1),
+            _before(its_row, my_row),
+        )
+        .order_by(its_row.created_at, its_row.id)
+        .limit(MOST_COMPARED)
+        .lateral()
+    )
+    return (
+        select(mine.document_id, mine.signature, candidates.c.other, candidates.c.signature)
+        .join(my_row, my_row.id == mine.document_id)
+        .join(candidates, true())
+        .where(mine.document_id.in_(documents))
+    )
+
+
+def _before(one: type[DocumentRow], other: type[DocumentRow]) -> ColumnElement[bool]:
+    return or_(one.created_at < other.created_at, (one.created_at == other.created_at) & (one.id < other.id))
 
 
 def bands(collection_id: uuid.UUID, signature: bytes) -> list[int]:

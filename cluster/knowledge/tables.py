@@ -55,6 +55,7 @@ class DocumentRow(Identified, Owned, Table):
         Index("uq_documents_collection_id_path", "collection_id", "path", unique=True, postgresql_where=text("root_id IS NULL")),
         Index("ix_documents_collection_id_created_at", "collection_id", "created_at", "id"),
         Index("ix_documents_waiting", "collection_id", "created_at", postgresql_where=text("state = 'pending'")),
+        Index("ix_documents_words", "collection_id", "words_hash", "created_at", "id"),
         Index("ix_documents_removing", "id", postgresql_where=text("state = 'removing'")),
         Index("ix_documents_duplicate_of", "duplicate_of", postgresql_where=text("duplicate_of IS NOT NULL")),
     )

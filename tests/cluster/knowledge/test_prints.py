@@ -7,8 +7,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from sqlalchemy import SelectBase, delete, text
+from sqlalchemy.dialects import postgresql
 
-from cluster.knowledge.prints import bands, similarity
+from cluster.knowledge.prints import alike, bands, equal, similarity
 from cluster.knowledge.tables import Collection, DocumentPrint, DocumentRow
 from cluster.stores.sql import AsyncSession
 from cluster.text.duplicates import fingerprint
@@ -125,3 +127,34 @@ def test_what_is_alike_enough_shares_a_band(share):
         assert abs(similarity(one.tobytes(), other.tobytes()) - share) < 0.2
     assert found >= 198
     assert set(bands(place, one.tobytes())).isdisjoint(bands(uuid.uuid4(), one.tobytes()))
+
+
+FILLED = """
+    WITH made AS (
+        INSERT INTO documents (id, organisation_id, owner_id, collection_id, path, content_hash, state, words_hash)
+        SELECT gen_random_uuid(), :organisation, :owner, :collection, n::text, n::text, 'ready', md5(n::text)
+        FROM generate_series(1, 3000) n
+        RETURNING id, path::int AS n
+    )
+    INSERT INTO document_prints (document_id, signature, bands) SELECT id, 'x', ARRAY[n, n + 100000, n % 100] FROM made
+    RETURNING document_id
+"""
+
+
+async def test_who_repeats_whom_is_looked_up_and_not_searched_for_through_the_whole_collection(library: Library):
+    whose = {"organisation": library.organisation_id, "owner": library.owner_id, "collection": library.collection_id}
+    async with library.stores.database.session() as session:
+        documents = list(await session.scalars(text(FILLED), whose))[:50]
+        await session.execute(text("ANALYZE documents, document_prints"))
+        # As in a table too large to be read whole.
+        await session.execute(text("SET LOCAL enable_seqscan = off"))
+
+        async def plan(statement: SelectBase) -> str:
+            compiled = statement.compile(dialect=postgresql.dialect(), compile_kwargs={"literal_binds": True})  # type: ignore[no-untyped-call]
+            return "\n".join(await session.scalars(text(f"EXPLAIN {compiled}".replace(":", "\\:"))))
+
+        assert "ix_documents_words" in await plan(equal(library.collection_id, documents))
+        found = await plan(alike(library.collection_id, documents))
+        assert "ix_document_prints_bands" in found
+        assert "ix_documents_collection_id_created_at" not in found
+        await session.execute(delete(Collection).where(Collection.id == library.collection_id))
