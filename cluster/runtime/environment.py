@@ -59,6 +59,9 @@ def _ray(home: Home) -> dict[str, str]:
         "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
         "RAY_USAGE_STATS_ENABLED": "0",
         "RAY_DEDUP_LOGS": "0",
+        # Ray has its workers stand back, by 15 as of nice(1). Ours serve people: behind whatever else runs here they would be late, and
+        # what is done in the background could hardly stand further back than they do.
+        "RAY_worker_niceness": "0",
         # A busy machine starts slowly, and a raylet whose agent is late ends itself.
         "RAY_agent_register_timeout_ms": str(1000 * PATIENCE_S),
         "AUTOSCALER_METRIC_PORT": str(autoscaler_port),

@@ -142,6 +142,12 @@ def test_nothing_listens_beyond_loopback_except_what_a_token_guards(hearth: Runn
     assert all("ServeReplica" in line or "SERVE_REPLICA" in line for line in open_to_all), open_to_all
 
 
+def test_what_serves_people_stands_back_behind_nobody(hearth: RunningHearth):
+    replicas = [process for process in ours(hearth.home) if "ServeReplica" in " ".join(process.cmdline())]
+    assert replicas
+    assert {process.nice() for process in replicas} == {psutil.Process().nice()}
+
+
 def test_status_shows_the_running_cluster_for_programs_too(hearth: RunningHearth):
     shown = json.loads(hearth.run("status", "--json").stdout)
     assert shown["running"] is True
