@@ -50,13 +50,13 @@ class Answering(LoopbackServer):
 @dataclass(kw_only=True)
 class Losing(LoopbackServer):
     """A server on which somebody else was first to make an index, in German, and whose points are gone while ``gone``. ``written``: the
-    words of what was written, by their numbers."""
+    words of what was written, by their numbers. ``made``: how often an index was to be made."""
 
     gone: bool = False
 
     def application(self) -> web.Application:
         self.written: list[list[int]] = []
-        self.made = False
+        self.made = 0
         application = web.Application()
         application.router.add_get("/collections", self._names)
         application.router.add_get("/collections/{name}", self._shown)
@@ -84,7 +84,7 @@ class Losing(LoopbackServer):
         return _said({"status": "green", "optimizer_status": "ok", "segments_count": 1, "config": config, "payload_schema": {}})
 
     async def _taken(self, _: web.Request) -> web.Response:
-        self.made = True
+        self.made += 1
         return web.json_response({"status": {"error": "it exists"}}, status=409)
 
     async def _fine(self, _: web.Request) -> web.Response:
@@ -162,13 +162,13 @@ async def test_an_index_that_was_deleted_on_the_server_is_made_again_by_the_next
     async with Losing() as server:
         vectors = RemoteVectors(args_for(tmp_path, server.url))
         await vectors.upsert(OURS, SPACE, numbered(1))
-        server.gone, server.made = True, False
+        assert server.made == 1
+        server.gone = True
         with pytest.raises(EngineError, match=r"is gone.*again"):
             await vectors.upsert(OURS, SPACE, numbered(1))
-        assert not server.made
         server.gone = False
         assert await vectors.upsert(OURS, SPACE, numbered(2)) == 2
-        assert server.made
+        assert server.made == 2
         await vectors.close()
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 import pytest
 
@@ -9,7 +10,7 @@ from deployments.engines.admission import Admission
 from deployments.engines.protocols import Occupancy
 
 
-async def waiting(admission: Admission, count: int) -> list[asyncio.Task]:
+async def waiting(admission: Admission, count: int) -> list[asyncio.Task[Callable[[], None]]]:
     tasks = [asyncio.create_task(admission.enter()) for _ in range(count)]
     await asyncio.sleep(0)
     return tasks
