@@ -6,6 +6,7 @@ did not settle.
 
 from __future__ import annotations
 
+import os
 import uuid
 from typing import Any
 
@@ -20,6 +21,8 @@ from pipelines.ingest.collection import Ingestion
 def ingest_collection(work: Work) -> dict[str, Any]:
     """The result: how many documents were ``indexed``, ``unchanged`` and ``failed``, how many ``chunks`` were written, and the ``seconds``
     of all workers together, by stage."""
+    # Its workers do so themselves. The threads that say that this process lives were there before, and do not.
+    os.nice(work.settings.ingest.niceness)
     ray.init(log_to_driver=True, ignore_reinit_error=True)
     cluster = Attachment.of(Home(work.settings.home))
     return Ingestion(work, cluster, uuid.UUID(work.spec["collection"])).run()
