@@ -290,6 +290,15 @@ async def test_a_second_owner_of_the_folder_is_refused(opened: Opened) -> None:
     assert await opened().count(OURS, SPACE) == 5
 
 
+async def test_an_index_that_is_opened_again_still_knows_that_there_are_others(opened: Opened) -> None:
+    first = opened()
+    await first.upsert(OURS, SPACE, [point(f"d{number}", 0, "heather" if number == 0 else "grass", "goats") for number in range(3)])
+    alone = (await first.search(OURS, SPACE, asking("sparse", text="heather")))[0].score
+    await first.upsert(THEIRS, SPACE, [point("theirs", 0, "heather and heather", "goats", organisation=THEIRS)])
+    first.close()
+    assert (await opened().search(OURS, SPACE, asking("sparse", text="heather")))[0].score == alone
+
+
 async def test_words_of_a_language_are_those_of_the_setting(opened: Opened) -> None:
     vectors = opened(keyword_language="german")
     await vectors.upsert(OURS, SPACE, [point("haus", 0, "Die Häuser am Deich", "goats")])
