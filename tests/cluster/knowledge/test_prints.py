@@ -154,7 +154,5 @@ async def test_who_repeats_whom_is_looked_up_and_not_searched_for_through_the_wh
             return "\n".join(await session.scalars(text(f"EXPLAIN {compiled}".replace(":", "\\:"))))
 
         assert "ix_documents_words" in await plan(equal(library.collection_id, documents))
-        found = await plan(alike(library.collection_id, documents))
-        assert "ix_document_prints_bands" in found
-        assert "ix_documents_collection_id_created_at" not in found
+        assert "ix_document_prints_bands" in await plan(alike(library.collection_id, documents))
         await session.execute(delete(Collection).where(Collection.id == library.collection_id))
