@@ -33,10 +33,8 @@ from deployments.engines.qdrant_parts import (
     candidate,
     is_id,
 )
-from deployments.engines.qdrant_scope import INDEXES, ORGANISATION, Condition, Scope, Selection, chunk_of
+from deployments.engines.qdrant_scope import INDEXES, Condition, Scope, Selection, chunk_of
 
-# How many are told apart; it matters only whether there is more than one.
-ORGANISATIONS = 1000
 KINDS: Mapping[str, Any] = {"tenant": qdrant.KeywordIndexParams(is_tenant=True), "keyword": qdrant.PayloadSchemaType.Keyword}
 
 
@@ -47,8 +45,6 @@ class Shard:
         self.facts = facts
         self._shard = shard
         self._preparing = Preparing(facts)
-        # Of points that were ever here: it may hold one more than there are now, and never one less.
-        self._organisations = self._found_organisations()
         self._exact = qdrant.SearchParams(exact=True)
         self._approximate = qdrant.SearchParams(
             hnsw_ef=width, quantization=qdrant.QuantizationSearchParams(rescore=True, oversampling=OVERSAMPLING)
@@ -61,9 +57,7 @@ class Shard:
 
     def prepare(self, scope: Scope, points: Sequence[Point]) -> list[qdrant.Point]:
         """Points as :meth:`write` takes them, all checked. Raises BadInput for one that cannot be written."""
-        prepared = [_written(self._preparing.point(scope, point)) for point in points]
-        self._organisations.add(scope.organisation)
-        return prepared
+        return [_written(self._preparing.point(scope, point)) for point in points]
 
     def write(self, points: list[qdrant.Point]) -> None:
         """Over those of the same id; on disk only after :meth:`flush`."""
@@ -125,7 +119,6 @@ class Shard:
 
     def copy_to(self, other: Shard, ids: Sequence[str]) -> None:
         """Makes points ``ids`` of ``other`` what they are here, deletion included."""
-        other._organisations |= self._organisations
         with _engine_errors("copy"):
             here = self._shard.retrieve(list(ids), True, True)
             points = [qdrant.Point(record.id, record.vector or {}, record.payload) for record in here]
@@ -138,20 +131,12 @@ class Shard:
     def close(self) -> None:
         self._shard.close()
 
-    def _idf(self, scope: Scope, filters: Filters) -> qdrant.SearchParams | None:
-        """Among what a word counts as rare. Where that is everything there is, the index knows without counting, in a third of the time."""
-        if not filters.collections and self._organisations <= {scope.organisation}:
-            return None
-        return qdrant.SearchParams(idf=qdrant.IdfParams(_filter(scope.corpus(filters))))
-
-    def _found_organisations(self) -> set[str]:
-        with _engine_errors("look into it"):
-            found = self._shard.facet(qdrant.FacetRequest(ORGANISATION, limit=ORGANISATIONS, exact=True))
-        return {str(hit.value) for hit in found.hits}
-
     def _requests(self, scope: Scope, query: SearchQuery) -> dict[PartName, qdrant.QueryRequest]:
-        within = _filter(scope.select(query.filters))
-        params = {DENSE: self._approximate if self.facts.indexed else self._exact, SPARSE: self._idf(scope, query.filters)}
+        within, corpus = _filter(scope.select(query.filters)), _filter(scope.corpus(query.filters))
+        params = {
+            DENSE: self._approximate if self.facts.indexed else self._exact,
+            SPARSE: qdrant.SearchParams(idf=qdrant.IdfParams(corpus)),
+        }
         return {
             name: qdrant.QueryRequest(
                 limit=asked.limit,
