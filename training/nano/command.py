@@ -16,9 +16,9 @@ import typer
 from cluster.errors import ConfigError
 from training.nano.devices import choose_device
 from training.nano.loop import AnyTrainee, Journal, say, train
-from training.nano.plan import TrainingPlan
 from training.nano.ranks import Ranks
 from training.nano.trainee import Diverged
+from training.nano.training_spec import TrainingSpec
 
 SizeOption = Literal["auto", "small", "full"]
 Begin = Callable[[Any, Path, str, Ranks], AnyTrainee]
@@ -26,10 +26,10 @@ Begin = Callable[[Any, Path, str, Ranks], AnyTrainee]
 
 @dataclass(frozen=True)
 class Recipe:
-    """``begin``: a run of ``plan`` in a folder, on a device, as one of several workers. Importable by its name, since workers do so.
+    """``begin``: a run of ``spec`` in a folder, on a device, as one of several workers. Importable by its name, since workers do so.
     ``folder``: where a run is whose place is not said."""
 
-    plan: type[TrainingPlan]
+    spec: type[TrainingSpec]
     begin: Begin
     folder: Path
 
@@ -46,8 +46,8 @@ def run(recipe: Recipe) -> None:
     """The command, from the arguments of this process."""
 
     def main(
-        out: Annotated[Path, typer.Option(help="Folder of the run: plan, checkpoint, metrics.")] = recipe.folder,
-        minutes: Annotated[float, typer.Option(help="Minutes of training; a run that exists keeps its own.")] = minutes_of(recipe.plan),
+        out: Annotated[Path, typer.Option(help="Folder of the run: spec, checkpoint, metrics.")] = recipe.folder,
+        minutes: Annotated[float, typer.Option(help="Minutes of training; a run that exists keeps its own.")] = minutes_of(recipe.spec),
         device: Annotated[str, typer.Option(help="cpu, cuda, or auto.")] = "auto",
         seed: Annotated[int, typer.Option(help="Seed of weights and examples.")] = 1,
         size: Annotated[SizeOption, typer.Option(help="The network; auto is full on a card and small on a CPU.")] = "auto",
@@ -58,30 +58,30 @@ def run(recipe: Recipe) -> None:
         try:
             chosen = choose_device(device)
             fitting = size if size != "auto" else "full" if chosen == "cuda" else "small"
-            plan = recipe.plan.of_folder(out, chosen, minutes, seed, fitting)
-            train_in(out.absolute(), recipe, plan, chosen, Workers(workers, address))
+            spec = recipe.spec.of_folder(out, chosen, minutes, seed, fitting)
+            train_in(out.absolute(), recipe, spec, chosen, Workers(workers, address))
         except (ConfigError, Diverged) as error:
             typer.echo(str(error), err=True)
             raise typer.Exit(1) from error
 
-    main.__doc__ = f"Train the {recipe.plan.of}."
+    main.__doc__ = f"Train the {recipe.spec.of}."
     typer.run(main)
 
 
-def minutes_of(plan: type[TrainingPlan]) -> float:
-    return float(plan.model_fields["minutes"].default)
+def minutes_of(spec: type[TrainingSpec]) -> float:
+    return float(spec.model_fields["minutes"].default)
 
 
-def train_in(folder: Path, recipe: Recipe, plan: TrainingPlan, device: str, workers: Workers) -> None:
+def train_in(folder: Path, recipe: Recipe, spec: TrainingSpec, device: str, workers: Workers) -> None:
     """The whole of a run, its last examination included. Raises ConfigError and Diverged."""
     if workers.count > 1:
         # Ray Train needs its own packages only here.
         from training.nano.workers import train_on
 
-        train_on(workers.count, recipe.begin, plan, folder, device, workers.address)
+        train_on(workers.count, recipe.begin, spec, folder, device, workers.address)
         return
-    torch.set_num_threads(plan.threads)
-    trainee = recipe.begin(plan, folder, device, Ranks())
+    torch.set_num_threads(spec.threads)
+    trainee = recipe.begin(spec, folder, device, Ranks())
     begun = f"resumed at step {trainee.step} after {trainee.seconds / 60:.1f} minutes" if trainee.step else "from the beginning"
     say(f"{sum(weight.numel() for weight in trainee.model.parameters()):,} parameters on {device}; folder {folder}; {begun}")
     train(trainee)

@@ -8,7 +8,7 @@ import torch
 from pydantic import Field
 
 from training.nano.network import ShapeSpec
-from training.nano.plan import Size, TrainingPlan
+from training.nano.training_spec import Size, TrainingSpec
 
 LARGE_STEP = 131_072  # tokens
 LARGE_CARD = 60 * 2**30  # bytes; the scores of all tokens of a large step over the vocabulary take a few tens of GiB with their gradients
@@ -20,7 +20,7 @@ SHAPES: dict[Size, ShapeSpec] = {
 }
 
 
-class RunSpec(TrainingPlan):
+class RunSpec(TrainingSpec):
     """A training run of the nano language model. Its curriculum ends with the minutes, too."""
 
     of = "nano language model"

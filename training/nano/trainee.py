@@ -1,4 +1,4 @@
-"""What every run of the family is: a network in training, in a folder with its plan and its checkpoint, and how far it has come."""
+"""What every run of the family is: a network in training, in a folder with its spec and its checkpoint, and how far it has come."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from training.nano.checkpoint import Checkpoint, check_shape, load_checkpoint, save_checkpoint
-from training.nano.plan import TrainingPlan
 from training.nano.ranks import Ranks
+from training.nano.training_spec import TrainingSpec
 
-Plan = TypeVar("Plan", bound=TrainingPlan)
+Spec = TypeVar("Spec", bound=TrainingSpec)
 Batch = TypeVar("Batch")
 Figures = Mapping[str, float]
 
@@ -44,16 +44,16 @@ class Marks:
     shown: tuple[str, ...] = ()
 
 
-class Trainee(ABC, Generic[Plan, Batch]):
+class Trainee(ABC, Generic[Spec, Batch]):
     """The state of a run, from its folder's checkpoint where there is one; one of several workers when ``ranks`` says so.
 
     A kind of network says what it learns from (``feed``), how one step moves it (``update``) and how well it does (``examine``); the loop
-    does the rest. ``unit``: what ``seen`` counts. Raises ConfigError when the checkpoint does not fit the plan.
+    does the rest. ``unit``: what ``seen`` counts. Raises ConfigError when the checkpoint does not fit the spec.
     """
 
     unit: ClassVar[str]
 
-    def __init__(self, spec: Plan, folder: Path, device: str, ranks: Ranks, model: nn.Module, optimizer: HasState) -> None:
+    def __init__(self, spec: Spec, folder: Path, device: str, ranks: Ranks, model: nn.Module, optimizer: HasState) -> None:
         self.spec, self.folder, self.device, self.ranks = spec, folder, device, ranks
         self.model, self.optimizer = model, optimizer
         self.step, self.seen, self.seconds = 0, 0, 0.0

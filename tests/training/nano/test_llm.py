@@ -4,18 +4,12 @@ from __future__ import annotations
 
 import json
 import math
-import os
-import signal
-import subprocess
-import sys
-import time
-from pathlib import Path
 
 import pytest
 import torch
 
 from cluster.errors import ConfigError
-from cluster.home import REPOSITORY
+from tests.training.nano.commands import killed, ran, trained_by_two
 from tests.training.nano.conftest import SHAPE, SPEC
 from training.nano.batches import Encoder, batches
 from training.nano.checkpoint import NAME, load_checkpoint
@@ -24,8 +18,6 @@ from training.nano.loop import METRICS, train
 from training.nano.run import TOKENIZER, Run, progress_of
 from training.nano.tokens import load_tokenizer
 from training.nano.trainee import Diverged
-
-START_S = 240
 
 
 def test_a_few_steps_reduce_the_loss(run_folder):
@@ -37,38 +29,17 @@ def test_a_few_steps_reduce_the_loss(run_folder):
     assert run.seen == 25 * batch.tokens.numel()
 
 
-def wait_for_steps(folder: Path, steps: int, process: subprocess.Popen[bytes]) -> None:
-    """Until the run has written a checkpoint that is `steps` steps old or more."""
-    deadline = time.monotonic() + START_S
-    while time.monotonic() < deadline:
-        assert process.poll() is None, "the training process ended by itself"
-        saved = load_checkpoint(folder)
-        if saved is not None and saved.step >= steps:
-            return
-        time.sleep(0.05)
-    raise AssertionError(f"no checkpoint after {START_S} s")
-
-
 def test_a_run_killed_in_the_middle_goes_on_from_a_whole_checkpoint(run_folder):
     # This run writes a checkpoint after every step, so that the kill may well fall into the writing of one.
-    command = [sys.executable, "-m", "training.nano.llm", "--out", str(run_folder), "--device", "cpu"]
-    process = subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.DEVNULL)
-    try:
-        wait_for_steps(run_folder, 5, process)
-    finally:
-        os.kill(process.pid, signal.SIGKILL)
-        process.wait()
-    killed = load_checkpoint(run_folder)
-    assert killed is not None
-
-    resumed = Run(SPEC.model_copy(update={"minutes": (killed.seconds + 1) / 60}), run_folder, "cpu")
-    assert (resumed.step, resumed.seen, resumed.seconds) == (killed.step, killed.seen, killed.seconds)
-    assert all(torch.equal(weight, killed.model[name]) for name, weight in resumed.model.state_dict().items())
+    before = killed("training.nano.llm", run_folder, 5)
+    resumed = Run(SPEC.model_copy(update={"minutes": (before.seconds + 1) / 60}), run_folder, "cpu")
+    assert (resumed.step, resumed.seen, resumed.seconds) == (before.step, before.seen, before.seconds)
+    assert all(torch.equal(weight, before.model[name]) for name, weight in resumed.model.state_dict().items())
     train(resumed)
     finished = load_checkpoint(run_folder)
     assert finished is not None
-    assert finished.step == resumed.step > killed.step
-    assert finished.seconds >= killed.seconds + 1
+    assert finished.step == resumed.step > before.step
+    assert finished.seconds >= before.seconds + 1
 
 
 @pytest.mark.parametrize("cause", ["loss", "gradient"])
@@ -89,11 +60,7 @@ def test_a_number_that_is_none_stops_the_run_and_the_last_good_checkpoint_stays(
 def test_several_workers_of_ray_train_one_model_together(run_folder):
     # Long enough that both workers take steps; the schedule ends with it.
     SPEC.model_copy(update={"minutes": 0.05}).save(run_folder)
-    command = [sys.executable, "-m", "training.nano.llm", "--out", str(run_folder), "--device", "cpu", "--workers", "2"]
-    ran = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=START_S, check=False)
-    assert ran.returncode == 0, ran.stderr[-3000:]
-    finished = load_checkpoint(run_folder)
-    assert finished is not None
+    finished = trained_by_two("training.nano.llm", run_folder)
     assert finished.seconds >= 3
     assert finished.seen == finished.step * 2 * SPEC.tokens_per_step
     first = json.loads((run_folder / METRICS).read_text().splitlines()[0])
@@ -120,12 +87,11 @@ def test_a_checkpoint_of_another_shape_is_refused_with_the_first_difference(run_
 
 def test_a_damaged_checkpoint_ends_the_command_with_its_name_and_the_cure(run_folder):
     (run_folder / NAME).write_bytes(b"PK not a checkpoint")
-    command = [sys.executable, "-m", "training.nano.llm", "--out", str(run_folder), "--device", "cpu"]
-    ran = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=START_S, check=False)
-    assert ran.returncode == 1
-    assert str(run_folder / NAME) in ran.stderr
-    assert "delete it" in ran.stderr
-    assert "Traceback" not in ran.stderr
+    ended = ran("training.nano.llm", run_folder)
+    assert ended.returncode == 1
+    assert str(run_folder / NAME) in ended.stderr
+    assert "delete it" in ended.stderr
+    assert "Traceback" not in ended.stderr
 
 
 @pytest.mark.parametrize(("text", "message"), [("{}", "is no tokenizer"), (None, "has 1792 tokens and the network 700")])

@@ -10,9 +10,8 @@ import base64
 import json
 import random
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 from typing import Annotated, Any
@@ -25,24 +24,11 @@ import typer
 from PIL.Image import Image
 
 from cluster.errors import EngineError, HearthError
-from training.nano.clip.exam import AMONG, BAR, Matrix, recall
+from training.nano.clip.exam import AMONG, BAR, Eyes, Matrix, recall, rows_of
 from training.nano.responders import PATIENCE_S, Server
 
 SHIPPED = Path(__file__).parents[1] / "weights" / "hearth-nano-clip"
 AT_ONCE = 10  # pictures in a request, which is what a server takes by default
-
-
-@dataclass(frozen=True, slots=True)
-class Eyes:
-    """What places pictures and captions: both give rows of length 1."""
-
-    see: Callable[[Sequence[Image]], Matrix]
-    read: Callable[[Sequence[str]], Matrix]
-
-
-def score(eyes: Eyes, seed: int, rounds: int) -> float:
-    """The mean recall over ``rounds`` draws."""
-    return recall(eyes.see, eyes.read, seed, rounds)
 
 
 @contextmanager
@@ -54,10 +40,10 @@ def exported(weights: Path) -> Iterator[Eyes]:
     model.eval()
 
     def see(pictures: Sequence[Image]) -> Matrix:
-        return _rows(model.encode_image(torch.stack([look(one) for one in pictures]), normalize=True))
+        return rows_of(model.encode_image(torch.stack([look(one) for one in pictures]), normalize=True))
 
     def read(captions: Sequence[str]) -> Matrix:
-        return _rows(model.encode_text(tokenize(list(captions)), normalize=True))
+        return rows_of(model.encode_text(tokenize(list(captions)), normalize=True))
 
     with torch.inference_mode():
         yield Eyes(see, read)
@@ -93,10 +79,6 @@ def _png(picture: Image) -> str:
     return base64.b64encode(held.getvalue()).decode()
 
 
-def _rows(vectors: torch.Tensor) -> Matrix:
-    return np.asarray(vectors.float().numpy(), dtype=np.float32)
-
-
 def main(
     weights: Annotated[Path, typer.Option(help="Folder of exported files.")] = SHIPPED,
     rounds: Annotated[int, typer.Option(min=1, help="Draws of a hundred pictures.")] = 20,
@@ -111,7 +93,7 @@ def main(
     key = key_file.read_text(encoding="ascii").strip() if key_file else ""
     try:
         with served(Server(url, model, key)) if url else exported(weights) as eyes:
-            share = score(eyes, seed, rounds)
+            share = recall(eyes, seed, rounds)
     except HearthError as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(1) from error

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+import torch
 from PIL.Image import Image
 
 from training.nano.clip.captions import caption
@@ -28,11 +30,23 @@ def drawn(seed: int, among: int = AMONG) -> tuple[list[Image], list[str]]:
     return [picture(scene, rng, SIDE) for scene in scenes], [caption(scene, rng) for scene in scenes]
 
 
-def recall(see: Callable[[Sequence[Image]], Matrix], read: Callable[[Sequence[str]], Matrix], seed: int, rounds: int = 1) -> float:
-    """Text-to-image recall@1: the mean over ``rounds`` draws of 100 pictures. Both functions give rows of length 1."""
+@dataclass(frozen=True, slots=True)
+class Eyes:
+    """What places pictures and captions: both give rows of length 1."""
+
+    see: Callable[[Sequence[Image]], Matrix]
+    read: Callable[[Sequence[str]], Matrix]
+
+
+def recall(eyes: Eyes, seed: int, rounds: int = 1) -> float:
+    """Text-to-image recall@1: the mean over ``rounds`` draws of 100 pictures."""
     found = 0
     for number in range(rounds):
         pictures, captions = drawn(seed + number)
-        nearest = (read(captions) @ see(pictures).T).argmax(axis=1)
+        nearest = (eyes.read(captions) @ eyes.see(pictures).T).argmax(axis=1)
         found += int((nearest == np.arange(len(captions))).sum())
     return found / (AMONG * rounds)
+
+
+def rows_of(vectors: torch.Tensor) -> Matrix:
+    return np.asarray(vectors.float().cpu().numpy(), dtype=np.float32)

@@ -11,14 +11,13 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-import numpy as np
 import open_clip  # type: ignore[import-untyped]
 import torch
 from PIL.Image import Image
 from torch import Tensor, nn
 from torch.nn import functional
 
-from training.nano.clip.exam import AMONG, Matrix, recall
+from training.nano.clip.exam import AMONG, Eyes, Matrix, recall, rows_of
 from training.nano.clip.pairs import Pairs, batches, looking, tokens_of
 from training.nano.clip.spec import ClipSpec
 from training.nano.clip.words import words
@@ -96,17 +95,13 @@ class ClipRun(Trainee[ClipSpec, Pairs]):
         look, model = looking(self.spec.shape.image_size), self.model
 
         def see(pictures: Sequence[Image]) -> Matrix:
-            return _rows(model.encode_image(torch.stack([look(one) for one in pictures]).to(self.device), normalize=True))  # type: ignore[operator]
+            return rows_of(model.encode_image(torch.stack([look(one) for one in pictures]).to(self.device), normalize=True))  # type: ignore[operator]
 
         def read(captions: Sequence[str]) -> Matrix:
-            return _rows(model.encode_text(tokens_of(captions).to(self.device), normalize=True))  # type: ignore[operator]
+            return rows_of(model.encode_text(tokens_of(captions).to(self.device), normalize=True))  # type: ignore[operator]
 
         model.eval()
         try:
-            return recall(see, read, seed, rounds)
+            return recall(Eyes(see, read), seed, rounds)
         finally:
             model.train()
-
-
-def _rows(vectors: Tensor) -> Matrix:
-    return np.asarray(vectors.float().cpu().numpy(), dtype=np.float32)

@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from training.nano.plan import Size, TrainingPlan
+from training.nano.training_spec import Size, TrainingSpec
 
 TEXT_TOKENS = 32
 
@@ -38,7 +38,7 @@ SHAPES: dict[Size, ClipShape] = {
 }
 
 
-class ClipSpec(TrainingPlan):
+class ClipSpec(TrainingSpec):
     """A training run of the nano CLIP."""
 
     of = "nano CLIP"

@@ -3,11 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
-import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -17,8 +12,8 @@ import torch
 from cluster.contracts.models import ModelKind
 from cluster.contracts.serving import ReplicaSpec
 from cluster.errors import ConfigError
-from cluster.home import REPOSITORY
 from deployments.engines.open_clip import OpenClip
+from tests.training.nano.commands import killed, trained_by_two
 from training.nano.checkpoint import NAME, load_checkpoint
 from training.nano.clip.exam import drawn
 from training.nano.clip.export import WEIGHTS, export
@@ -28,7 +23,6 @@ from training.nano.clip.spec import ClipShape, ClipSpec
 from training.nano.loop import train
 from training.nano.trainee import Diverged
 
-START_S = 240
 SHAPE = ClipShape(width=48, heads=2, image_layers=1, text_layers=1, dimensions=32)
 SPEC = ClipSpec(minutes=60, shape=SHAPE, pairs=16, warmup_steps=2, producers=0, checkpoint_seconds=0.001, exam_seconds=3600, log_steps=1)
 
@@ -51,45 +45,22 @@ def test_a_few_steps_teach_pictures_their_captions(folder):
     assert (run.step, run.seen) == (61, 61 * 16)
 
 
-def wait_for_steps(folder: Path, steps: int, process: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + START_S
-    while time.monotonic() < deadline:
-        assert process.poll() is None, "the training process ended by itself"
-        saved = load_checkpoint(folder)
-        if saved is not None and saved.step >= steps:
-            return
-        time.sleep(0.05)
-    raise AssertionError(f"no checkpoint after {START_S} s")
-
-
 def test_a_run_killed_in_the_middle_goes_on_from_a_whole_checkpoint(folder):
     SPEC.model_copy(update={"producers": 1}).save(folder)
-    command = [sys.executable, "-m", "training.nano.clip", "--out", str(folder), "--device", "cpu"]
-    process = subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.DEVNULL)
-    try:
-        wait_for_steps(folder, 3, process)
-    finally:
-        os.kill(process.pid, signal.SIGKILL)
-        process.wait()
-    killed = load_checkpoint(folder)
-    assert killed is not None
-    resumed = ClipRun(SPEC.model_copy(update={"minutes": (killed.seconds + 1) / 60}), folder, "cpu")
-    assert (resumed.step, resumed.seen, resumed.seconds) == (killed.step, killed.seen, killed.seconds)
-    assert all(torch.equal(weight, killed.model[name]) for name, weight in resumed.model.state_dict().items())
+    before = killed("training.nano.clip", folder, 3)
+    resumed = ClipRun(SPEC.model_copy(update={"minutes": (before.seconds + 1) / 60}), folder, "cpu")
+    assert (resumed.step, resumed.seen, resumed.seconds) == (before.step, before.seen, before.seconds)
+    assert all(torch.equal(weight, before.model[name]) for name, weight in resumed.model.state_dict().items())
     train(resumed)
     finished = load_checkpoint(folder)
     assert finished is not None
-    assert finished.step > killed.step
+    assert finished.step > before.step
 
 
 def test_several_workers_of_ray_train_one_model_together(folder):
     # Long enough that both workers take steps; the schedule ends with it.
     SPEC.model_copy(update={"minutes": 0.05}).save(folder)
-    command = [sys.executable, "-m", "training.nano.clip", "--out", str(folder), "--device", "cpu", "--workers", "2"]
-    ran = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=START_S, check=False)
-    assert ran.returncode == 0, ran.stderr[-3000:]
-    finished = load_checkpoint(folder)
-    assert finished is not None
+    finished = trained_by_two("training.nano.clip", folder)
     assert finished.seconds >= 3
     assert finished.seen == finished.step * 2 * SPEC.pairs
 

@@ -1,4 +1,4 @@
-"""What the plans of all training runs have: the numbers that decide a run's outcome, saved as JSON beside its checkpoints."""
+"""What the specs of all training runs have: the numbers that decide a run's outcome, saved as JSON beside its checkpoints."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Size = Literal["small", "full"]
 NAME = "run.json"
 
 
-class TrainingPlan(BaseModel):
+class TrainingSpec(BaseModel):
     """``of``: what is trained, in the words of a message."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -47,7 +47,7 @@ class TrainingPlan(BaseModel):
 
     @classmethod
     def load(cls, folder: Path) -> Self:
-        """The plan a folder was trained with. Raises ConfigError for a file that is none."""
+        """The spec a folder was trained with. Raises ConfigError for a file that is none."""
         path = folder / NAME
         try:
             return cls.model_validate_json(path.read_text())
@@ -59,9 +59,9 @@ class TrainingPlan(BaseModel):
 
     @classmethod
     def of_folder(cls, folder: Path, device: str, minutes: float, seed: int, size: Size) -> Self:
-        """The plan of the run in ``folder``, or a new one, which is written there."""
+        """The spec of the run in ``folder``, or a new one, which is written there."""
         if (folder / NAME).exists():
             return cls.load(folder)
-        plan = cls.on(device, minutes, seed, size)
-        plan.save(folder)
-        return plan
+        spec = cls.on(device, minutes, seed, size)
+        spec.save(folder)
+        return spec
