@@ -10,6 +10,7 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 CATALOG = REPOSITORY / "configs" / "catalog"
 PROFILES = REPOSITORY / "configs" / "profiles"
 PROVIDERS = REPOSITORY / "configs" / "providers.yaml"
+GRAPHS = REPOSITORY / "configs" / "graphs"
 PRICES = REPOSITORY / "configs" / "prices.yaml"
 
 
@@ -38,6 +39,16 @@ class Home:
     def prices(self) -> Path:
         """The owner's own prices, in place of ``configs/prices.yaml``."""
         return self.root / "prices.yaml"
+
+    @property
+    def graphs(self) -> Path:
+        """The owner's own graphs, beside those of ``configs/graphs``."""
+        return self.root / "graphs"
+
+    @property
+    def workspaces(self) -> Path:
+        """Files of runs and conversations, a folder each (see cluster/tools/workspace.py)."""
+        return self.root / "workspaces"
 
     @property
     def vectors(self) -> Path:

@@ -6,6 +6,7 @@ package reads nothing; :func:`load_settings` is called once, in ``main``, and th
 
 from __future__ import annotations
 
+from cluster.settings.graphs import GraphSettings, ToolSettings
 from cluster.settings.jobs import BatchSettings, FileSettings, JobSettings
 from cluster.settings.knowledge import IngestSettings, KnowledgeSettings, SemanticSettings, VectorSettings
 from cluster.settings.loading import PREFIX, load_settings
@@ -24,6 +25,7 @@ __all__ = [
     "ContentSettings",
     "ConversationSettings",
     "FileSettings",
+    "GraphSettings",
     "HttpSettings",
     "IngestSettings",
     "JobSettings",
@@ -39,6 +41,7 @@ __all__ = [
     "Settings",
     "StorageSettings",
     "SubjectQuota",
+    "ToolSettings",
     "VectorSettings",
     "load_settings",
 ]

@@ -7,6 +7,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from cluster.settings.graphs import GraphSettings, ToolSettings
 from cluster.settings.group import Group
 from cluster.settings.jobs import BatchSettings, FileSettings, JobSettings
 from cluster.settings.knowledge import IngestSettings, KnowledgeSettings, SemanticSettings, VectorSettings
@@ -39,6 +40,8 @@ class Settings(Group):
     knowledge: KnowledgeSettings = KnowledgeSettings()
     files: FileSettings = FileSettings()
     batches: BatchSettings = BatchSettings()
+    graphs: GraphSettings = GraphSettings()
+    tools: ToolSettings = ToolSettings()
     outgoing: OutgoingSettings = OutgoingSettings()
     connectors: ConnectorSettings = ConnectorSettings()
     content: ContentSettings = ContentSettings()
