@@ -32,12 +32,14 @@ from api.web.metrics import Metrics
 from api.web.observe import ObserveMiddleware
 from api.web.openapi import install_docs
 from api.web.security import SecurityMiddleware
+from api.web.tracing import TracingMiddleware
 from cluster.gateway import ModelGateway
 from cluster.serving.args import ApiArgs
 from cluster.settings import HttpSettings, Settings
 from cluster.specs.prices import PricesSpec, PriceTable
 from cluster.specs.providers import ProvidersSpec
 from cluster.stores.clients import StoreClients
+from cluster.traced import TracedGateway
 from cluster.vectors import VectorStore
 
 if TYPE_CHECKING:
@@ -84,7 +86,8 @@ def create_app(
     metrics = Metrics(metrics_dir)
     providers = providers or ProvidersSpec()
     everybody = install_providers(app, gateway, providers, environment or {}, settings, stores)
-    app.state.parts = Parts(everybody, settings, metrics, stores, vectors)
+    traced = settings.tracing.endpoint is not None
+    app.state.parts = Parts(TracedGateway(everybody) if traced else everybody, settings, metrics, stores, vectors)
     install_jobs(app)
     install_knowledge(app)
     install_batches(app)
@@ -96,7 +99,7 @@ def create_app(
     install_error_handlers(app, [path for route in app.routes if isinstance(path := getattr(route, "path_format", None), str)])
     install_limits(app, settings, stores)
     install_authentication(app, settings, stores)
-    _install_middleware(app, settings.http, metrics, echoed=request_id_echoed)
+    _install_middleware(app, settings.http, metrics, echoed=request_id_echoed, traced=traced)
     return app
 
 
@@ -126,7 +129,7 @@ async def _running(app: FastAPI) -> AsyncIterator[None]:
         await app.state.providers.close()
 
 
-def _install_middleware(app: FastAPI, http: HttpSettings, metrics: Metrics, *, echoed: bool) -> None:
+def _install_middleware(app: FastAPI, http: HttpSettings, metrics: Metrics, *, echoed: bool, traced: bool) -> None:
     """The last one added is the outermost."""
     app.add_middleware(BodyLimitMiddleware, max_bytes=http.max_body)
     app.add_middleware(ConnectionLimitMiddleware, most=http.max_connections)
@@ -135,6 +138,8 @@ def _install_middleware(app: FastAPI, http: HttpSettings, metrics: Metrics, *, e
         app.add_middleware(CORSMiddleware, allow_origins=http.cors_origins, allow_methods=["*"], allow_headers=["*"], expose_headers=["*"])
     app.add_middleware(SecurityMiddleware, hosts=http.allowed_hosts, origins=http.cors_origins)
     app.add_middleware(ObserveMiddleware, metrics=metrics)
+    if traced:
+        app.add_middleware(TracingMiddleware)
     app.add_middleware(HeaderLimitMiddleware, most=http.max_headers, max_bytes=http.max_header_bytes)
     app.add_middleware(ExchangeMiddleware, timeout_s=http.request_timeout_s, echoed=echoed)
 

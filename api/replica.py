@@ -19,6 +19,7 @@ from cluster.serving.args import ApiArgs
 from cluster.serving.gateway import ServeGateway
 from cluster.serving.vectors import ServeVectors
 from cluster.stores.clients import connect
+from cluster.tracing import start_tracing
 
 log = structlog.get_logger(__name__)
 
@@ -31,6 +32,7 @@ SHARING = "PROMETHEUS_MULTIPROC_DIR"
 class Api:
     def __init__(self, args: ApiArgs) -> None:
         configure_logging(args.settings.log)
+        self._tracing = start_tracing(args.settings.tracing, "hearth-api")
         self._args = args
         self._gateway = ServeGateway(args.models, args.settings)
         self._stores = connect(args.settings)
@@ -57,6 +59,8 @@ class Api:
         await self._gateway.close()
         await self._vectors.close()
         await self._stores.close()
+        if self._tracing is not None:
+            self._tracing.shutdown()
 
 
 def metrics_dir(args: ApiArgs) -> Path | None:

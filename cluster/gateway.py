@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from typing import Protocol
 
 from cluster.contracts.generation import Generation, GenerationDelta, GenerationRequest, TokenCount
@@ -69,3 +69,13 @@ class ModelGateway(Protocol):
     async def extract_text(self, request: TextExtractionRequest) -> ExtractedText: ...
 
     async def transcribe(self, request: TranscriptionRequest) -> Transcript: ...
+
+
+async def closable(batches: AsyncIterator[Sequence[GenerationDelta]]) -> AsyncGenerator[Sequence[GenerationDelta], None]:
+    """The same stream, closed as soon as whoever reads it is gone."""
+    try:
+        async for batch in batches:
+            yield batch
+    finally:
+        if isinstance(batches, AsyncGenerator):
+            await batches.aclose()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 
@@ -23,7 +23,7 @@ from cluster.contracts.perception import (
 from cluster.contracts.residency import ResidencySnapshot
 from cluster.contracts.retrieval import Reranking, RerankRequest
 from cluster.errors import EngineError
-from cluster.gateway import ModelGateway
+from cluster.gateway import ModelGateway, closable
 from cluster.providers.cache import ResponseCache
 from cluster.providers.chain import Chains
 from cluster.providers.dialect import folded
@@ -169,19 +169,9 @@ class ProviderGateway:
     def _opened(self, target: Target, request: GenerationRequest) -> AsyncGenerator[Sequence[GenerationDelta], None]:
         if target.provider is not None:
             return target.provider.stream(target.model, request)
-        return _closable(self._inner.stream(_alone(request, target.model)))
+        return closable(self._inner.stream(_alone(request, target.model)))
 
 
 def _alone(request: GenerationRequest, model: str) -> GenerationRequest:
     """The request as one local model takes it."""
     return replace(request, model=model, fallbacks=(), caching=None)
-
-
-async def _closable(batches: AsyncIterator[Sequence[GenerationDelta]]) -> AsyncGenerator[Sequence[GenerationDelta], None]:
-    """The same, closed as soon as whoever reads it is gone."""
-    try:
-        async for batch in batches:
-            yield batch
-    finally:
-        if isinstance(batches, AsyncGenerator):
-            await batches.aclose()

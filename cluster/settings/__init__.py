@@ -12,7 +12,7 @@ from cluster.settings.knowledge import IngestSettings, KnowledgeSettings, Semant
 from cluster.settings.loading import PREFIX, load_settings
 from cluster.settings.outside import ConnectorSettings, ContentSettings, OutgoingSettings
 from cluster.settings.people import AuthSettings, ConversationSettings, OidcIssuer, QuotaSettings, SubjectQuota
-from cluster.settings.serving import HttpSettings, LimitSettings, LogSettings, RaySettings, ResidencySettings
+from cluster.settings.serving import HttpSettings, LimitSettings, LogSettings, RaySettings, ResidencySettings, TracingSettings
 from cluster.settings.stores import BackupSettings, StorageSettings
 from cluster.settings.tree import Settings
 
@@ -42,6 +42,7 @@ __all__ = [
     "StorageSettings",
     "SubjectQuota",
     "ToolSettings",
+    "TracingSettings",
     "VectorSettings",
     "load_settings",
 ]

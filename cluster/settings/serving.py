@@ -102,3 +102,17 @@ class RaySettings(Group):
 class LogSettings(Group):
     level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Least severe level that is written.")
     format: Literal["json", "console"] = Field("json", description="`json`: one object a line; `console`: for eyes.")
+
+
+class TracingSettings(Group):
+    """Where spans of requests, graphs, models and tools are sent, as OpenTelemetry has them."""
+
+    endpoint: str | None = Field(
+        None,
+        max_length=2000,
+        pattern=r"^https?://[^@\s]+$",
+        description="Address of an OTLP/HTTP collector, such as `http://localhost:4318/v1/traces`; null: nothing is recorded.",
+    )
+    share: float = Field(1.0, ge=0, le=1, description="Share of the requests that are recorded, unless whoever asks has decided.")
+    timeout_s: float = Field(10.0, gt=0, le=600, description="Seconds the collector has to take a batch of spans.")
+    queued_spans: int = Field(4096, ge=1, le=1_000_000, description="Spans that wait to be sent; more are dropped.")

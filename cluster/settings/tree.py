@@ -13,7 +13,7 @@ from cluster.settings.jobs import BatchSettings, FileSettings, JobSettings
 from cluster.settings.knowledge import IngestSettings, KnowledgeSettings, SemanticSettings, VectorSettings
 from cluster.settings.outside import ConnectorSettings, ContentSettings, OutgoingSettings
 from cluster.settings.people import AuthSettings, ConversationSettings, QuotaSettings
-from cluster.settings.serving import HttpSettings, LimitSettings, LogSettings, RaySettings, ResidencySettings
+from cluster.settings.serving import HttpSettings, LimitSettings, LogSettings, RaySettings, ResidencySettings, TracingSettings
 from cluster.settings.stores import BackupSettings, StorageSettings
 
 
@@ -48,3 +48,4 @@ class Settings(Group):
     auth: AuthSettings = AuthSettings()
     quotas: QuotaSettings = QuotaSettings()
     log: LogSettings = LogSettings()
+    tracing: TracingSettings = TracingSettings()
