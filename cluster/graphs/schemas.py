@@ -9,6 +9,7 @@ from typing import Any
 
 from lark import Token, Tree
 
+from cluster.errors import BadInput
 from cluster.graphs.expressions import compile_expression
 from cluster.graphs.findings import Known
 from cluster.graphs.reading import path_of, plain
@@ -86,9 +87,11 @@ class Schemas:
         return items if isinstance(items, Mapping) else ANY
 
     def of(self, text: str, item: Schema | None) -> Schema:
-        """Of the value of an expression that compiles. ``item``: that of a map's items."""
-        expression = compile_expression(text)
-        return self._of_tree(expression.tree, item)
+        """Of the value of an expression; of one that cannot be read, any. ``item``: that of a map's items."""
+        try:
+            return self._of_tree(compile_expression(text).tree, item)
+        except BadInput:
+            return ANY
 
     def _given(self, node: BaseNode, key: str, item: Schema | None) -> Schema:
         given = self._result(node, key, item)
