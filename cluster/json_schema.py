@@ -191,7 +191,8 @@ def _unnamed(value: Mapping[str, Any], schema: Mapping[str, Any]) -> list[str]:
 
 
 # The library searches with `re`, which can take for ever.
-_Validator = extend(
+_extend: Any = extend
+_Validator = _extend(
     Draft202012Validator,
     {
         "pattern": _pattern,

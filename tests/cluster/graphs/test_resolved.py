@@ -9,7 +9,7 @@ from cluster.graphs.resolved import FindGraph, ResolvedGraph, resolve, spec_json
 from cluster.specs.graph import GraphSpec
 
 
-def graph(name: str, **nodes: dict[str, object]) -> GraphSpec:
+def graph(name: str, **nodes: object) -> GraphSpec:
     start = next(iter(nodes))
     return GraphSpec.model_validate({"name": name, "output": {"answer": "1"}, "start": start, "nodes": nodes})
 
