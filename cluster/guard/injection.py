@@ -30,8 +30,7 @@ _LEET = re.compile(r"[a-z][013457@$!][a-z]")
 _SPACED = re.compile(r"(?<![^\W_])[^\W_](?:[ .*|_-]{1,2}[^\W_](?![^\W_])){7,400}+")
 _SENTENCE = re.compile(r"[^.!?。！？\n]{0,2000}(?:[.!?。！？]++(?=\s|$)|\n|[.!?。！？]|(?=[^.!?。！？\n])|$)")
 _UNSEEN = re.compile(
-    r"<!--.{0,4000}?-->"
-    r"|<[a-z]{1,12}\b[^>]{0,200}?(?:display:\s?none|visibility:\s?hidden|font-size:\s?0|opacity:\s?0(?![.\d])|color:\s?(?:white|#fff)|\shidden\b)"
+    r"<[a-z]{1,12}\b[^>]{0,200}?(?:display:\s?none|visibility:\s?hidden|font-size:\s?0|opacity:\s?0(?![.\d])|color:\s?(?:white|#fff)|\shidden\b)"
     r"[^>]{0,200}>[^<]{0,4000}",
     re.IGNORECASE | re.DOTALL,
 )
@@ -89,7 +88,7 @@ def marked(text: str, screening: Screening) -> str:
 
 def _signs(text: str) -> Iterator[Sign]:
     folded = fold(text)
-    unseen = [match.span() for match in _UNSEEN.finditer(text)]
+    unseen = sorted([*_comments(text), *(match.span() for match in _UNSEEN.finditer(text))])
     for sign in _plain_signs(folded):
         if _within(sign, unseen):
             yield Sign(sign.start, sign.end, "hidden", UNSEEN)
@@ -126,6 +125,15 @@ def _encoded_signs(said: str, start: int, end: int) -> Iterator[Sign]:
     for sign in _plain_signs(fold(said)):
         yield Sign(start, end, sign.reason, sign.weight)
         yield Sign(start, end, "encoded", UNSEEN)
+
+
+def _comments(text: str) -> Iterator[tuple[int, int]]:
+    """Of HTML; one that is not closed goes on to the end, as it does in a browser."""
+    end = 0
+    while (start := text.find("<!--", end)) >= 0:
+        closed = text.find("-->", start + 4)
+        end = len(text) if closed < 0 else closed + 3
+        yield start, end
 
 
 def _within(sign: Sign, places: Sequence[tuple[int, int]]) -> bool:

@@ -10,7 +10,7 @@ AROUND = 240
 _RETELLING = re.compile(
     r"\b(?:to|will|would|could|can|cannot|can.?t|might|may|that|they|it|llms?|models?|systems?|assistants?|chatbots?|ais?|agents?|not|never|don.?t"
     r"|won.?t|attackers?|who|which|simply|successfully|into|and then|zu|konnen|kann|soll|wird|dass|modell|pour|de|a|peut|qui|para|puede|que"
-    r"|users?|people|employees|staff|drivers|students|he|she|we|i)\W{1,3}$"
+    r"|users?|people|employees|staff|drivers|students|he|she|we|i|modelo|modele|ki|ia|l.ia)\s{1,2}$"
 )
 _YOU = re.compile(r"\b(?:you(?:.?ll)?|must|please|now|i want|i need|du|sie|tu|vous|usted|debes|musst|mussen|dois|devez)\b[^.!?\n]{0,60}$")
 _IF_YOU = re.compile(r"\b(?:if|when|whether|before|unless|once|how|where|as|that|what) you\b[^.!?\n]{0,60}$")

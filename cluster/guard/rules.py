@@ -24,7 +24,7 @@ Reason = Literal[
 ]
 
 # Between two words; up to so many words between two words.
-GAP = r"[\W_]{1,12}+"
+GAP = r"(?:[^\w;]|_){1,12}+"
 
 
 def upto(words: int) -> str:
@@ -57,24 +57,27 @@ ORDERS = (
     r"|polic(?:y|ies)|training|guardrails?|safeguards?|guidance|context|limitations?)\b"
 )
 SECRETS = (
-    r"(?:passwords?|api keys?|secrets?|credentials?|conversation|chat|history|tokens?|system prompt|prompt|personal data|user data|e-?mails?"
-    r"|private|confidential|environment variables?|env|messages?|contacts?|files?|documents?|keys?|cookies?|data)\b"
+    r"(?:passwords?|api keys?|secrets?|credentials?|conversation|chat|history|(?:access |session )?tokens?|system prompt|personal data|users?(?:.?s)? [a-z-]{3,12}"
+    r"|environment variables?|private keys?|ssh keys?|cookies?|confidential \w{1,20})\b"
 )
-ELSEWHERE = r"(?:https?://|www\.|[\w.+-]{1,40}+@[\w-]{1,40}\.|(?:this|the following|my|our) (?:url|webhook|address|server|endpoint|link|site))"
+THINGS = r"(?:e-?mails?|messages?|contacts?|files?|documents?|keys?|data|everything|prompt|private)\b"
+ELSEWHERE = (
+    r"(?:https?://|www\.|[\w.+-]{1,40}+@[\w-]{1,40}\.|(?:this|the following|my|our) (?:url|webhook|address|server|endpoint|link|site))"
+)
 SENDS = r"(?:send|post|forward|e-?mail|upload|transmit|exfiltrate|leak|submit|deliver|copy|transfer|report)"
 
 ENGLISH = (
     rule("override", 0.75, rf"\b(?:ignore|disregard|forget|override|bypass|pay no attention to|stop (?:following|obeying)|(?:do not|don.?t|no longer) (?:follow|obey)){upto(5)}{BEFORE}{upto(4)}{ORDERS}"),
     rule("override", 0.45, rf"\b(?:ignoring|disregarding|overriding|skip|drop|cancel|delete|discard|dismiss|neglect|erase|set aside|abandon){upto(3)}{BEFORE}{upto(2)}{ORDERS}"),
     rule("override", 0.6, rf"\b(?:ignore|disregard|forget){GAP}(?:everything|all|anything)(?:{GAP}(?:of|that|which|is|was|were|has|been|you|i|we|they|have)){{0,4}}{GAP}(?:above|before|previously|told|said|so far|learned|know|until now|prior)\b"),
-    rule("override", 0.55, rf"\b(?:instructions?|rules|prompts?|guidelines){upto(3)}(?:are|is|have been|has been){GAP}(?:now |hereby |no longer )?(?:void|cancelled|canceled|revoked|obsolete|superseded|overridden|suspended|in effect|lifted|deactivated){upto(6)}(?:instead|now|new|you|follow)\b"),
+    rule("override", 0.55, rf"\b(?:instructions?|rules|prompts?|guidelines){upto(3)}(?:are|is|have been|has been){GAP}(?:now |hereby |no longer )?(?:void|cancelled|canceled|revoked|obsolete|superseded|overridden|suspended|in effect|lifted|deactivated)\b[^\n]{{0,40}}?\b(?:instead|now|new|you|follow)\b"),
     rule("override", 0.75, r"(?:ignore|disregard|forget)(?:all|any|the|your|of|my|every){0,3}(?:previous|prior|above|your|system|earlier)(?:system|given)?(?:instructions?|prompts?|rules|guidelines)"),
     rule("takeover", 0.6, r"\b(?:your|here (?:are|is) (?:your|the)) (?:new|real|actual|true|updated|only) (?:task|instructions?|goal|objective|role|purpose|mission|directive|job|orders|prompt)\b"),
     rule("takeover", 0.5, r"\b(?:new|updated|additional|hidden|secret|special) (?:system )?(?:instructions?|prompt|directives?|orders?)(?: (?:for|to) [\w ]{1,40}+)?:"),
     rule("takeover", 0.4, r"\bfrom (?:now on|this point (?:on|forward)|here on)\W{1,3}+(?:you|respond|answer|act|always|only|reply|speak|never|do)\b"),
     rule("takeover", 0.35, r"\byou(?: are|.?re) now (?:an?|the|in|dan|acting|known|called|operating|my)\b"),
     rule("takeover", 0.6, r"\byou(?: are|.?re)(?: now)? (?:free|unrestricted|unfiltered|uncensored|jailbroken|no longer (?:bound|an? (?:ai|assistant)|restricted|limited|required))\b"),
-    rule("takeover", 0.5, r"\b(?:do anything now|dan mode|jailbreak mode|(?:developer|god|sudo|debug|admin|unrestricted) mode (?:is )?(?:now )?(?:on|enabled|activated|engaged))\b"),
+    rule("takeover", 0.5, r"\b(?:do anything now|dan mode|jailbreak mode|(?:developer|god|sudo|debug|admin|unrestricted) mode (?:is )?now (?:on|enabled|activated|engaged))\b"),
     rule("takeover", 0.45, rf"\b(?:enter|enable|activate|switch (?:in)?to|go into){GAP}(?:the )?(?:dan|jailbreak|god|sudo|developer|debug|unrestricted|admin) mode\b"),
     rule("takeover", 0.4, r"\b(?:pretend|imagine|act as (?:if|though)|roleplay as)\b[^.\n]{0,60}(?:no (?:rules|restrictions|limits|filters|guidelines)|unrestricted|evil|not bound)"),
     rule("takeover", 0.4, rf"\bwithout (?:any |your )?(?:restrictions?|filters?|limitations?|censorship|ethical|safety){upto(2)}(?:guidelines|you|answer|respond|rules|checks|now)"),
@@ -89,6 +92,7 @@ ENGLISH = (
     rule("reveal", 0.5, r"\b(?:repeat|print|output|copy)(?: back)?(?: (?:everything|all|the|of|words|text|content|lines|your|that|is|verbatim)){1,5} (?:above|before this|verbatim)\b"),
     rule("reveal", 0.4, rf"\b(?:reveal|print|output|list|show|tell me|leak|dump|disclose|give me){upto(3)}(?:api keys?|passwords?|credentials|secrets|environment variables|private keys?)\b"),
     rule("exfiltration", 0.6, rf"\b{SENDS}{upto(8)}{SECRETS}[^\n]{{0,80}}?\b(?:to|at|via|into)\b[\W_]{{1,4}}{ELSEWHERE}"),
+    rule("exfiltration", 0.35, rf"\b{SENDS}{upto(6)}{THINGS}[^\n]{{0,60}}?\b(?:to|at|via|into)\b[\W_]{{1,4}}{ELSEWHERE}"),
     rule("exfiltration", 0.6, rf"\b{SENDS}\b[^\n]{{0,40}}?\b(?:to|at)\b[\W_]{{1,4}}{ELSEWHERE}[^\n]{{0,60}}?\b(?:with|containing|including)\b[^\n]{{0,40}}?{SECRETS}"),
     rule("exfiltration", 0.5, rf"\b(?:append|add|encode|include|insert|put|embed|attach)\b{upto(8)}{SECRETS}[^.\n]{{0,60}}\b(?:url|link|query|image|parameter)\b"),
     rule("exfiltration", 0.7, r"\]\(\s?https?://[^)\s]{1,200}?[?&/=](?:\{{1,2}[\w .$-]{1,60}\}|\[[\w .$-]{2,60}\]|<[\w .$-]{2,60}>|\$\{?[a-z_]{2,40}|%7b|[a-z]{1,12}=(?:your|the|insert|user|base64)[\w-]{1,40})", told=False),
@@ -100,7 +104,7 @@ ENGLISH = (
     rule("addressed", 0.35, rf"^{AI}\W{{1,3}}(?:please |you )?(?:must|should|ignore|do|send|call|always|never|output|say|write)\b"),
     rule("authority", 0.45, r"\b(?:admin(?:istrator)?|system|developer|security|root|emergency|priority)[ _-](?:override|command|directive)\b[^\n]{0,40}?(?::|\bcode\b|\baccepted\b|\bgranted\b|\byou\b)"),
     rule("authority", 0.45, r"\b(?:message|instruction|notice|order|command|update|request)s? from (?:the |your )?(?:system|developers?|admin(?:istrator)?s?|openai|anthropic|google|creators?|operators?)\b[^.\n]{0,40}[:.!]"),
-    rule("authority", 0.3, r"\b(?:you (?:must|have to|are required to|are ordered to|shall) (?:now )?(?:comply|obey|follow (?:these|this|the following|my)))\b"),
+    rule("takeover", 0.3, r"\b(?:you (?:must|have to|are required to|are ordered to|shall) (?:now )?(?:comply|obey|follow (?:these|this|the following|my)))\b"),
     rule("answer", 0.35, r"\byour (?:next |only |final |entire )?(?:response|answer|output|reply|summary|review|verdict)\b[^.\n]{0,20}\b(?:must|should|has to|will|shall) (?:only |always |not )?(?:begin|start|contain|include|be|say|read|mention|state|end)\b"),
     rule("answer", 0.4, r"\bin (?:your|the|any) (?:summary|answer|response|reply|evaluation|review|report)\W{1,2}(?:you (?:must|should) )?(?:always |only )?(?:include|mention|recommend|say|state|add|write|tell|claim|praise|insert)\b"),
     rule("answer", 0.4, r"\b(?:rate|give|score|rank|mark|classify|grade|label|recommend|approve|evaluate|accept)\b[^.\n]{0,12}\bthis (?:\w{1,20} )?(?:candidate|resume|cv|applicant|paper|product|essay|submission|email|message|transaction|review|document|invoice)\b[^.\n]{0,30}\b(?:excellent|highest|perfect|10|100|top|best|positive(?:ly)?|safe|benign|immediately|not spam|ham|maximum|accept|strong)"),

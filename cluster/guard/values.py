@@ -41,20 +41,6 @@ def count_chars(value: Json) -> int:
     return len(value) if isinstance(value, str) else len(json.dumps(value, ensure_ascii=False))
 
 
-def nested(value: Json, most: int) -> bool:
-    """Is it nested deeper than ``most``? Looks no deeper than that, level by level."""
-    level: list[Json] = [value]
-    for _ in range(most + 1):
-        level = [inner for outer in level if isinstance(outer, list | dict) for inner in _inner(outer)]
-        if not level:
-            return False
-    return True
-
-
-def _inner(value: list[Json] | dict[str, Json]) -> list[Json]:
-    return value if isinstance(value, list) else list(value.values())
-
-
 def _changed(value: Json, change: Change, depth: int, path: tuple[str | int, ...]) -> Json:
     if isinstance(value, str):
         return change(value, Place(path))
