@@ -14,8 +14,8 @@ from cluster.gateway import ModelGateway
 from cluster.guard import injection, pii
 from cluster.guard.policy import Decision, decide
 from cluster.guard.refused import Refused
-from cluster.guard.shape import check_shape, place
-from cluster.guard.values import Place, change_texts, count_chars
+from cluster.guard.shape import check_shape
+from cluster.guard.values import Place, change_texts, count_chars, shown_path
 from cluster.settings.graphs import GraphSettings
 from cluster.specs.guard import GuardSpec, InjectionGuard, PiiGuard
 
@@ -142,7 +142,7 @@ def _without_pii(value: Json, guard: PiiGuard, depth: int) -> tuple[Json, list[N
 
 
 def _at(where: Place) -> str:
-    path = place(where.path)
+    path = shown_path(where.path)
     if where.is_key:
         return f" in a key of '{path}'" if path else " in a key"
     return f" at '{path}'" if path else ""

@@ -33,19 +33,23 @@ _KEYS = re.compile(rf"(?<![\w-])(?:{'|'.join(_SHAPES)})(?![\w-])")
 _JWT = re.compile(r"(?<![\w-])(eyJ[\w-]{8,4000}+)\.[\w-]{2,16000}+\.[\w-]{0,2000}+")
 _PEM_BEGIN = re.compile(r"-----BEGIN (?:[A-Z0-9]{1,12} ){0,4}PRIVATE KEY(?: BLOCK)?-----")
 _PEM_END = re.compile(r"-----END (?:[A-Z0-9]{1,12} ){0,4}PRIVATE KEY(?: BLOCK)?-----")
+_BASE64_LINES = re.compile(r"(?:\s{0,2}[A-Za-z0-9+/=\\]{16,128}+){0,400}+")
 # A private key whose end is missing goes so far at most.
 PEM_CHARS = 20_000
 _IN_URL = re.compile(r"(?<=://)[^\s:/@?#\"'<>]{0,64}:([^\s/@\"'<>]{1,128})@(?=[\w.\[-])")
 _NAMED = re.compile(
-    r"(?<![^\W_])(?P<name>pass(?:word|wd|phrase|code)?|pwd|passwort|kennwort|mot de passe|contrase[nñ]a|clave|(?:client|app|aws|shared)?[_ -]?secret"
-    r"|(?:secret[_ -]?)?(?:access|api|auth|private|account|encryption|signing)[_ -]?(?:key|token)|token|bearer|authorization|apikey|secret[_ -]?key"
+    r"(?<![^\W_])(?P<name>pass(?:word|wd|phrase|code)?|pwd|passwort|kennwort|mot de passe|contrase[nñ]a|clave"
+    r"|(?:client|app|aws|shared)?[_ -]?secret"
+    r"|(?:secret[_ -]?)?(?:access|api|auth|private|account|encryption|signing)[_ -]?(?:key|token)"
+    r"|token|bearer|authorization|apikey|secret[_ -]?key"
     r"|credentials?|pin)[\"']?(?:\s{0,3}(?:=>|:=|[:=])\s{0,3}|\s(?:is|ist|lautet|est|es)\s:?\s?)(?:bearer |basic )?"
     r"(?P<quote>[\"'`]?)(?P<value>[^\s\"'`<>]{4,512}+)|(?<!\w)(?P<scheme>bearer|basic)\s(?P<sent>[\w.~+/=-]{16,2000}+)",
     re.IGNORECASE,
 )
 # Values that stand for one, and code that reads one.
 _NO_VALUE = re.compile(
-    r"[$%{(\[]|\w{1,40}[(\[.]|x{3,}|\*{2,}|\.{2,}|your|my[_-]?\w{0,12}(?:password|secret|key|token)|example|change|placeholder|redacted|none\b|null\b|true\b|false\b"
+    r"[$%{(\[]|\w{1,40}[(\[.]|x{3,}|\*{2,}|\.{2,}|your|my[_-]?\w{0,12}(?:password|secret|key|token)|example|change|placeholder|redacted"
+    r"|none\b|null\b|true\b|false\b"
     r"|required|optional|string|secret:|env:|vault:|file:|https?:|/\w|\[|todo|undefined",
     re.IGNORECASE,
 )
@@ -94,7 +98,7 @@ def _private_keys(text: str) -> Iterator[Finding]:
 
 
 def _end_of_base64(text: str, start: int) -> int:
-    block = re.compile(r"(?:\s{0,2}[A-Za-z0-9+/=\\]{16,128}){0,400}+").match(text, start)
+    block = _BASE64_LINES.match(text, start)
     return block.end() if block is not None else start
 
 

@@ -15,11 +15,13 @@ _RETELLING = re.compile(
 _YOU = re.compile(r"\b(?:you(?:.?ll)?|must|please|now|i want|i need|du|sie|tu|vous|usted|debes|musst|mussen|dois|devez)\b[^.!?\n]{0,60}$")
 _IF_YOU = re.compile(r"\b(?:if|when|whether|before|unless|once|how|where|as|that|what) you\b[^.!?\n]{0,60}$")
 _TALK = re.compile(
-    r"\b(?:prompt[ -]?injections?|injections?|injected|attack(?:s|er|ers|ing)?|jailbreak(?:s|ing)?|adversar\w{1,8}|malicious|phrases? (?:such|like)|"
-    r"such as|for example|e\.g\.|examples?|strings?|payloads?|detect(?:s|ed|ion|or|ors)?|filters?|scanners?|researchers?|vulnerab\w{1,8}|owasp"
-    r"|classifiers?|test (?:cases?|suite)|datasets?|defen[cs]e|red[ -]team\w{0,4}|sentences? like|text like|contain(?:s|ing) (?:text|phrases)|"
-    r"angriff(?:e|s|en)?|angreifer|beispiel(?:e|sweise)?|erkenn\w{1,6}|attaques?|attaquants?|par exemple|exemples?|ataques?|atacantes?|ejemplos?|"
-    r"tokeni[sz]er\w{0,2}|chat templates?|documentation|format|quoted|titled|called|wrote|writes|said|says|novel|story|lyrics|song|joke|meme)\b"
+    r"\b(?:prompt[ -]?injections?|injections?|injected|attack(?:s|er|ers|ing)?|jailbreak(?:s|ing)?|adversar\w{1,8}|malicious"
+    r"|phrases? (?:such|like)|such as|for example|e\.g\.|examples?|strings?|payloads?|detect(?:s|ed|ion|or|ors)?|filters?|scanners?"
+    r"|researchers?|vulnerab\w{1,8}|owasp|classifiers?|test (?:cases?|suite)|datasets?|defen[cs]e|red[ -]team\w{0,4}|sentences? like"
+    r"|text like|contain(?:s|ing) (?:text|phrases)|tokeni[sz]er\w{0,2}|chat templates?|documentation|format|quoted|titled|called|wrote"
+    r"|writes|said|says|novel|story|lyrics|song|joke|meme"
+    r"|angriff(?:e|s|en)?|angreifer|beispiel(?:e|sweise)?|erkenn\w{1,6}|attaques?|attaquants?|par exemple|exemples?|ataques?|atacantes?"
+    r"|ejemplos?)\b"
 )
 _OPENING = re.compile(r"[\"“„«‘`”»]|(?<!\w)'")
 _CLOSING = re.compile(r"[\"”“»«’`]|'(?!\w)")

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from cluster.contracts.generation import Json
+from cluster.guard.pii import find, mask
 from cluster.guard.refused import Refused
+
+# Longest path that a message shows.
+PATH_CHARS = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +43,12 @@ def change_texts(value: Json, change: Change, depth: int) -> Json:
 def count_chars(value: Json) -> int:
     """Characters of a text; of any other value, those of its JSON."""
     return len(value) if isinstance(value, str) else len(json.dumps(value, ensure_ascii=False))
+
+
+def shown_path(path: Sequence[str | int]) -> str:
+    """As ``items.0.name``. Keys may be personal data themselves, which is masked."""
+    whole = ".".join(str(part) for part in path)[:PATH_CHARS]
+    return mask(whole, find(whole))
 
 
 def _changed(value: Json, change: Change, depth: int, path: tuple[str | int, ...]) -> Json:
