@@ -71,8 +71,10 @@ def unmet(value: Any, schema: Mapping[str, Any]) -> tuple[str, str] | None:
         return "", ENDLESS
     if found is None:
         return None
-    wanted = json.dumps(found.validator_value, ensure_ascii=False) if found.schema is not False else "nothing"
-    return _joined(found.absolute_path), f"'{found.validator}' of its schema wants {_cut(wanted)}."
+    wanted = _cut(json.dumps(found.validator_value, ensure_ascii=False))
+    # A schema that is `false` has no keyword.
+    said = "its schema allows nothing there." if found.validator is None else f"'{found.validator}' of its schema wants {wanted}."
+    return _joined(found.absolute_path), said
 
 
 def _first(value: Any, schema: Mapping[str, Any]) -> ValidationError | None:
