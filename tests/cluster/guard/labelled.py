@@ -7,7 +7,6 @@ from pathlib import Path
 
 import yaml
 
-
 DATA = Path(__file__).parents[2] / "data" / "guard"
 _MARKED = re.compile(r"⟦(\w+)\|(.*?)⟧", re.DOTALL)
 

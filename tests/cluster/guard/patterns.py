@@ -26,8 +26,8 @@ def _inside(value: object) -> Iterator[re.Pattern[str]]:
     elif isinstance(value, tuple):
         for item in value:
             yield from _inside(item)
-    elif hasattr(type(value), "__slots__") and not isinstance(value, ModuleType | type):
-        for name in vars(type(value))["__slots__"]:
+    elif not isinstance(value, ModuleType | type):
+        for name in getattr(type(value), "__slots__", ()):
             yield from _inside(getattr(value, name, None))
 
 
