@@ -170,9 +170,7 @@ def _config(thread: uuid.UUID, checkpoint_id: str | None = None) -> RunnableConf
 def _moment(found: CheckpointTuple) -> Moment:
     channels = found.checkpoint["channel_values"]
     given, taken = channels.get(GIVEN) or {}, channels.get(TAKEN) or {}
-    coming = {
-        name for name, sources in given.items() if any(count > taken.get(name, {}).get(source, 0) for source, count in sources.items())
-    }
+    coming = {name for name, counts in given.items() if any(many > taken.get(name, {}).get(one, 0) for one, many in counts.items())}
     return Moment(
         id=found.checkpoint["id"],
         at=datetime.fromisoformat(found.checkpoint["ts"]),

@@ -1,4 +1,4 @@
-"""Graphs that an organisation has written itself, in versions. Those of the library (``library.py``) are everybody's, and their names taken."""
+"""Graphs that an organisation has written itself, in versions. The library's are everybody's, and their names are taken."""
 
 from __future__ import annotations
 

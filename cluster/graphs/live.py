@@ -8,7 +8,7 @@ import uuid
 from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import structlog
 from redis.asyncio import Redis
@@ -60,6 +60,12 @@ class Pieces:
         self._chars += len(text)
         self.changed.set()
 
+    def lose(self) -> None:
+        """What comes next says that something before it did not come."""
+        self._missed = True
+        if self._waiting:
+            self._waiting[0], self._missed = replace(self._waiting[0], missed=True), False
+
     def take(self) -> list[Piece]:
         """All of them, and nothing is there any more."""
         self.changed.clear()
@@ -69,13 +75,14 @@ class Pieces:
 
 
 class LiveVoice:
-    """How a process that runs graphs speaks. ``say`` and ``look`` never wait and raise nothing. Belongs to one event loop."""
+    """How a process that runs graphs speaks. Neither ``say`` nor ``look`` waits or raises. Belongs to one event loop."""
 
     def __init__(self, cache: Redis) -> None:
         self._cache = cache
         self._queues: dict[uuid.UUID, Pieces] = {}
         self._looks: set[uuid.UUID] = set()
         self._woken = asyncio.Event()
+        self._idle = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
     async def say(self, run_id: uuid.UUID, node: str, text: str) -> None:
@@ -84,7 +91,7 @@ class LiveVoice:
         self._wake()
 
     def look(self, run_id: uuid.UUID) -> None:
-        """The run has a new event, which is committed: who follows it needs not wait for its next look."""
+        """The run has a new event, which is committed: who follows it need not wait for the next look."""
         self._looks.add(run_id)
         self._wake()
 
@@ -94,40 +101,37 @@ class LiveVoice:
             return
         with suppress(TimeoutError):
             async with asyncio.timeout(CLOSING_S):
-                while self._queues or self._looks:
-                    await asyncio.sleep(0.01)
+                await self._idle.wait()
         self._task.cancel()
         await asyncio.wait((self._task,))
         self._task = None
 
     def _wake(self) -> None:
         if self._task is None:
-            self._task = asyncio.create_task(self._send())
+            self._task = asyncio.create_task(self._run())
+        self._idle.clear()
         self._woken.set()
 
-    async def _send(self) -> None:
+    async def _run(self) -> None:
         while True:
             await self._woken.wait()
             self._woken.clear()
-            queues, looks = dict(self._queues), set(self._looks)
-            messages = [(run_id, piece) for run_id, pieces in queues.items() for piece in pieces.take()]
+            queues, looks = self._queues, self._looks
+            self._queues, self._looks = {}, set()
+            messages = [(run_id, _message(piece)) for run_id, pieces in queues.items() for piece in pieces.take()]
+            messages += [(run_id, "{}") for run_id in looks]
             try:
                 async with self._cache.pipeline(transaction=False) as pipe:
-                    for run_id, piece in messages:
-                        pipe.publish(f"{CHANNEL}{run_id}", _message(piece))
-                    for run_id in looks:
-                        pipe.publish(f"{CHANNEL}{run_id}", "{}")
+                    for run_id, message in messages:
+                        pipe.publish(f"{CHANNEL}{run_id}", message)
                     await pipe.execute()
             except (RedisError, OSError) as error:
                 log.warning("what models say is not heard live: the cache does not answer", error=type(error).__name__)
-                for run_id, piece in messages:
-                    queues[run_id].put(piece.node, "", missed=True)
                 await asyncio.sleep(REST_S)
-                self._woken.set()
-                continue
-            self._looks -= looks
-            for run_id in [run_id for run_id, pieces in self._queues.items() if not pieces.changed.is_set()]:
-                del self._queues[run_id]
+                for run_id in queues:
+                    self._queues.setdefault(run_id, Pieces()).lose()
+            if not self._woken.is_set():
+                self._idle.set()
 
 
 class LiveEars:

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
 
+import jsonschema
 from sqlalchemy import ColumnElement
 
 from cluster.contracts.generation import Json, JsonObject
+from cluster.errors import BadInput, Conflict
 from cluster.graphs.table import GraphRun
 
 # ``human``: an answer of a node's own; ``approve``: whether a tool may be called; ``time``: nobody, only a time.
@@ -49,6 +51,17 @@ class Pending:
 def questions(run: GraphRun) -> Sequence[Pending]:
     """What ``run`` waits for people to say."""
     return [Pending.from_json(one) for one in run.pending or ()]
+
+
+def need_valid(asked: Pending, value: Json) -> None:
+    """Raises BadInput, saying where, when ``value`` is no answer by its schema."""
+    try:
+        jsonschema.validate(value, asked.answer if asked.answer is not None else True)
+    except jsonschema.ValidationError as error:
+        found = f"at {error.json_path}: {error.message[:300]}"
+        raise BadInput(f"The answer to '{asked.node}' is not as it asks, {found}.").about("value") from None
+    except jsonschema.SchemaError as error:
+        raise Conflict(f"'{asked.node}' asks for an answer by a schema that is none: {error.message[:300]}; change the graph.") from None
 
 
 @dataclass(frozen=True, slots=True)

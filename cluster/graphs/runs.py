@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-import jsonschema
 from sqlalchemy import Text, cast, delete, func, literal, null, select, text, tuple_
 from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.orm import defer
@@ -16,10 +15,9 @@ from sqlalchemy.orm import defer
 from cluster.contracts.generation import Json, JsonObject
 from cluster.errors import BadInput, Conflict, NotFound, Overloaded
 from cluster.graphs.changes import RUNS
-from cluster.graphs.later import later
-from cluster.graphs.pending import Pending, questions
+from cluster.graphs.pending import need_valid, questions
+from cluster.graphs.redoing import allow_again, carry_earlier, forget_later
 from cluster.graphs.states import ENDED, RunState
-from cluster.graphs.steps import DONE
 from cluster.graphs.storable import storable
 from cluster.graphs.table import GraphEvent, GraphRun, GraphStep
 from cluster.settings import GraphSettings
@@ -172,9 +170,8 @@ class Runs:
         if run.state not in (RunState.FAILED, RunState.CANCELLED):
             raise Conflict(f"The run is {run.state}; only one that has failed or was cancelled can be tried again.")
         if from_checkpoint is not None:
-            await self._forget(run.id, visits or {})
-        unknown = GraphStep.__table__.update().where(GraphStep.run_id == run.id, GraphStep.begun.is_(True))  # type: ignore[attr-defined]
-        await self._session.execute(unknown.values(begun=False))
+            await forget_later(self._session, run.id, visits or {})
+        await allow_again(self._session, run.id)
         now = func.now()
         fresh: dict[str, Any] = dict.fromkeys(_FRESH) | {"output": null(), "pending": null()}
         fresh |= {"tries": 0, "queued_at": now, "not_before": now, "from_checkpoint": from_checkpoint}
@@ -189,11 +186,10 @@ class Runs:
         when nothing is asked there (any more), BadInput when the answer is not as it asks. ``run`` is locked."""
         asked = {one.node: one for one in questions(run)}
         if node not in asked or run.state in ENDED:
-            others = ", ".join(f"'{name}'" for name in asked) if run.state not in ENDED else ""
-            raise Conflict(
-                f"'{node}' asks nothing now" + (f"; {others} does." if others else ": somebody answered, or the run has gone on.")
-            )
-        _need_valid(asked[node], value)
+            others = ", ".join(f"'{name}'" for name in asked)
+            hint = f"it waits for {others}" if others and run.state not in ENDED else "somebody answered, or the run has gone on"
+            raise Conflict(f"'{node[:100]}' asks nothing now: {hint}.")
+        need_valid(asked[node], value)
         kept = storable(value, int(self._settings.input_bytes), "The answer", "input_bytes")
         said = func.coalesce(GraphRun.answers, cast(literal("{}"), JSONB)).op("||", return_type=JSONB())(
             func.jsonb_build_object(cast(literal(node), Text), literal(kept, JSONB()))
@@ -216,7 +212,7 @@ class Runs:
         values |= {"id": uuid.uuid4(), "thread": thread, "owner_id": owner_id, "role": role}
         forked = await self._insert(values, f"forked from run {run.id}")
         assert forked is not None
-        await self._carry(run.id, forked.id, visits)
+        await carry_earlier(self._session, run.id, forked.id, visits)
         return forked
 
     async def remove(self, run: GraphRun) -> bool:
@@ -263,28 +259,3 @@ class Runs:
         most = self._settings.queued_per_organisation
         if (await self._session.scalar(there) or 0) >= most:
             raise Overloaded(f"{most} runs of the organisation have not ended (setting graphs.queued_per_organisation); retry in 30 s.")
-
-    async def _forget(self, run_id: uuid.UUID, visits: Mapping[str, int]) -> None:
-        keys = (await self._session.scalars(select(GraphStep.key).where(GraphStep.run_id == run_id))).all()
-        gone = [key for key in keys if later(key, visits)]
-        await self._session.execute(delete(GraphStep).where(GraphStep.run_id == run_id, GraphStep.key.in_(gone)))
-
-    async def _carry(self, old: uuid.UUID, new: uuid.UUID, visits: Mapping[str, int]) -> None:
-        """What it cost is the old run's."""
-        done = select(GraphStep).where(GraphStep.run_id == old, GraphStep.state.in_(DONE)).order_by(GraphStep.started_at)
-        steps = [step for step in (await self._session.scalars(done)).all() if not later(step.key, visits)]
-        same = ("key", "node", "kind", "state", "attempts", "started_at", "finished_at", "model", "result", "error")
-        rows = [{"id": uuid.uuid4(), "run_id": new} | {name: getattr(step, name) for name in same} for step in steps]
-        if rows:
-            await self._session.execute(insert(GraphStep), rows)
-
-
-def _need_valid(asked: Pending, value: Json) -> None:
-    try:
-        jsonschema.validate(value, asked.answer if asked.answer is not None else True)
-    except jsonschema.ValidationError as error:
-        raise BadInput(f"The answer to '{asked.node}' is not as it asks, at {error.json_path}: {error.message[:300]}.").about(
-            "value"
-        ) from None
-    except jsonschema.SchemaError as error:
-        raise Conflict(f"'{asked.node}' asks for an answer by a schema that is none: {error.message[:300]}; change the graph.") from None
