@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal, Protocol, get_args
 
 from cluster.contracts.generation import Json, JsonObject
 
@@ -13,6 +14,8 @@ from cluster.contracts.generation import Json, JsonObject
 # carried out, so it is not repeated by itself.
 Effects = Literal["none", "keyed", "once"]
 Role = Literal["viewer", "editor", "admin"]
+# Each may do what those before it may.
+ROLES: tuple[Role, ...] = get_args(Role)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,3 +72,8 @@ class Toolbox(Protocol):
     async def find(self, organisation_id: uuid.UUID, name: str) -> ToolSpec: ...
 
     async def call(self, name: str, arguments: JsonObject, caller: ToolCaller) -> ToolResult: ...
+
+
+def readable(value: Json) -> str:
+    """``value`` as a model reads it: a text as it is, anything else as JSON."""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, allow_nan=False)
