@@ -9,6 +9,7 @@ from typing import Literal
 
 from cluster.contracts.generation import Usage
 from cluster.errors import TooLarge
+from cluster.graphs.pending import NOTHING, Spent
 from cluster.settings import GraphSettings
 from cluster.specs.graph import GraphLimits
 from cluster.specs.prices import Consumption, PriceTable
@@ -21,25 +22,6 @@ class OverBudget(TooLarge):
     """The run may spend no more. No other path is taken instead: it has failed."""
 
     code = "over_budget"
-
-
-@dataclass(frozen=True, slots=True)
-class Spent:
-    """``micros``: millionths of the currency of the prices."""
-
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
-    micros: int = 0
-
-    def __add__(self, other: Spent) -> Spent:
-        return Spent(self.prompt_tokens + other.prompt_tokens, self.completion_tokens + other.completion_tokens, self.micros + other.micros)
-
-    @property
-    def tokens(self) -> int:
-        return self.prompt_tokens + self.completion_tokens
-
-
-NOTHING = Spent()
 
 
 @dataclass(frozen=True, slots=True)

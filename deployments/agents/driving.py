@@ -18,21 +18,23 @@ from langsmith.run_helpers import tracing_context
 from cluster.contracts.generation import JsonObject
 from cluster.errors import HearthError
 from cluster.graphs.claims import Claims, Wish
-from cluster.graphs.pending import Ask, Spent
+from cluster.graphs.pending import Pending
 from cluster.graphs.states import RunState
+from cluster.graphs.steps import Superseded
 from cluster.graphs.table import GraphRun
+from cluster.stores.away import AWAY
 from deployments.agents.budget import OverBudget
 from deployments.agents.compiling import Compiled, compile_graph
 from deployments.agents.outputs import output_of
 from deployments.agents.retrying import as_said
 from deployments.agents.state import beginning
-from cluster.stores.away import AWAY
 from deployments.agents.visiting import Frame, NodeFailed, Underway
-from deployments.agents.waiting import Superseded
 
 log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
+# How long a database that is away is waited for with a run in hand.
+LONGEST_S = 120.0
 
 
 class Leave(StrEnum):
@@ -58,7 +60,7 @@ class Failed:
 class Waiting:
     """For people, or until ``wake_at``."""
 
-    asks: Sequence[Ask]
+    pending: Sequence[Pending]
     wake_at: datetime | None
 
 
@@ -133,7 +135,7 @@ class Drive:
         except (OverBudget, NodeFailed) as error:
             return Failed(error.message, error.node if isinstance(error, NodeFailed) else None)
         except AWAY:
-            return Leave.LOST  # this process is not the run's any more
+            return Leave.BACK  # for whoever reaches the database again
         except Exception as error:
             if not isinstance(error, HearthError):
                 log.exception("a run failed in a way that nobody foresaw", run=str(self.id))
@@ -185,14 +187,14 @@ class Drive:
 
     async def _written(self, end: End) -> None:
         claims, run, attempt = self._claims, self.id, self.attempt
-        await claims.spend(run, attempt, Spent(seconds=self._underway.budget.lap()))
+        await self.note_time()
         match end:
             case Succeeded(output):
                 await claims.end(run, attempt, RunState.SUCCEEDED, output=output)
             case Failed(error, node):
                 await claims.end(run, attempt, RunState.FAILED, error=error, failed_node=node)
-            case Waiting(asks, wake_at):
-                await claims.wait(run, attempt, asks, wake_at)
+            case Waiting(pending, wake_at):
+                await claims.wait(run, attempt, pending, wake_at)
             case Paused():
                 await claims.pause(run, attempt)
             case Leave.CANCELLED:
@@ -200,12 +202,16 @@ class Drive:
             case Leave.BACK:
                 await claims.give_back(run, attempt)
 
+    async def note_time(self) -> None:
+        """Writes down how long it has worked since this was last done."""
+        await self._claims.spend(self.id, self.attempt, seconds=self._underway.budget.lap())
+
     async def _patiently(self, do: Callable[[], Awaitable[T]]) -> T:
         """What ``do`` gives, tried again while the database is away and the run still this process's."""
         again = tenacity.AsyncRetrying(
             retry=tenacity.retry_if_exception_type(AWAY),
             wait=tenacity.wait_exponential_jitter(multiplier=0.1, max=2.0),
-            stop=lambda _: self._lost.is_set(),
+            stop=lambda state: self._lost.is_set() or (state.seconds_since_start or 0.0) > LONGEST_S,
             reraise=True,
         )
 
@@ -217,6 +223,4 @@ class Drive:
 
 def _waiting(frame: Frame) -> Waiting:
     pending = list(frame.pending.values())
-    asks = [one.to_ask() for one in pending if one.kind != "time"]
-    times = [one.expires_at for one in pending if one.expires_at is not None]
-    return Waiting(asks, min(times, default=None))
+    return Waiting(pending, min((one.expires_at for one in pending if one.expires_at is not None), default=None))

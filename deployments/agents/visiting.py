@@ -9,26 +9,27 @@ from datetime import UTC, datetime
 from typing import Any
 
 import structlog
+from cluster.guard.refused import Refused
 
 from cluster.contracts.generation import Json, JsonObject, Usage
 from cluster.errors import HearthError, Unprocessable
+from cluster.graphs.pending import NOTHING, Pending, Spent
 from cluster.graphs.resolved import ResolvedGraph
+from cluster.graphs.steps import Ending, StepLog, Superseded
 from cluster.graphs.storable import storable
-from cluster.guard.refused import Refused
 from cluster.specs.graph import GraphSpec
 from cluster.specs.guard import GuardSpec
 from cluster.specs.nodes import END, Edge, GuardNode, Node, RouterNode, TransformNode, WritingNode
 from cluster.specs.prices import Consumption
 from cluster.stores.away import AWAY
 from cluster.tools.tool import Role
-from deployments.agents.budget import NOTHING, Budget, OverBudget, Spent
+from deployments.agents.budget import Budget, OverBudget
 from deployments.agents.compiling import Outcome
-from deployments.agents.sizes import Sizes
 from deployments.agents.retrying import as_said, attempted, patiently
 from deployments.agents.services import Services
-from deployments.agents.steps import Ending, StepLog
+from deployments.agents.sizes import Sizes
 from deployments.agents.together import Together
-from deployments.agents.waiting import Paused, Pending, Superseded, Waits
+from deployments.agents.waiting import NobodyKnows, Paused, Waits
 
 log = structlog.get_logger(__name__)
 
@@ -163,7 +164,7 @@ async def stepped(visit: Visit, kind: str, do: Callable[[Visit], Awaitable[Json]
     except Exception as error:
         if not isinstance(error, HearthError):
             log.exception("a node failed in a way that nobody foresaw", run=str(run.id), step=visit.key)
-        await steps.fail(visit.key, as_said(error), tally.ending)
+        await steps.fail(visit.key, as_said(error), tally.ending, unanswered=isinstance(error, NobodyKnows))
         raise
     await steps.finish(visit.key, value, tally.ending)
     if tally.taken is not None:

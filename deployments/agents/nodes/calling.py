@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from cluster.contracts.generation import Json, JsonObject
-from cluster.errors import Conflict, DeadlineExceeded, EngineError, Forbidden, HearthError, RemoteFailed, Unavailable
+from cluster.errors import DeadlineExceeded, EngineError, Forbidden, HearthError, RemoteFailed, Unavailable
+from cluster.graphs.pending import Pending
 from cluster.specs.nodes import ToolNode
 from cluster.tools.tool import ToolCaller, ToolResult, ToolSpec
 from deployments.agents.visiting import Visit
-from deployments.agents.waiting import Pending
+from deployments.agents.waiting import NobodyKnows
 
 APPROVAL: JsonObject = {
     "type": "object",
@@ -63,8 +64,8 @@ def caller_of(visit: Visit) -> ToolCaller:
     return ToolCaller(run.organisation_id, run.owner_id, run.role, run.workspace, key, run_id=run.id, depth=depth)
 
 
-def nobody_knows(spec: ToolSpec, why: str) -> Conflict:
-    return Conflict(
+def nobody_knows(spec: ToolSpec, why: str) -> NobodyKnows:
+    return NobodyKnows(
         f"Nobody knows whether the tool '{spec.name}' did what it was called for: {why.rstrip('.')}. Look where it has its effect; a retry of "
         "the run calls it again."
     )
@@ -73,7 +74,7 @@ def nobody_knows(spec: ToolSpec, why: str) -> Conflict:
 def _need_approval(spec: ToolSpec, arguments: JsonObject, visit: Visit) -> None:
     """Raises Waits until a person said yes, and Refused when they said no."""
     show: JsonObject = {"tool": spec.name, "arguments": arguments}
-    asked = Pending(visit.called, visit.key, "tool", f"May the tool '{spec.name}' ({spec.title}) be called?", show, APPROVAL)
+    asked = Pending(visit.called, visit.key, "approve", f"May the tool '{spec.name}' ({spec.title}) be called?", show, APPROVAL)
     answer = visit.answer(asked)
     if not isinstance(answer, dict) or answer.get("approve") is not True:
         reason = answer.get("reason") if isinstance(answer, dict) else None

@@ -6,9 +6,10 @@ import asyncio
 
 from cluster.contracts.generation import Json
 from cluster.errors import TooLarge, Unprocessable
+from cluster.graphs.pending import Pending
 from cluster.specs.nodes import MapNode
 from deployments.agents.visiting import PASSING, Visit, performed
-from deployments.agents.waiting import Pending, Waits
+from deployments.agents.waiting import Waits
 
 
 async def run_map(node: MapNode, visit: Visit) -> Json:

@@ -6,7 +6,7 @@ import re
 from typing import get_args
 
 from cluster.contracts.generation import Image, Json, Message, Role
-from cluster.errors import UnsupportedMedia, Unprocessable
+from cluster.errors import Unprocessable, UnsupportedMedia
 from cluster.specs.nodes import LlmNode
 from deployments.agents.visiting import Visit
 

@@ -6,9 +6,10 @@ from datetime import UTC, datetime, timedelta
 
 from cluster.contracts.generation import Json
 from cluster.errors import DeadlineExceeded, Unprocessable
+from cluster.graphs.pending import Pending
 from cluster.specs.nodes import HumanNode, WaitNode
 from deployments.agents.visiting import Visit
-from deployments.agents.waiting import Pending, Waits
+from deployments.agents.waiting import Waits
 
 # Longer is a mistake, and no timestamp could hold it.
 LONGEST_S = 366 * 86400.0
