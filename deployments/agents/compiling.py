@@ -9,12 +9,13 @@ from typing import Any
 from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.graph import START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
-from langgraph.types import Command
+from langgraph.types import Command, interrupt
 
 from cluster.contracts.generation import Json
 from cluster.specs.graph import GraphSpec
 from deployments.agents.flow import Flow
-from deployments.agents.state import State, as_visited, come
+from deployments.agents.state import State, come
+from deployments.agents.waiting import Paused, Waits
 
 Compiled = CompiledStateGraph[State, None, State, State]
 
@@ -32,11 +33,12 @@ Visit = Callable[[str, int, Mapping[str, Json]], Awaitable[Outcome]]
 
 
 def compile_graph(spec: GraphSpec, visit: Visit, saver: BaseCheckpointSaver[Any] | None) -> Compiled:
-    """``saver`` None: nothing is kept between super-steps. What ``visit`` raises ends the run of the graph."""
+    """``saver`` None: nothing is kept between super-steps. What ``visit`` raises ends the run of the graph; with a ``saver``, Waits and
+    Paused interrupt it, which takes it up again at these nodes when it is run once more."""
     flow = Flow(spec)
     builder: StateGraph[State, None, State, State] = StateGraph(State)
     for name in spec.nodes:
-        builder.add_node(inside(name), _node(name, flow, visit))
+        builder.add_node(inside(name), _Node(name, flow, visit, interrupts=saver is not None))
     for name in spec.starts:
         builder.add_edge(START, inside(name))
     return builder.compile(checkpointer=saver if saver is not None else False)
@@ -47,24 +49,34 @@ def inside(name: str) -> str:
     return name.upper() if name in State.__annotations__ else name
 
 
-def outside(name: str) -> str:
-    """The reverse."""
-    return name.lower()
+class _Node:
+    """What LangGraph runs for a node."""
 
+    def __init__(self, name: str, flow: Flow, visit: Visit, *, interrupts: bool) -> None:
+        self._name = name
+        self._flow = flow
+        self._visit = visit
+        self._interrupts = interrupts
 
-def _node(name: str, flow: Flow, visit: Visit) -> Callable[[State], Awaitable[Command[str]]]:
-    async def run(state: State) -> Command[str]:
-        if not flow.opens(name, state):
+    async def __call__(self, state: State) -> Command[str]:
+        name = self._name
+        if not self._flow.opens(name, state):
             return Command()
-        number = as_visited(state["visits"], name)
-        outcome = await visit(name, number, state["values"])
+        number = state["visits"].get(name, 0) + 1
+        outcome = await self._visited(number, state)
         update = State(
             values=dict(outcome.values),
             visits={name: number},
             given={following: {name: 1} for following in outcome.following},
             taken={name: {source: state["given"][name][source] for source in come(state, name)}},
         )
-        looking = flow.waiting(state, (name, *outcome.following))
+        looking = self._flow.waiting(state, (name, *outcome.following))
         return Command(update=update, goto=[inside(one) for one in (*outcome.following, *looking)])
 
-    return run
+    async def _visited(self, number: int, state: State) -> Outcome:
+        try:
+            return await self._visit(self._name, number, state["values"])
+        except (Waits, Paused) as stop:
+            if self._interrupts:
+                interrupt(str(stop))
+            raise

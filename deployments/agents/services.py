@@ -7,9 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from cluster.contracts.generation import JsonObject
+from cluster.contracts.generation import Json, JsonObject
 from cluster.gateway import ModelGateway
+from cluster.guard.guarding import Guarded
 from cluster.settings import Settings
+from cluster.specs.guard import GuardSpec
 from cluster.specs.prices import PriceTable
 from cluster.tools.tool import Toolbox
 from deployments.agents.expressions import Expressions
@@ -49,6 +51,12 @@ class Live(Protocol):
         ...
 
 
+class Guarding(Protocol):
+    """What values must pass (cluster/guard/guarding.py)."""
+
+    async def apply(self, value: Json, spec: GuardSpec, *, model: str | None = None) -> Guarded: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Services:
     """Of one process. Belongs to one event loop."""
@@ -59,5 +67,6 @@ class Services:
     finding: Finding
     media: Media
     live: Live
+    guard: Guarding
     prices: PriceTable
     expressions: Expressions

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Annotated, TypedDict
 
 from cluster.contracts.generation import Json
@@ -56,8 +56,3 @@ def come(state: State, node: str) -> frozenset[str]:
 def on_their_way(state: State) -> frozenset[str]:
     """Nodes to which a branch has come that was not taken yet."""
     return frozenset(node for node in state["given"] if come(state, node))
-
-
-def as_visited(visits: Mapping[str, int], node: str) -> int:
-    """The number of the visit that comes next."""
-    return visits.get(node, 0) + 1

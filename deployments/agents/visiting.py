@@ -9,7 +9,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 import structlog
-from cluster.guard.refused import Refused
 
 from cluster.contracts.generation import Json, JsonObject, Usage
 from cluster.errors import HearthError, Unprocessable
@@ -17,6 +16,7 @@ from cluster.graphs.pending import NOTHING, Pending, Spent
 from cluster.graphs.resolved import ResolvedGraph
 from cluster.graphs.steps import Ending, StepLog, Superseded
 from cluster.graphs.storable import storable
+from cluster.guard.refused import Refused
 from cluster.specs.graph import GraphSpec
 from cluster.specs.guard import GuardSpec
 from cluster.specs.nodes import END, Edge, GuardNode, Node, RouterNode, TransformNode, WritingNode
@@ -249,7 +249,7 @@ class Frame:
             return self._outcome(name, {"error": as_said(error)}, node.on_error)
         written = _written(name, node, result)
         try:
-            return self._outcome(name, written, *await self._following(node, values | written, result))
+            return self._outcome(name, written, *await self._following(node, {**values, **written}, result))
         except HearthError as error:
             raise NodeFailed.at(name, error) from error
 

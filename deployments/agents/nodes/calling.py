@@ -66,8 +66,8 @@ def caller_of(visit: Visit) -> ToolCaller:
 
 def nobody_knows(spec: ToolSpec, why: str) -> NobodyKnows:
     return NobodyKnows(
-        f"Nobody knows whether the tool '{spec.name}' did what it was called for: {why.rstrip('.')}. Look where it has its effect; a retry of "
-        "the run calls it again."
+        f"Nobody knows whether the tool '{spec.name}' did what it was called for: {why.rstrip('.')}. Look where it has its effect; a "
+        "retry of the run calls it again."
     )
 
 

@@ -8,9 +8,8 @@ from contextlib import aclosing
 from dataclasses import replace
 from typing import cast
 
-from cluster.json_schema import mistake
-
 from cluster.contracts.generation import Generation, GenerationDelta, GenerationRequest, Json, JsonObject, Message, ResponseFormat, Sampling
+from cluster.json_schema import mistake
 from cluster.providers.dialect import folded
 from deployments.agents.retrying import BadAnswer
 from deployments.agents.visiting import Visit

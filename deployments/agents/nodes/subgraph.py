@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from contextvars import copy_context
 
-from langchain_core.runnables.config import var_child_runnable_config
+from langchain_core.runnables.config import RunnableConfig, var_child_runnable_config
 
 from cluster.contracts.generation import Json
 from cluster.errors import Conflict
@@ -35,7 +35,7 @@ async def run_graph(node: GraphNode, visit: Visit) -> Json:
 
 async def _driven(frame: Frame) -> dict[str, Json]:
     compiled = compile_graph(frame.spec, frame.visit, None)
-    config = {"recursion_limit": 2 * frame.run.budget.most_steps + 10}
+    config: RunnableConfig = {"recursion_limit": 2 * frame.run.budget.most_steps + 10}
     try:
         state = await compiled.ainvoke(beginning(frame.spec.starts), config)
     except Waits:
