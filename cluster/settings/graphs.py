@@ -56,4 +56,7 @@ class ToolSettings(Group):
     )
     connect_s: float = Field(20.0, gt=0, description="Seconds an MCP server has to answer when it is connected to.")
     idle_s: float = Field(300.0, gt=0, description="Seconds an MCP connection stays open without a call.")
+    history_bytes: ByteSize = Field(
+        ByteSize(64 * 2**10), ge=1024, description="Longest arguments, and result, kept in the history of calls, in bytes of JSON."
+    )
     calls_days: int = Field(90, ge=1, le=36500, description="Days a call stays in the history.")
