@@ -33,8 +33,8 @@ IBAN_LENGTHS = {
     }.items()
     for country in countries.split()
 }
-_IBAN = re.compile(r"(?<![A-Za-z0-9])[A-Za-z]{2}\d{2}(?:[ \u00a0.-]?[A-Za-z0-9]){11,30}")
-_IBAN_SPACE = re.compile(r"[ \u00a0.-]")
+# Only looks ahead: what follows an IBAN may be the next one.
+_IBAN = re.compile(r"(?<![A-Za-z0-9])(?=([A-Za-z]{2}\d{2}(?:[ \u00a0.-]?+[A-Za-z0-9]){11,30}+))")
 
 _CARD = re.compile(
     r"(?<![\w.-])(?:\d{13,19}+|\d{4}([ \u00a0-])\d{4}\1\d{4}\1\d{2,4}(?:\1\d{3})?|\d{4}([ \u00a0-])\d{6}\2\d{4,5})(?![\w-]|[.,]\d)"
@@ -72,10 +72,10 @@ def ibans(text: str, region: str) -> Iterator[Finding]:
 
 def _iban_end(text: str, match: re.Match[str]) -> int | None:
     """Where it ends; None where it is none. The match may have taken the words after it for a part."""
-    wanted = IBAN_LENGTHS.get(match.group()[:2].upper())
+    wanted = IBAN_LENGTHS.get(match[1][:2].upper())
     if wanted is None:
         return None
-    characters = [(place, letter) for place, letter in enumerate(match.group(), match.start()) if letter.isalnum()][:wanted]
+    characters = [(place, letter) for place, letter in enumerate(match[1], match.start()) if letter.isalnum()][:wanted]
     end = characters[-1][0] + 1
     whole = "".join(letter for _, letter in characters).upper()
     if len(characters) < wanted or text[end : end + 1].isalnum() or not whole.isascii():

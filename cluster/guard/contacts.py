@@ -11,14 +11,15 @@ import phonenumbers
 from cluster.guard.finding import Finding, bare, before, is_of_things
 
 _EMAIL = re.compile(
-    r"(?<![\w.!#$%&'*+/=?^`{|}~-])(?:mailto:)?([\w!#$%&'*+/=?^`{|}~-](?:[\w.!#$%&'*+/=?^`{|}~-]{0,63})"
+    r"(?<![\w.!#$%&'*+/=?^`{|}~-])(?:mailto:)?([\w!#$%&'*+/=?^`{|}~-][\w.!#$%&'*+/=?^`{|}~-]{0,63}+"
     r"(?:@|\uff20|\s?[\[({]\s?(?:at|ät)\s?[\])}]\s?)"
-    r"(?:[^\W_](?:[\w-]{0,62})(?:\.|\s?[\[({]\s?(?:dot|punkt)\s?[\])}]\s?)){1,8}[^\W\d_]{2,24})(?![\w@-])",
+    r"(?>[^\W_][\w-]{0,62}+(?:\.(?=[^\W_])|\s?[\[({]\s?(?:dot|punkt)\s?[\])}]\s?)){1,8}[^\W\d_]{2,24}+)(?![\w@-])",
     re.IGNORECASE,
 )
 # Files such as icon@2x.png, and what comes after a package's name.
 _NO_DOMAINS = frozenset("png jpg jpeg gif svg webp avif js css ts json py md html xml yaml yml txt pdf zip exe".split())
 
+_IN_URL = re.compile(r"://[^\s/@]{0,32}$")
 # Atomic: how a number is set apart is never tried in two ways.
 _SEPARATOR = r"(?>[ \u00a0]?[-./\u2010-\u2015][ \u00a0]?|[ \u00a0]?\([0-9]{1,5}\)[ \u00a0]?|\)?[ \u00a0]?[-/]?)"
 _PHONE = re.compile(
@@ -34,12 +35,12 @@ _CALLED = re.compile(
 _NO_PHONE = re.compile(
     # Dates, times, addresses of machines, versions, prices.
     r"\d{1,2}[./-]\d{1,2}[./-](?:19|20)?\d{2}(?:\D|$)|(?:19|20)\d{2}[./ -](?:0\d|1[0-2])[./ -][0-3]\d(?:\D|$)"
-    r"|\d{1,3}(?:\.\d{1,3}){2,6}$|(?:19|20)\d{2}\D{1,3}(?:19|20)\d{2}$"
+    r"|\d{3}-\d{2}-\d{4}$|\d{1,3}(?:\.\d{1,3}+){2,6}$|(?:19|20)\d{2}\D{1,3}(?:19|20)\d{2}$"
     r"|\d{1,3}(?:[. ]\d{3}){1,6}$|97[89][- ]?\d{1,5}[- ]"
 )
 
 _IPV4 = re.compile(r"(?<![\w.-])(?:\d{1,3}\.){3}\d{1,3}(?![\w-]|\.\d)")
-_IPV6 = re.compile(r"(?<![\w:.])(?:[0-9A-Fa-f]{0,4}:){2,7}(?:[0-9A-Fa-f]{1,4}|(?:\d{1,3}\.){3}\d{1,3})?(?![\w:])")
+_IPV6 = re.compile(r"(?<![\w:.])(?:[0-9A-Fa-f]{0,4}+:){2,7}(?:[0-9A-Fa-f]{1,4}|(?:\d{1,3}\.){3}\d{1,3})?(?![\w:])")
 _VERSIONED = re.compile(r"(?:version|v|release|build|firmware|driver|ver|section|chapter|kapitel|abschnitt|§)[\s.:=]{0,3}$", re.IGNORECASE)
 
 
@@ -51,8 +52,10 @@ def emails(text: str, region: str) -> Iterator[Finding]:
         ending = re.split(r"[.\])}\s]", address)[-1].lower()
         if ending in _NO_DOMAINS or ".." in address:
             continue
-        # git@host:path is nobody.
+        # git@host:path is nobody, and what stands before the host of a URL is a password.
         if address.lower().startswith("git@") and text[match.end() : match.end() + 1] == ":":
+            continue
+        if _IN_URL.search(before(text, match.start(1))):
             continue
         yield Finding("email", *match.span(1), 0.95)
 

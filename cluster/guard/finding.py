@@ -27,7 +27,7 @@ class Finding:
 # Finds all of one kind in a text. ``region``: the country whose numbers may be written without the code of a country.
 Finder = Callable[[str, str], Iterator[Finding]]
 
-_BARE = re.compile(r"[\s./()\u00a0\u2010-\u2015-]+")
+_BARE = re.compile(r"[\s./()\u00a0\u2010-\u2015-]++")
 # Words after which a number is one of something that is nobody.
 _OF_THINGS = re.compile(
     r"(?:order|bestell\w{0,12}|auftrag\w{0,12}|invoice|rechnung\w{0,12}|ticket|tracking|sendung\w{0,12}|isbn|issn|sku|serial|seriennummer"

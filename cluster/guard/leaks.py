@@ -31,8 +31,8 @@ _SHAPES = (
 )
 _KEYS = re.compile(rf"(?<![\w-])(?:{'|'.join(_SHAPES)})(?![\w-])")
 _JWT = re.compile(r"(?<![\w-])(eyJ[\w-]{8,4000}+)\.[\w-]{2,16000}+\.[\w-]{0,2000}+")
-_PEM_BEGIN = re.compile(r"-----BEGIN (?:[A-Z0-9]{1,12} ){0,4}PRIVATE KEY(?: BLOCK)?-----")
-_PEM_END = re.compile(r"-----END (?:[A-Z0-9]{1,12} ){0,4}PRIVATE KEY(?: BLOCK)?-----")
+_PEM_BEGIN = re.compile(r"-----BEGIN (?>(?!PRIVATE)[A-Z0-9]{1,12}+ ){0,4}+PRIVATE KEY(?: BLOCK)?-----")
+_PEM_END = re.compile(r"-----END (?>(?!PRIVATE)[A-Z0-9]{1,12}+ ){0,4}+PRIVATE KEY(?: BLOCK)?-----")
 _BASE64_LINES = re.compile(r"(?:\s{0,2}[A-Za-z0-9+/=\\]{16,128}+){0,400}+")
 # A private key whose end is missing goes so far at most.
 PEM_CHARS = 20_000
@@ -43,12 +43,12 @@ _NAMED = re.compile(
     r"|(?:secret[_ -]?)?(?:access|api|auth|private|account|encryption|signing)[_ -]?(?:key|token)"
     r"|token|bearer|authorization|apikey|secret[_ -]?key"
     r"|credentials?|pin)[\"']?(?:\s{0,3}(?:=>|:=|[:=])\s{0,3}|\s(?:is|ist|lautet|est|es)\s:?\s?)(?:bearer |basic )?"
-    r"(?P<quote>[\"'`]?)(?P<value>[^\s\"'`<>]{4,512}+)|(?<!\w)(?P<scheme>bearer|basic)\s(?P<sent>[\w.~+/=-]{16,2000}+)",
+    r"(?:[\"'`](?P<quoted>[^\"'`\n]{4,512}+)|(?P<value>[^\s\"'`<>]{4,512}+))|(?<!\w)(?P<scheme>bearer|basic)\s(?P<sent>[\w.~+/=-]{16,2000}+)",
     re.IGNORECASE,
 )
 # Values that stand for one, and code that reads one.
 _NO_VALUE = re.compile(
-    r"[$%{(\[]|\w{1,40}[(\[.]|x{3,}|\*{2,}|\.{2,}|your|my[_-]?\w{0,12}(?:password|secret|key|token)|example|change|placeholder|redacted"
+    r"[$%{(\[]|\w{1,40}[(\[.]|xxx|\*\*|\.\.|your|my[_-]?\w{0,12}(?:password|secret|key|token)|example|change|placeholder|redacted"
     r"|none\b|null\b|true\b|false\b"
     r"|required|optional|string|secret:|env:|vault:|file:|https?:|/\w|\[|todo|undefined",
     re.IGNORECASE,
@@ -108,9 +108,10 @@ def _named(text: str) -> Iterator[Finding]:
             if bits(match["sent"]) >= BITS["key"] and any(letter.isdigit() for letter in match["sent"]):
                 yield Finding("secret", *match.span("sent"), 0.85)
             continue
-        value = match["value"].rstrip(".,;)]}") if not match["quote"] else match["value"]
+        start = match.start("quoted" if match["quoted"] else "value")
+        value = match["quoted"] or match["value"].rstrip(".,;)]}")
         if len(value) >= 4 and _is_secret(match["name"], value):
-            yield Finding("secret", match.start("value"), match.start("value") + len(value), 0.85)
+            yield Finding("secret", start, start + len(value), 0.85)
 
 
 def _is_secret(name: str, value: str) -> bool:
