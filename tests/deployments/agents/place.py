@@ -168,7 +168,7 @@ class Place:
             return await Runs(session, self.settings.graphs).get(self.organisation_id, run.id)
 
     async def until(self, run: GraphRun, holds: Callable[[GraphRun], bool]) -> GraphRun:
-        async with asyncio.timeout(PATIENCE_S):
+        async with asyncio.timeout(20):
             while not holds(now := await self.look(run)):  # noqa: ASYNC110 - the database tells nobody
                 await asyncio.sleep(0.02)
         return now
