@@ -92,9 +92,10 @@ class Runner:
     async def _own(self, own: Ownership) -> None:
         """Until the lock may be somebody else's."""
         while not own.lost.is_set():
+            woken = self._woken.is_set()
             self._woken.clear()
             try:
-                await self._look(own)
+                await self._look(own, woken=woken)
             except AWAY as error:
                 log.warning("runs could not be looked after; it is tried again", error=type(error).__name__)
             except Exception:
@@ -111,9 +112,8 @@ class Runner:
             for waiting in waits:
                 waiting.cancel()
 
-    async def _look(self, own: Ownership) -> None:
+    async def _look(self, own: Ownership, *, woken: bool) -> None:
         await self._heed(own)
-        woken = self._woken.is_set() or not self._drives
         if not woken and time.monotonic() - self._looked < self._settings.look_s:
             return
         self._looked = time.monotonic()

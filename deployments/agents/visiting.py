@@ -17,6 +17,7 @@ from cluster.graphs.resolved import ResolvedGraph
 from cluster.graphs.steps import Ending, StepLog, Superseded
 from cluster.graphs.storable import storable
 from cluster.guard.refused import Refused
+from cluster.json_schema import mistake
 from cluster.specs.graph import GraphSpec
 from cluster.specs.guard import GuardSpec
 from cluster.specs.nodes import END, Edge, GuardNode, Node, RouterNode, TransformNode, WritingNode
@@ -183,7 +184,10 @@ async def performed(node: Node, visit: Visit) -> Json:
 
         value = await attempted(node, timeout_s, once)
         spec = node.guard if isinstance(node, WritingNode) and not isinstance(node, GuardNode) else None
-        return value if spec is None else await patiently(lambda: guarded(visit, value, spec))
+        if spec is not None:
+            value = await patiently(lambda: guarded(visit, value, spec))
+        visit.frame.check(visit.name, node, value)
+        return value
 
     return await stepped(visit, node.kind, do)
 
@@ -260,6 +264,17 @@ class Frame:
     def begin_with(self, values: Mapping[str, Json]) -> None:
         """The state as it is before the first node of this process."""
         self._sizes.take(values)
+
+    def check(self, name: str, node: Node, value: Json) -> None:
+        """Raises Unprocessable where the node writes what is not of the schema that the state has for it."""
+        if node is not self.spec.nodes[name]:
+            return  # within a map
+        for key, one in _written(name, node, value).items():
+            schema = self.spec.state.get(key)
+            wrong = mistake(one, schema) if schema is not None else None
+            if wrong is not None:
+                where = f"{key}.{wrong[0]}" if wrong[0] else key
+                raise Unprocessable(f"What it writes is not as the graph's state says: '{where}': {wrong[1]}")
 
     async def _following(self, node: Node, values: Mapping[str, Json], result: Json) -> tuple[str, ...]:
         if isinstance(node, RouterNode):

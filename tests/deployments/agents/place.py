@@ -13,8 +13,9 @@ import yaml
 from sqlalchemy import text
 
 from cluster.contracts.generation import Json
+from cluster.contracts.models import ModelKind
 from cluster.errors import NotFound
-from cluster.fakes.gateway import FakeGateway
+from cluster.fakes.gateway import ONE_OF_EACH, FakeGateway, fake_model
 from cluster.fakes.tools import FakeTools
 from cluster.graphs.checkpoints import Checkpoints
 from cluster.graphs.resolved import ResolvedGraph
@@ -95,7 +96,7 @@ class Place:
     owner_id: uuid.UUID
     checkpoints: Checkpoints
     expressions: Expressions
-    gateway: FakeGateway = field(default_factory=FakeGateway)
+    gateway: FakeGateway = field(default_factory=lambda: FakeGateway((*ONE_OF_EACH, fake_model("dear", ModelKind.LLM))))
     tools: FakeTools = field(default_factory=FakeTools)
     shelf: Shelf = field(default_factory=Shelf)
     files: Files = field(default_factory=Files)
