@@ -83,6 +83,14 @@ def _first(value: Any, schema: Mapping[str, Any]) -> ValidationError | None:
         _LEFT.reset(left)
 
 
+def with_defaults(value: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[str, Any]:
+    """``value`` with the ``default`` of each property of ``schema`` that it lacks. Only of the first level."""
+    properties = schema.get("properties")
+    named = properties.items() if isinstance(properties, Mapping) else ()
+    defaults = {key: inner["default"] for key, inner in named if isinstance(inner, Mapping) and "default" in inner}
+    return {**defaults, **value}
+
+
 def _schemas(schema: Mapping[str, Any], place: tuple[str, ...], depth: int) -> Iterator[tuple[tuple[str, ...], Mapping[str, Any]]]:
     if depth > DEPTH:
         raise BadInput(f"{_at(_joined(place[:4]) + '...')}the schema is nested more than {DEPTH} levels deep.")
