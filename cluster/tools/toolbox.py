@@ -69,7 +69,8 @@ class HearthTools:
 
     async def specs(self, organisation_id: uuid.UUID) -> Sequence[ToolSpec]:
         """Those that are in use in the organisation."""
-        return [entry.spec for entry in await self.entries(organisation_id) if await self._is_used(entry.spec, organisation_id)]
+        choice = await self.choices.get(Scope(organisation_id)) or ALL
+        return [entry.spec for entry in await self.entries(organisation_id) if choice.takes(entry.spec.name, entry.spec.category)]
 
     async def chosen(self, scope: Scope) -> Sequence[ToolSpec]:
         """Those that a person uses, in a conversation."""
@@ -119,7 +120,8 @@ class HearthTools:
                 hint = nearest(name, entries)
                 raise NotFound(f"There is no tool '{name[:100]}'" + (f"; did you mean '{hint}'?" if hint else "."))
             found = entries[name]
-        if not await self._is_used(found.spec, organisation_id):
+        choice = await self.choices.get(Scope(organisation_id)) or ALL
+        if not choice.takes(name, found.spec.category):
             raise Forbidden(f"The tool '{name}' is not used in your organisation; an admin may turn it on.")
         return found
 
@@ -127,10 +129,6 @@ class HearthTools:
         if self._remote is not None:
             await self._remote.close()
         await self._reading.close()
-
-    async def _is_used(self, spec: ToolSpec, organisation_id: uuid.UUID) -> bool:
-        choice = await self.choices.get(Scope(organisation_id)) or ALL
-        return choice.takes(spec.name, spec.category)
 
     async def _permitted(self, name: str, arguments: JsonObject, caller: ToolCaller) -> tuple[Entry, Any]:
         """The tool, and its arguments as it takes them; None for one of another server."""
@@ -149,9 +147,12 @@ class HearthTools:
             return entry, None
         try:
             return entry, entry.tool.arguments.model_validate_json(told)
-        except ValidationError:
+        except ValidationError as error:
             mistake_of(arguments, spec)
-            raise BadInput(f"The tool '{name}' does not take these arguments; look at its parameters.") from None
+            first = error.errors(include_url=False, include_input=False)[0]
+            place = ".".join(str(part) for part in first["loc"])
+            where = f", '{place[:200]}'" if place else ""
+            raise BadInput(f"The tool '{name}' does not take these arguments{where}: {first['msg'][:200]}.").about(place or None) from None
 
     async def _in_time(self, entry: Entry, given: Any, arguments: JsonObject, caller: ToolCaller) -> ToolResult:
         seconds = entry.options.timeout_s or self._settings.timeout_s

@@ -53,6 +53,7 @@ async def _list(call: Call[ListArguments, Options]) -> Json | Said:
 async def _ask(call: Call[AskArguments, AskOptions]) -> Json | Said:
     given, gateway = call.given, call.around.gateway
     model = given.model or call.options.model or await _first(call)
+    await gateway.resolve(model, ModelKind.LLM)
     messages = (*((Message("system", given.system),) if given.system else ()), Message("user", given.prompt))
     most = min(given.max_tokens or call.options.max_tokens, call.options.max_tokens)
     request = GenerationRequest(
