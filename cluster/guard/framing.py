@@ -9,7 +9,7 @@ END = "[end of data]"
 
 # What would close the frame, or is read as a turn of the conversation by the models' own formats.
 _MARKS = re.compile(
-    r"\[(?=[ ]{0,3}(?:end of )?data\b)|<(?=[|｜])|\[(?=/?INST\])|<(?=</?SYS>>)|<(?=/?(?:start|end)_of_turn>)", re.IGNORECASE
+    r"\[(?=[ ]{0,3}(?:end of )?data\b)|<(?=[|｜])|\[(?=/?INST\])|<(?=</?SYS>>)|<(?=/s>)|<(?=/?(?:start|end)_of_turn>)", re.IGNORECASE
 )
 
 

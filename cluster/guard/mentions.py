@@ -18,7 +18,8 @@ _IF_YOU = re.compile(r"\b(?:if|when|whether|before|unless|once|how|where|as|that
 _TALK = re.compile(
     r"\b(?:prompt[ -]?injections?|injections?|injected|attack(?:s|er|ers|ing)?|jailbreak(?:s|ing)?|adversar\w{1,8}|malicious"
     r"|phrases? (?:such|like)|such as|for example|e\.g\.|examples?|strings?|payloads?|detect(?:s|ed|ion|or|ors)?|filters?|scanners?"
-    r"|researchers?|vulnerab\w{1,8}|owasp|guards?|screens?|classifiers?|test (?:cases?|suite)|datasets?|defen[cs]e|red[ -]team\w{0,4}|sentences? like"
+    r"|guards?|screens?|researchers?|vulnerab\w{1,8}|owasp"
+    r"|classifiers?|test (?:cases?|suite)|datasets?|defen[cs]e|red[ -]team\w{0,4}|sentences? like"
     r"|text like|contain(?:s|ing) (?:text|phrases)|tokeni[sz]er\w{0,2}|chat templates?|documentation|format|quoted|titled|called|wrote"
     r"|writes|said|says|novel|story|lyrics|song|joke|meme"
     r"|angriff(?:e|s|en)?|angreifer|beispiel(?:e|sweise)?|erkenn\w{1,6}|attaques?|attaquants?|par exemple|exemples?|ataques?|atacantes?"

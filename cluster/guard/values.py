@@ -47,8 +47,8 @@ def count_chars(value: Json) -> int:
 
 def shown_path(path: Sequence[str | int]) -> str:
     """As ``items.0.name``. Keys may be personal data themselves, which is masked."""
-    whole = ".".join(str(part) for part in path)[:PATH_CHARS]
-    return mask(whole, find(whole))
+    parts = [str(part)[:PATH_CHARS] for part in path]
+    return ".".join(mask(part, find(part)) for part in parts)[:PATH_CHARS]
 
 
 def _changed(value: Json, change: Change, depth: int, path: tuple[str | int, ...]) -> Json:
