@@ -145,8 +145,8 @@ class Visit:
 Perform = Callable[[Node, Visit], Awaitable[Json]]
 
 
-async def stepped(visit: Visit, kind: str, do: Callable[[Visit], Awaitable[Json]]) -> Json:
-    """What ``do`` gives, or gave the last time, where it was done before. How it ends is written down."""
+async def stepped(visit: Visit, kind: str, do: Callable[[Visit], Awaitable[Json]], *, skips: bool = False) -> Json:
+    """What ``do`` gives, or gave the last time, where it was done before. How it ends is written down. ``skips``: a failure is null."""
     run, steps, tally = visit.run, visit.run.steps, visit.tally
     if run.pausing:
         raise Paused
@@ -165,6 +165,9 @@ async def stepped(visit: Visit, kind: str, do: Callable[[Visit], Awaitable[Json]
     except Exception as error:
         if not isinstance(error, HearthError):
             log.exception("a node failed in a way that nobody foresaw", run=str(run.id), step=visit.key)
+        if skips and not isinstance(error, (NobodyKnows, OverBudget)):
+            await steps.skip(visit.key, as_said(error), tally.ending)
+            return None
         await steps.fail(visit.key, as_said(error), tally.ending, unanswered=isinstance(error, NobodyKnows))
         raise
     await steps.finish(visit.key, value, tally.ending)
@@ -173,7 +176,7 @@ async def stepped(visit: Visit, kind: str, do: Callable[[Visit], Awaitable[Json]
     return value
 
 
-async def performed(node: Node, visit: Visit) -> Json:
+async def performed(node: Node, visit: Visit, *, skips: bool = False) -> Json:
     """What the node gives: done now, with all its attempts and its guard, or before."""
     timeout_s = visit.run.services.settings.graphs.node_timeout_s
 
@@ -189,7 +192,7 @@ async def performed(node: Node, visit: Visit) -> Json:
         visit.frame.check(visit.name, node, value)
         return value
 
-    return await stepped(visit, node.kind, do)
+    return await stepped(visit, node.kind, do, skips=skips)
 
 
 async def guarded(visit: Visit, value: Json, spec: GuardSpec) -> Json:

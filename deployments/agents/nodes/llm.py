@@ -10,6 +10,7 @@ from typing import cast
 
 from cluster.contracts.generation import GenerationRequest, Json, JsonObject, Message, Sampling, ToolCall
 from cluster.errors import BadInput, Forbidden, NotFound, Unprocessable
+from cluster.guard.injection import marked, screen
 from cluster.specs.loader import nearest
 from cluster.specs.nodes import LlmNode
 from cluster.tools.tool import ToolResult, ToolSpec
@@ -22,6 +23,8 @@ from deployments.agents.waiting import Waits
 
 # What a model is told of, so that it can do something else; everything else is the node's failure.
 TOLD = (BadInput, NotFound, Forbidden)
+# Longer results are screened in a thread, so that no other run waits.
+INLINE_CHARS = 4000
 
 
 async def ask(node: LlmNode, visit: Visit) -> Json:
@@ -55,7 +58,7 @@ class _Loop:
             if not calls:
                 return await self._answer(request, text)
             results = await self._all(calls, specs)
-            messages = [Message("tool", result.text, tool_call_id=call.id) for call, result in zip(calls, results, strict=True)]
+            messages = [Message("tool", await as_data(result), tool_call_id=call.id) for call, result in zip(calls, results, strict=True)]
             request = replace(request, messages=(*request.messages, Message("assistant", text, tool_calls=tuple(calls)), *messages))
         most = self._node.rounds
         raise Unprocessable(
@@ -118,6 +121,13 @@ class _Loop:
             raise
         except (Refused, *TOLD) as error:
             return _no(error.message)
+
+
+async def as_data(result: ToolResult) -> str:
+    """What a model is shown of a result: text in it that tells a model what to do is in a frame that says that it is data."""
+    text = result.text + ("\n[cut: there was more]" if result.cut else "")
+    found = screen(text) if len(text) <= INLINE_CHARS else await asyncio.to_thread(screen, text)
+    return marked(text, found)
 
 
 def _no(text: str) -> ToolResult:

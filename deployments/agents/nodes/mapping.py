@@ -8,7 +8,7 @@ from cluster.contracts.generation import Json
 from cluster.errors import TooLarge, Unprocessable
 from cluster.graphs.pending import Pending
 from cluster.specs.nodes import MapNode
-from deployments.agents.visiting import PASSING, Visit, performed
+from deployments.agents.visiting import Visit, performed
 from deployments.agents.waiting import Waits
 
 
@@ -49,11 +49,10 @@ class _Items:
                 self._results[index] = await self._one(index)
             except Waits as waits:
                 self._pending += waits.pending
-            except Exception as error:
-                if isinstance(error, PASSING) or not self._node.skip_errors:
-                    self._failed = True
-                    raise
+            except Exception:
+                self._failed = True
+                raise
 
     async def _one(self, index: int) -> Json:
         scope = {**self._visit.scope, "item": self._items[index], "index": index}
-        return await performed(self._node.each, self._visit.within(f"[{index}]", scope=scope))
+        return await performed(self._node.each, self._visit.within(f"[{index}]", scope=scope), skips=self._node.skip_errors)

@@ -43,7 +43,9 @@ async def test_what_was_asked_for_holds_too(place: Place) -> None:
     assert "that was asked for" in run.error
 
 
-@pytest.mark.parametrize(("limit", "model", "said"), [("tokens: 5", "fake-llm", "limit of 5 tokens"), ("money: 0.2", "dear", "limit of 0.2 money")])
+@pytest.mark.parametrize(
+    ("limit", "model", "said"), [("tokens: 5", "fake-llm", "limit of 5 tokens"), ("money: 0.2", "dear", "limit of 0.2 money")]
+)
 async def test_a_run_that_spent_all_asks_no_further_model(place: Place, limit: str, model: str, said: str) -> None:
     run = await place.run(f"limits: {{{limit}}}\n" + ASKING.strip(), {"model": model})
 
@@ -65,7 +67,9 @@ async def test_what_answers_cost_is_kept(place: Place) -> None:
 
 
 async def test_a_run_ends_when_its_time_is_over_in_the_middle_of_a_node(place: Place) -> None:
-    run = await place.run("limits: {seconds: 0.3}\nnodes: {hang: {kind: tool, tool: waits, on_error: never}, never: {kind: transform, value: '1'}}")
+    run = await place.run(
+        "limits: {seconds: 0.3}\nnodes: {hang: {kind: tool, tool: waits, on_error: never}, never: {kind: transform, value: '1'}}"
+    )
 
     assert run.state == "failed"
     assert run.error is not None
@@ -75,7 +79,9 @@ async def test_a_run_ends_when_its_time_is_over_in_the_middle_of_a_node(place: P
 
 
 async def test_no_other_path_is_taken_for_what_is_spent(place: Place) -> None:
-    run = await place.run("limits: {tokens: 5}\nnodes: {a: {kind: llm, user: one two three, then: b}, b: {kind: llm, user: x, on_error: c}, c: {kind: transform, value: '1'}}")
+    run = await place.run(
+        "limits: {tokens: 5}\nnodes: {a: {kind: llm, user: one two three, then: b}, b: {kind: llm, user: x, on_error: c}, c: {kind: transform, value: '1'}}"
+    )
 
     assert run.state == "failed"
 

@@ -23,7 +23,12 @@ async def test_a_person_answers_a_runner_that_was_not_there_when_it_was_asked(pl
     assert waiting.state == "waiting"
     assert waiting.worker is None
     (asked,) = waiting.pending or []
-    assert (asked["node"], asked["kind"], asked["ask"], asked["show"]) == ("review", "human", "Is 'You said: write' good?", "You said: write")
+    assert (asked["node"], asked["kind"], asked["ask"], asked["show"]) == (
+        "review",
+        "human",
+        "Is 'You said: write' good?",
+        "You said: write",
+    )
 
     await place.act("answer", waiting, "review", {"good": True})
     async with place.runner():
@@ -74,7 +79,9 @@ async def test_people_are_asked_beside_each_other(place: Place) -> None:
 
 
 async def test_nobody_is_waited_for_longer_than_the_node_says(place: Place) -> None:
-    run = await place.add("nodes: {ask: {kind: human, ask: hello, expires_s: 0.3, on_error: late}, late: {kind: transform, value: state.error}}")
+    run = await place.add(
+        "nodes: {ask: {kind: human, ask: hello, expires_s: 0.3, on_error: late}, late: {kind: transform, value: state.error}}"
+    )
     async with place.runner():
         run = await place.until(run, lambda row: row.state == "succeeded")
 
