@@ -34,7 +34,10 @@ class AgentBody(_Agent):
 
 class AgentPut(_Agent):
     version: int | None = Field(
-        None, ge=1, le=2**31 - 1, description="The version that you changed; another latest one is a 409. The header If-Match says the same."
+        None,
+        ge=1,
+        le=2**31 - 1,
+        description="The version that you changed; a later one is a 409. The header If-Match says the same.",
     )
 
 
@@ -76,3 +79,22 @@ class AgentType(Answer):
     output: dict[str, str] = Field(description="Expressions by key of the output.")
     nodes: int
     tags: list[str]
+
+
+class FormatQuery(FormBody):
+    format: str | None = Field(None, pattern="^(json|markdown)$", description="json or markdown; without it the header Accept says.")
+
+    def markdown(self, accept: str) -> bool:
+        return self.format == "markdown" or (self.format is None and "text/markdown" in accept)
+
+
+class TypeDocument(Answer):
+    type: str
+    version: int
+    input_schema: dict[str, Any]
+    markdown: str
+
+
+class CreationDocument(Answer):
+    agent_schema: dict[str, Any] = Field(description="JSON Schema of what an agent is made from.")
+    markdown: str

@@ -10,7 +10,7 @@ from cluster.contracts.models import ModelKind, ModelStatus
 from cluster.errors import Conflict, ModelNotFound, Unprocessable
 from cluster.gateway import ModelGateway
 from cluster.graphs.resolved import ResolvedGraph, every_node
-from cluster.specs.nodes import AudioNode, EmbedNode, LlmNode, MapNode, Node, RouterNode, VisionNode, WritingNode
+from cluster.specs.nodes import AudioNode, EmbedNode, LlmNode, Node, RouterNode, VisionNode, WritingNode
 
 # A model's name that is only known when the node runs.
 _OPEN = "{{"
@@ -50,7 +50,8 @@ def _need_any(models: Sequence[ModelStatus], need: Need) -> None:
     if any(status.state in USABLE for status in of_kind):
         return
     if of_kind:
-        raise Conflict(f"Node '{need.where}' needs a model of kind {need.kind}, and '{of_kind[0].id}' cannot be served: {of_kind[0].reason}")
+        first = of_kind[0]
+        raise Conflict(f"Node '{need.where}' needs a model of kind {need.kind}, and '{first.id}' cannot be served here: {first.reason}")
     raise Conflict(f"Node '{need.where}' needs a model of kind {need.kind}, of which the profile has none; add one to it.")
 
 
@@ -74,5 +75,5 @@ def _wanted(node: Node, model: str | None) -> Iterator[tuple[ModelKind, str | No
         yield ModelKind.TRANSCRIPTION, node.model
     elif isinstance(node, EmbedNode):
         yield ModelKind.EMBEDDING, node.model
-    if isinstance(node, WritingNode) and not isinstance(node, MapNode) and node.guard is not None and node.guard.policy is not None:
+    if isinstance(node, WritingNode) and node.guard is not None and node.guard.policy is not None:
         yield ModelKind.LLM, node.guard.policy.model or model

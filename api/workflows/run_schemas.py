@@ -50,7 +50,7 @@ class ExecuteBody(Body):
 class RunQuery(FormBody):
     state: RunState | None = Field(None, description="Only those in this state.")
     graph: str | None = Field(None, pattern=GRAPH_NAME, description="Only those of the graph of this name.")
-    task_type: str | None = Field(None, min_length=1, max_length=64, pattern=r"^[\x21-\x7e]+$", description="Only those of this kind of task.")
+    task_type: str | None = Field(None, min_length=1, max_length=64, pattern=r"^[\x21-\x7e]+$", description="Only those of this task.")
     mine: bool = Field(False, description="Only your own.")
     cursor: str | None = Field(None, max_length=200, description="`next_cursor` of the page before.")
     limit: int = Field(50, ge=1, le=200, description="Runs on a page.")
@@ -64,7 +64,7 @@ class StepQuery(FormBody):
 
 class AnswerBody(Body):
     node: str | None = Field(
-        None, min_length=1, max_length=400, description="What is answered, as `pending` names it; it may be left out where one is waited for."
+        None, min_length=1, max_length=400, description="What is answered, as `pending` names it; may be left out where one is waited for."
     )
     answer: Any = Field(description="Of the schema that `pending` shows; `true` or `false` where a tool is to be approved.")
 
@@ -163,7 +163,7 @@ class RunDetail(RunEntry):
     output: dict[str, Any] | None
     model: str | None
     limits: dict[str, Any] = Field(description="What it may spend at most.")
-    pending: list[dict[str, Any]] = Field(description="What it waits for: node, kind (human, approve, time), what is asked, and the schema.")
+    pending: list[dict[str, Any]] = Field(description="What it waits for: node, kind (human, approve, time), the question and the schema.")
     wake_at: datetime | None = Field(description="When it goes on by itself.")
     attempt: int = Field(description="How often a process took it up.")
     trace_id: str | None = Field(description="Under which its trace is found.")

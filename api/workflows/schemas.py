@@ -39,7 +39,10 @@ class DefinitionBody(_Graph):
 class DefinitionPut(_Graph):
     note: str = Note
     version: int | None = Field(
-        None, ge=1, le=2**31 - 1, description="The version that you changed; another latest one is a 409. The header If-Match says the same."
+        None,
+        ge=1,
+        le=2**31 - 1,
+        description="The version that you changed; a later one is a 409. The header If-Match says the same.",
     )
 
 
