@@ -95,7 +95,7 @@ async def get_run(run_id: uuid.UUID, service: WithRuns) -> Response:
     return success(await service.one(run_id))
 
 
-@router.get("/runs/{run_id}/steps", summary="Steps of a run", response_model=Success[StepPage], responses=responses(ok({"steps": [STEP]}), READS))
+@router.get("/runs/{run_id}/steps", summary="Steps of a run", response_model=Success[StepPage], responses=responses(ok({"steps": [STEP], "next_cursor": None}), READS))
 async def list_steps(run_id: uuid.UUID, wanted: Annotated[StepQuery, Query()], service: WithRuns) -> Response:
     """Every visit of a node, every item of a map and every call of a tool, with what it gave, what it used, and why it failed."""
     return success(await service.steps(run_id, wanted))

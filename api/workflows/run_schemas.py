@@ -57,8 +57,7 @@ class RunQuery(FormBody):
 
 
 class StepQuery(FormBody):
-    node: str | None = Field(None, pattern=NAME, description="Only visits of this node.")
-    after: int = Field(0, ge=0, le=10_000_000, description="How many to leave out; page on with the number that was shown.")
+    cursor: str | None = Field(None, max_length=200, description="`next_cursor` of the page before.")
     limit: int = Field(200, ge=1, le=1000, description="Steps on a page.")
 
 
@@ -168,7 +167,7 @@ class RunDetail(RunEntry):
     attempt: int = Field(description="How often a process took it up.")
     trace_id: str | None = Field(description="Under which its trace is found.")
     diagram: str = Field(description="The graph in Mermaid, coloured by how its nodes stand.")
-    steps: list[StepAnswer] = Field(description="The latest 200, the oldest of them first; `/steps` has all.")
+    steps: list[StepAnswer] = Field(description="The first 200; `/steps` has all.")
 
     @classmethod
     def page(cls, run: GraphRun, steps: list[GraphStep], diagram: str) -> RunDetail:
@@ -198,6 +197,7 @@ class StepPage(Answer):
     """In the order in which they began."""
 
     steps: list[StepAnswer]
+    next_cursor: str | None = Field(description="Send it as `cursor` for the next page; null on the last.")
 
 
 class CheckpointEntry(Answer):
