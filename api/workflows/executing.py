@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import uuid
+from contextlib import aclosing
 from typing import Any
 
 from api.agents.task_schemas import TaskAnswer, TaskBody
 from api.audit.trail import Origin
 from api.web.principal import Principal
+from api.workflows.following import follower_of
 from api.workflows.install import Graphs
 from api.workflows.launching import Launcher, Order
 from api.workflows.pages import page_of
 from api.workflows.run_schemas import ExecuteBody, LimitsBody, RunDetail
 from cluster.errors import BadInput, Unprocessable
-from cluster.graphs.standing import standing
 from cluster.specs.graph import GraphSpec
-
-# Between two looks whether a run that is waited for has ended; it doubles.
-FIRST_LOOK_S, LONGEST_LOOK_S = 0.02, 1.0
 
 
 class Executing:
@@ -66,15 +64,12 @@ class Executing:
         return self._graphs.read(body.spec)
 
     async def _wait(self, run_id: uuid.UUID, seconds: float) -> None:
-        pause, database = FIRST_LOOK_S, self._graphs.parts.stores.database
+        """Until it has ended, or for so long."""
+        follower = follower_of(self._graphs, self._who.organisation_id, run_id)
         try:
-            async with asyncio.timeout(seconds):
-                while True:
-                    async with database.session() as session:
-                        if (await standing(session, self._who.organisation_id, run_id)).ended:
-                            return
-                    await asyncio.sleep(pause)
-                    pause = min(2 * pause, LONGEST_LOOK_S)
+            async with asyncio.timeout(seconds), aclosing(follower.events(0)) as events:
+                async for _ in events:
+                    pass
         except TimeoutError:
             return  # it goes on; that is what the answer says
 

@@ -12,7 +12,9 @@ from starlette.requests import HTTPConnection
 from api.web.deps import Parts
 from api.web.ending import end
 from cluster.agents import AgentRuntime
+from cluster.graphs.checkpoints import Checkpoints
 from cluster.graphs.library import Library
+from cluster.graphs.live import LiveEars
 from cluster.tools.tool import Toolbox
 
 
@@ -25,6 +27,8 @@ class Graphs:
         self.runtime = runtime
         self.library = library
         self.toolbox = toolbox
+        self.ears = LiveEars(parts.stores.cache)
+        self.checkpoints = Checkpoints(parts.settings)
         self._tasks: set[asyncio.Task[Any]] = set()
 
     def aside(self, work: Awaitable[Any]) -> None:
@@ -34,12 +38,16 @@ class Graphs:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
+    async def start(self) -> None:
+        await self.checkpoints.open()
+
     async def stop(self) -> None:
         await end(self._tasks)
+        await self.checkpoints.close()
 
 
 def install_graphs(app: FastAPI, runtime: AgentRuntime, library: Library, toolbox: Toolbox | None = None) -> Graphs:
-    """Also on ``app.state.graphs``; needs ``app.state.parts``. Whoever runs the app calls ``stop``."""
+    """Also on ``app.state.graphs``; needs ``app.state.parts``. Whoever runs the app calls ``start`` and ``stop``."""
     parts = app.state.parts
     assert isinstance(parts, Parts)
     graphs = Graphs(parts, runtime, library, toolbox)

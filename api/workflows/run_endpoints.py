@@ -13,7 +13,7 @@ from api.streams.reading import Resumable
 from api.workflows.deps import WithExecuting
 from api.workflows.endpoints import READS, WRITES
 from api.workflows.examples import CHECKPOINT, DETAIL, EXECUTE, QUEUED, RUN, STEP, STREAM, ok
-from api.workflows.following import RunFollower
+from api.workflows.following import follower_of, told_of
 from api.workflows.install import WithGraphs
 from api.workflows.run_schemas import (
     AnswerBody,
@@ -33,6 +33,7 @@ from api.web.answers import Success, json_answer, success
 from api.web.attend import attend
 from api.web.bodies import json_body
 from api.web.deps import WithSession
+from api.web.following import as_events
 from api.web.openapi import json_request, responses
 from api.web.principal import AsViewer
 from cluster.errors import Unprocessable
@@ -108,10 +109,10 @@ async def follow_run(run_id: uuid.UUID, graphs: WithGraphs, who: AsViewer, last_
 
     A WebSocket at `/ws` in place of `/events` tells the same, and one at `/api/v1/workflows/runs/ws` follows several runs: see
     api/README.md."""
-    follower = RunFollower(graphs, who.organisation_id, run_id)
+    follower = follower_of(graphs, who.organisation_id, run_id)
     if await follower.over(last_event_id):
         return Response(status_code=204)
-    return Resumable(follower.events(last_event_id))
+    return Resumable(as_events(told_of(follower, last_event_id)))
 
 
 @router.post("/runs/{run_id}/cancel", summary="Cancel a run", response_model=Success[RunDetail], responses=responses(ok(DETAIL), CHANGES))
