@@ -124,6 +124,7 @@ class Chat:
             fallbacks=tuple(body.fallbacks or ()),
             caching=Caching(body.cache.ttl_s, body.cache.sampled) if body.cache else None,
             scope=self._generations.scope,
+            given=body.given(),
         )
 
     def _message(self, index: int, message: ChatMessage) -> Message:

@@ -29,6 +29,7 @@ def packed(request: GenerationRequest) -> dict[str, Any]:
         "request_id": request.request_id,
         "fallbacks": list(request.fallbacks),
         "scope": request.scope,
+        "given": request.given,
     }
 
 
@@ -44,4 +45,5 @@ def unpacked(kept: dict[str, Any]) -> GenerationRequest:
         request_id=kept["request_id"],
         fallbacks=tuple(kept["fallbacks"]),
         scope=kept["scope"],
+        given=kept.get("given", {}),
     )

@@ -40,7 +40,8 @@ class Exchange:
 
     def serves(self, status: ModelStatus) -> None:
         """Note which model answers; a nano model's answers carry a notice."""
-        self.model = status.id
+        # Of graphs there are as many as people want, and their names are nobody else's business.
+        self.model = "agent" if status.engine == "graph" else status.id
         self.notice = NANO_NOTICE if status.nano else None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -33,6 +34,7 @@ class Order:
     task_type: str = "graph"
     idempotency_key: str | None = None
     trace_id: str | None = None
+    id: uuid.UUID = field(default_factory=uuid.uuid4)
 
 
 class Launcher:
@@ -102,6 +104,7 @@ class Launcher:
             limits=dict(order.limits),
             idempotency_key=order.idempotency_key,
             trace_id=order.trace_id,
+            id=order.id,
         )
         async with parts.stores.database.session() as session:
             run = await Runs(session, parts.settings.graphs).enqueue(new)

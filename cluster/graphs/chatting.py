@@ -2,16 +2,34 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
+from sqlalchemy import and_, func, literal, or_, select
+from sqlalchemy.dialects.postgresql import JSONB
+
 from cluster.contracts.generation import JsonObject, Message
+from cluster.graphs.table import Graph, GraphVersion
 from cluster.specs.graph import GraphSpec
+from cluster.stores.sql import AsyncSession
 
 ANSWER, CITATIONS = "answer", "citations"
 QUESTION, MESSAGES = "question", "messages"
 # What a model of the name `agent/<graph>` stands for.
 PREFIX = "agent/"
+
+
+@dataclass(frozen=True, slots=True)
+class ChatGraph:
+    """One that can be chatted with. ``changed_at`` None: it belongs to the library."""
+
+    name: str
+    title: str
+    description: str
+    changed_at: datetime | None = None
 
 
 def can_chat(spec: GraphSpec) -> bool:
@@ -32,6 +50,18 @@ def chat_input(spec: GraphSpec, messages: Sequence[Message], more: JsonObject) -
     if MESSAGES in properties:
         given[MESSAGES] = said
     return given
+
+
+async def chat_graphs(session: AsyncSession, organisation_id: uuid.UUID) -> Sequence[ChatGraph]:
+    """Those of the organisation, by name: what ``can_chat`` says, without reading every graph."""
+    given, asked = GraphVersion.spec["output"], GraphVersion.spec["input"]
+    properties, needed = asked["properties"], func.coalesce(asked["required"], literal([], JSONB()))
+    takes = or_(*(properties.has_key(name) for name in (QUESTION, MESSAGES)))  # type: ignore[attr-defined]  # JSONB has it
+    rest = needed.op("<@")(literal([QUESTION, MESSAGES], JSONB()))
+    chosen = select(Graph.name, Graph.title, Graph.description, Graph.updated_at)
+    chosen = chosen.join(GraphVersion, and_(GraphVersion.graph_id == Graph.id, GraphVersion.version == Graph.version))
+    chosen = chosen.where(Graph.organisation_id == organisation_id, given.has_key(ANSWER), takes, rest)  # type: ignore[attr-defined]
+    return [ChatGraph(*row) for row in await session.execute(chosen.order_by(Graph.name))]
 
 
 def _properties(spec: GraphSpec) -> dict[str, Any]:
