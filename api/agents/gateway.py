@@ -49,7 +49,7 @@ class AgentGateway:
         """Models, then graphs."""
         async with self._graphs.parts.stores.database.session() as session:
             own = await chat_graphs(session, self._who.organisation_id)
-        library = [ChatGraph(spec.name, spec.title, spec.description) for spec in self._graphs.library.all() if can_chat(spec)]
+        library = [ChatGraph(spec.name, spec.title, spec.description) for spec in self._graphs.library if can_chat(spec)]
         return [*await self._inner.models(), *map(_status, library), *map(_status, own)]
 
     async def resolve(self, model: str, kind: ModelKind) -> ModelStatus:

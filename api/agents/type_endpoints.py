@@ -32,7 +32,7 @@ Format = Annotated[FormatQuery, Query()]
 @router.get("/agent-types", summary="List agent types", response_model=Success[list[AgentType]], responses=responses(ok([TYPE]), READS))
 async def list_agent_types(graphs: WithGraphs, _: AsViewer) -> Response:
     """The graphs of the library, with the schema of what they take and what they give. A task of one needs nothing but its name."""
-    return success([_type(spec) for spec in graphs.library.all()])
+    return success([_type(spec) for spec in graphs.library])
 
 
 @router.get(
@@ -66,7 +66,7 @@ async def get_agent_creation(_: AsViewer, wanted: Format, accept: Accept = "") -
 
 
 def _found(graphs: Graphs, name: str) -> GraphSpec:
-    known = {spec.name: spec for spec in graphs.library.all()}
+    known = graphs.library.specs
     if name not in known:
         hint = nearest(name, known)
         raise NotFound(f"There is no agent type '{name}'" + (f"; did you mean '{hint}'?" if hint else "; GET /api/v1/agent-types lists all."))

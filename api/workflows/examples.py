@@ -32,10 +32,9 @@ ENTRY = {
     "library": False,
     "chat": False,
     "version": 1,
-    "tags": [],
     "updated_at": AT,
 }
-DEFINITION = ENTRY | {"spec": SPEC, "text": None, "note": "", "author_id": PERSON, "warnings": []}
+DEFINITION = ENTRY | {"tags": [], "spec": SPEC, "text": None, "note": "", "author_id": PERSON, "warnings": []}
 VERSION = {"version": 1, "note": "", "author_id": PERSON, "created_at": AT}
 FINDING = {"severity": "error", "message": "'then' names 'gret', which is no node; did you mean 'greeting'?", "node": "ask", "line": 6}
 CHECKED = {"ok": False, "name": "greeting", "findings": [FINDING], "diagram": None}

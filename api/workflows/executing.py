@@ -17,6 +17,7 @@ from api.workflows.pages import page_of
 from api.workflows.run_schemas import ExecuteBody, LimitsBody, RunDetail
 from cluster.errors import BadInput, Unprocessable
 from cluster.specs.graph import GraphSpec
+from cluster.specs.graph_text import read_graph
 
 
 class Executing:
@@ -61,7 +62,10 @@ class Executing:
         if body.workflow is not None:
             return await self._launcher.find(body.workflow)
         assert body.spec is not None
-        return self._graphs.read(body.spec)
+        try:
+            return read_graph(body.spec, "spec")
+        except BadInput as error:
+            raise Unprocessable(error.message).about("spec") from None
 
     async def _wait(self, run_id: uuid.UUID, seconds: float) -> None:
         """Until it has ended, or for so long."""

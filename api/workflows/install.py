@@ -13,7 +13,7 @@ from api.web.deps import Parts
 from api.web.ending import end
 from cluster.agents import AgentRuntime
 from cluster.graphs.checkpoints import Checkpoints
-from cluster.graphs.library import Library
+from cluster.graphs.library import GraphLibrary
 from cluster.graphs.live import LiveEars
 from cluster.tools.tool import Toolbox
 
@@ -22,7 +22,7 @@ class Graphs:
     """What graphs need in one process. ``runtime``: whoever carries runs on. ``toolbox`` None: no tool is known here. Belongs to one event
     loop."""
 
-    def __init__(self, parts: Parts, runtime: AgentRuntime, library: Library, toolbox: Toolbox | None = None) -> None:
+    def __init__(self, parts: Parts, runtime: AgentRuntime, library: GraphLibrary, toolbox: Toolbox | None = None) -> None:
         self.parts = parts
         self.runtime = runtime
         self.library = library
@@ -46,7 +46,7 @@ class Graphs:
         await self.checkpoints.close()
 
 
-def install_graphs(app: FastAPI, runtime: AgentRuntime, library: Library, toolbox: Toolbox | None = None) -> Graphs:
+def install_graphs(app: FastAPI, runtime: AgentRuntime, library: GraphLibrary, toolbox: Toolbox | None = None) -> Graphs:
     """Also on ``app.state.graphs``; needs ``app.state.parts``. Whoever runs the app calls ``start`` and ``stop``."""
     parts = app.state.parts
     assert isinstance(parts, Parts)

@@ -15,28 +15,28 @@ Note = Field("", max_length=500, description="What this version is about.")
 LONGEST_TEXT = 2_000_000
 
 
-class _Graph(Body):
+class GraphBody(Body):
     """Give `spec` or `text`, one of them."""
 
     spec: FreeObject | None = Field(None, description="The graph, as JSON.")
     text: str | None = Field(None, min_length=1, max_length=LONGEST_TEXT, description="The graph, as YAML; it is kept as it was written.")
 
     @model_validator(mode="after")
-    def _one(self) -> _Graph:
+    def _one(self) -> GraphBody:
         if (self.spec is None) == (self.text is None):
             raise ValueError("give 'spec' or 'text', one of them")
         return self
 
 
-class CheckBody(_Graph):
+class CheckBody(GraphBody):
     pass
 
 
-class DefinitionBody(_Graph):
+class DefinitionBody(GraphBody):
     note: str = Note
 
 
-class DefinitionPut(_Graph):
+class DefinitionPut(GraphBody):
     note: str = Note
     version: int | None = Field(
         None,
@@ -51,7 +51,6 @@ class RevertBody(Body):
 
 
 class DefinitionQuery(FormBody):
-    q: str | None = Field(None, min_length=1, max_length=200, description="Only those with this text in name, title or description.")
     cursor: str | None = Field(None, max_length=200, pattern=GRAPH_NAME, description="`next_cursor` of the page before.")
     limit: int = Field(50, ge=1, le=200, description="Graphs on a page.")
 
@@ -69,11 +68,11 @@ class DefinitionEntry(Answer):
     library: bool = Field(description="One that comes with Hearth, or is in its home: everybody's, and not changed here.")
     chat: bool = Field(description="Whether it can be chatted with, as the model `agent/<name>`.")
     version: int
-    tags: list[str]
     updated_at: datetime | None
 
 
 class DefinitionAnswer(DefinitionEntry):
+    tags: list[str]
     spec: dict[str, Any]
     text: str | None = Field(description="What it was written as, where that was YAML.")
     note: str
