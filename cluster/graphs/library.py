@@ -1,4 +1,4 @@
-"""Graphs that everybody has: those of ``configs/graphs``, and the owner's own in ``graphs`` of HEARTH_HOME. They are read, never written."""
+"""Graphs that everybody has: those of ``configs/graphs``, and the owner's own in ``graphs`` of HEARTH_HOME. They are only read."""
 
 from __future__ import annotations
 

@@ -66,7 +66,9 @@ def png(spec: GraphSpec, states: States | None = None) -> bytes:
     image = Image.new("RGB", (width, height), WHITE)
     pen, font = ImageDraw.Draw(image), ImageFont.load_default(FONT_PX)
     for arrow in arrows:
-        _draw_arrow(pen, font, arrow, paths[arrow])
+        _draw_arrow(pen, arrow, paths[arrow])
+    for arrow in arrows:
+        _draw_label(pen, font, arrow, paths[arrow])
     for box in boxes.values():
         _draw_box(pen, font, box)
     written = io.BytesIO()
@@ -175,15 +177,19 @@ def _draw_box(pen: Any, font: Any, box: _Box) -> None:
         pen.text((x, line_y), text, fill=BLACK if number == 0 else GREY, font=font, anchor="mm")
 
 
-def _draw_arrow(pen: Any, font: Any, arrow: _Arrow, path: list[Point]) -> None:
+def _draw_arrow(pen: Any, arrow: _Arrow, path: list[Point]) -> None:
     colour = RED if arrow.error else GREY
     pen.line(path, fill=colour, width=2, joint="curve")
     (x, y), before = path[-1], path[-2]
     angle = math.atan2(y - before[1], x - before[0])
     sides = [(x - HEAD * math.cos(angle + turn), y - HEAD * math.sin(angle + turn)) for turn in (-0.45, 0.45)]
     pen.polygon([(x, y), *sides], fill=colour)
-    if arrow.label:
-        middle = ((path[0][0] + path[1][0]) / 2, (path[0][1] + path[1][1]) / 2)
-        box = pen.textbbox(middle, arrow.label, font=font, anchor="mm")
-        pen.rectangle((box[0] - 2, box[1] - 1, box[2] + 2, box[3] + 1), fill=WHITE)
-        pen.text(middle, arrow.label, fill=colour, font=font, anchor="mm")
+
+
+def _draw_label(pen: Any, font: Any, arrow: _Arrow, path: list[Point]) -> None:
+    if not arrow.label:
+        return
+    middle = ((path[0][0] + path[1][0]) / 2, (path[0][1] + path[1][1]) / 2)
+    box = pen.textbbox(middle, arrow.label, font=font, anchor="mm")
+    pen.rectangle((box[0] - 2, box[1] - 1, box[2] + 2, box[3] + 1), fill=WHITE)
+    pen.text(middle, arrow.label, fill=RED if arrow.error else GREY, font=font, anchor="mm")
