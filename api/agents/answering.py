@@ -12,20 +12,19 @@ from api.audit.trail import Origin
 from api.web.principal import Principal
 from api.workflows.following import follower_of
 from api.workflows.install import Graphs
-from api.workflows.launching import Launcher, Order
-from cluster.contracts.generation import Generation, GenerationDelta, GenerationRequest, GraphAnswer, Json, Usage
-from cluster.errors import BadInput, Cancelled, EngineError
+from api.workflows.launching import CHAT, Launcher, Order
+from cluster.contracts.generation import Generation, GenerationDelta, GenerationRequest, GraphAnswer, Usage
+from cluster.errors import BadInput, Cancelled, EngineError, NotFound
 from cluster.graphs.chatting import ANSWER, CITATIONS, chat_input
 from cluster.graphs.following import Event
 from cluster.graphs.live import Piece
 from cluster.graphs.pending import questions
 from cluster.graphs.runs import Runs
 from cluster.graphs.spending import used_by_model
-from cluster.graphs.states import ENDED, RunState
+from cluster.graphs.states import RunState
 from cluster.graphs.table import GraphRun
 from cluster.specs.graph import GraphSpec
 
-TASK_TYPE = "chat"
 # Where a run goes on only when a person does something.
 _STILL = frozenset({RunState.WAITING.value, RunState.PAUSED.value})
 
@@ -108,7 +107,7 @@ class Answering:
                 "leave 'tools', 'response_format' and 'logprobs' out."
             ).about("model")
         given = chat_input(spec, request.messages, request.given)
-        return Order(spec, given, task_type=TASK_TYPE, id=run_id)
+        return Order(spec, given, task_type=CHAT, id=run_id)
 
     async def _outcome(self, run_id: uuid.UUID) -> Outcome | None:
         """None where it goes on by itself. Raises EngineError where it failed, and Cancelled."""
@@ -119,17 +118,17 @@ class Answering:
         if text is None:
             return None
         citations = run.output.get(CITATIONS) if run.output else None
-        noted: tuple[Json, ...] = tuple(citations) if isinstance(citations, list) else ()
+        noted = tuple(citations) if isinstance(citations, list) else ()
         answer = GraphAnswer(str(run.id), run.graph, run.state, noted, tuple(used.items()))
         return Outcome(text, Usage(run.prompt_tokens, run.completion_tokens), answer)
 
     async def _cancel(self, run_id: uuid.UUID) -> None:
         async with self._graphs.parts.stores.database.session() as session:
             runs = Runs(session, self._graphs.parts.settings.graphs)
-            found = await runs.find(self._who.organisation_id, run_id, lock=True)
-            if found is None or found.state in ENDED:
-                return
-            await runs.cancel(found)
+            try:
+                await runs.cancel(await runs.get(self._who.organisation_id, run_id, lock=True))
+            except NotFound:
+                return  # it never began
         await self._graphs.runtime.wake()
 
 

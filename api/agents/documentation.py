@@ -119,7 +119,8 @@ An agent looks a question up in its collections, where it has some, and then let
 
 It is there at once: as the model `agent/helper` in `POST /v1/chat/completions`, as a task by `POST /api/v1/tasks` with
 `{{"task_type": "helper", "parameters": {{"question": "How many goats are there?"}}}}`, and as a workflow by
-`POST /api/v1/workflows/execute`. Every change by `PUT /api/v1/agents/{{id}}` is a new version; `POST /api/v1/agents/{{id}}/revert` goes back to an earlier one.
+`POST /api/v1/workflows/execute`. Each `PUT /api/v1/agents/{{id}}` is a new version; `POST /api/v1/agents/{{id}}/revert` goes back
+to an earlier one.
 
 {fields}
 

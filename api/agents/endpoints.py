@@ -11,15 +11,15 @@ from api.agents.examples import AGENT, BODY, VERSION
 from api.agents.schemas import AgentAnswer, AgentBody, AgentPage, AgentPut, AgentQuery
 from api.agents.service import Agents
 from api.audit.trail import WithTrail
-from api.workflows.endpoints import READS, WRITES, GraphId, IfMatch, Version, version_in
-from api.workflows.examples import ok
-from api.workflows.install import WithGraphs
-from api.workflows.schemas import RevertBody, VersionEntry
 from api.web.answers import Success, success
 from api.web.bodies import json_body
 from api.web.deps import WithSession
 from api.web.openapi import json_request, responses
 from api.web.principal import AsEditor, AsViewer
+from api.workflows.endpoints import READS, WRITES, GraphId, IfMatch, Version, version_in
+from api.workflows.examples import ok
+from api.workflows.install import WithGraphs
+from api.workflows.schemas import RevertBody, VersionEntry
 from cluster.errors import Unprocessable
 
 router = APIRouter(prefix="/api/v1/agents", tags=["agents"])
@@ -37,7 +37,9 @@ Reading = Annotated[Agents, Depends(reading)]
 Writing = Annotated[Agents, Depends(writing)]
 
 
-@router.get("", summary="List agents", response_model=Success[AgentPage], responses=responses(ok({"items": [AGENT], "next_cursor": None}), READS))
+@router.get(
+    "", summary="List agents", response_model=Success[AgentPage], responses=responses(ok({"items": [AGENT], "next_cursor": None}), READS)
+)
 async def list_agents(service: Reading, wanted: Annotated[AgentQuery, Query()]) -> Response:
     """Your organisation's agents by name, each in its latest version."""
     return success(await service.page(wanted))

@@ -36,17 +36,17 @@ TYPE = {
     "tags": ["documents"],
 }
 TASK_BODY = {"task_type": "helper", "parameters": {"question": "How many goats are there?"}, "priority": 1}
-TASK = {
+ENTRY = {
     "id": ID,
     "task_type": "helper",
     "status": "succeeded",
-    "parameters": {"question": "How many goats are there?"},
     "priority": 1,
     "created_at": AT,
     "started_at": AT,
     "finished_at": AT,
     "error": None,
 }
+TASK = ENTRY | {"parameters": {"question": "How many goats are there?"}}
 RESULT = {"task_id": ID, "status": "succeeded", "data": {"answer": "Three."}, "error": None}
 MARKDOWN = "# Research and cite\n\nAnswers from collections, with citations.\n"
 DOCUMENT = {"type": "research-and-cite", "version": 1, "input_schema": TYPE["input_schema"], "markdown": MARKDOWN}

@@ -7,6 +7,7 @@ from contextlib import aclosing
 
 from api.agents.answering import Answering
 from api.audit.trail import Origin
+from api.models.schemas import GRAPH
 from api.web.principal import Principal
 from api.workflows.install import Graphs
 from api.workflows.launching import Launcher
@@ -30,9 +31,6 @@ from cluster.gateway import ModelGateway
 from cluster.graphs.chatting import PREFIX, ChatGraph, can_chat, chat_graphs
 from cluster.providers.tokens import TokenCounter
 from cluster.specs.graph import GraphSpec
-
-# What a status says in place of an engine.
-ENGINE = "graph"
 
 
 class AgentGateway:
@@ -119,7 +117,7 @@ def _status(graph: ChatGraph, model: str | None = None) -> ModelStatus:
         kind=ModelKind.LLM,
         state=ModelState.READY,
         capabilities=("chat",),
-        engine=ENGINE,
+        engine=GRAPH,
         device="",
         dtype="",
         budget_bytes=0,

@@ -15,7 +15,7 @@ from cluster.specs.graph import GRAPH_NAME
 Note = Field("", max_length=500, description="What this version is about.")
 
 
-class _Agent(AgentSpec):
+class AgentWords(AgentSpec):
     """Nothing is converted, as in every body."""
 
     model_config = Body.model_config
@@ -28,11 +28,11 @@ class _Agent(AgentSpec):
         return AgentSpec.model_validate({name: getattr(self, name) for name in AgentSpec.model_fields})
 
 
-class AgentBody(_Agent):
+class AgentBody(AgentWords):
     name: str = Field(pattern=GRAPH_NAME, description="It answers as the model `agent/<name>`.")
 
 
-class AgentPut(_Agent):
+class AgentPut(AgentWords):
     version: int | None = Field(
         None,
         ge=1,

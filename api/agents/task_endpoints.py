@@ -8,21 +8,21 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import Response
 
-from api.agents.examples import RESULT, TASK, TASK_BODY
+from api.agents.examples import ENTRY, RESULT, TASK, TASK_BODY
 from api.agents.task_schemas import HistoryQuery, TaskAnswer, TaskBody, TaskHistory, TaskPage, TaskQuery, TaskResult
 from api.agents.tasks import Tasks
 from api.audit.trail import WithTrail
-from api.workflows.deps import WithExecuting
-from api.workflows.endpoints import READS, WRITES
-from api.workflows.examples import AT, ok
-from api.workflows.install import WithGraphs
-from api.workflows.run_endpoints import CHANGES, KeyHeader
 from api.web.answers import Success, success
 from api.web.attend import attend
 from api.web.bodies import json_body
 from api.web.deps import WithSession
 from api.web.openapi import json_request, responses
 from api.web.principal import AsViewer
+from api.workflows.deps import WithExecuting
+from api.workflows.endpoints import READS, WRITES
+from api.workflows.examples import AT, ok
+from api.workflows.install import WithGraphs
+from api.workflows.run_endpoints import CHANGES, KeyHeader
 from cluster.errors import Unprocessable
 
 router = APIRouter(prefix="/api/v1/tasks", tags=["tasks"])
@@ -54,7 +54,9 @@ async def create_task(
     return success(await attend(request, executing.task(body, idempotency_key)))
 
 
-@router.get("", summary="List tasks", response_model=Success[TaskPage], responses=responses(ok({"tasks": [TASK], "next_cursor": None}), READS))
+@router.get(
+    "", summary="List tasks", response_model=Success[TaskPage], responses=responses(ok({"tasks": [ENTRY], "next_cursor": None}), READS)
+)
 async def list_tasks(wanted: Annotated[TaskQuery, Query()], service: WithTasks) -> Response:
     """Your organisation's tasks, newest first; what was begun as a workflow or a chat is not among them."""
     return success(await service.page(wanted))

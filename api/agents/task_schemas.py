@@ -38,11 +38,10 @@ class HistoryQuery(FormBody):
     limit: int = Field(500, ge=1, le=1000, description="Events on a page.")
 
 
-class TaskAnswer(Answer):
+class TaskEntry(Answer):
     id: uuid.UUID = Field(description="Also that of its run, which `/api/v1/workflows/runs` shows in full.")
     task_type: str
     status: RunState
-    parameters: dict[str, Any]
     priority: int
     created_at: datetime
     started_at: datetime | None
@@ -50,18 +49,16 @@ class TaskAnswer(Answer):
     error: str | None
 
     @classmethod
+    def of(cls, run: GraphRun) -> TaskEntry:
+        return cls(**_entry(run))
+
+
+class TaskAnswer(TaskEntry):
+    parameters: dict[str, Any]
+
+    @classmethod
     def of(cls, run: GraphRun) -> TaskAnswer:
-        return cls(
-            id=run.id,
-            task_type=run.task_type,
-            status=RunState(run.state),
-            parameters=run.input,
-            priority=run.priority,
-            created_at=run.created_at,
-            started_at=run.started_at,
-            finished_at=run.finished_at,
-            error=run.error,
-        )
+        return cls(**_entry(run), parameters=run.input)
 
 
 class TaskResult(Answer):
@@ -78,7 +75,7 @@ class TaskResult(Answer):
 class TaskPage(Answer):
     """Newest first."""
 
-    tasks: list[TaskAnswer]
+    tasks: list[TaskEntry]
     next_cursor: str | None = Field(description="Send it as `cursor` for the next page; null on the last.")
 
 
@@ -95,3 +92,16 @@ class HistoryEntry(Answer):
 
 class TaskHistory(Answer):
     events: list[HistoryEntry]
+
+
+def _entry(run: GraphRun) -> dict[str, Any]:
+    return {
+        "id": run.id,
+        "task_type": run.task_type,
+        "status": RunState(run.state),
+        "priority": run.priority,
+        "created_at": run.created_at,
+        "started_at": run.started_at,
+        "finished_at": run.finished_at,
+        "error": run.error,
+    }

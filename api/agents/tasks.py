@@ -18,6 +18,7 @@ from api.audit.trail import Trail
 from api.conversations.cursors import position_of
 from api.web.principal import Principal
 from api.workflows.install import Graphs
+from api.workflows.launching import NO_TASKS
 from api.workflows.runs import RunService, next_page
 from cluster.errors import NotFound
 from cluster.graphs.runs import Runs, Wanted
@@ -34,7 +35,7 @@ class Tasks:
         self._service = RunService(session, who, trail, graphs)
 
     async def page(self, asked: TaskQuery) -> TaskPage:
-        wanted = Wanted(asked.status, None, asked.task_type, before=position_of(asked.cursor), tasks=True)
+        wanted = Wanted(asked.status, None, asked.task_type, before=position_of(asked.cursor), others=NO_TASKS)
         found = await self._runs.page(self._who.organisation_id, wanted, asked.limit + 1)
         return TaskPage(tasks=[TaskEntry.of(run) for run in found[: asked.limit]], next_cursor=next_page(found, asked.limit))
 
@@ -58,7 +59,3 @@ class Tasks:
         if run.task_type in NO_TASKS:
             raise NotFound(f"There is no task '{run_id}'; GET /api/v1/tasks lists those there are.")
         return run
-
-
-# Task types of runs that nobody handed in as a task.
-NO_TASKS = frozenset({"graph", "chat"})

@@ -10,13 +10,13 @@ from starlette.responses import Response
 from api.agents.documentation import document, how_to_make_one
 from api.agents.examples import DOCUMENT, MARKDOWN, TYPE
 from api.agents.schemas import AgentType, CreationDocument, FormatQuery, TypeDocument
+from api.web.answers import Success, success
+from api.web.openapi import responses
+from api.web.principal import AsViewer
 from api.workflows.drawing import mermaid_of
 from api.workflows.endpoints import READS
 from api.workflows.examples import ok
 from api.workflows.install import Graphs, WithGraphs
-from api.web.answers import Success, success
-from api.web.openapi import responses
-from api.web.principal import AsViewer
 from cluster.errors import NotFound
 from cluster.graphs.agents import AgentSpec
 from cluster.graphs.chatting import can_chat
@@ -55,7 +55,9 @@ async def get_documentation(graphs: WithGraphs, _: AsViewer, agent_type: TypeNam
     "/docs/agent-creation",
     summary="How to make an agent",
     response_model=Success[CreationDocument],
-    responses=responses(ok({"agent_schema": {"type": "object"}, "markdown": "# Making an agent\n"}), READS, media={"text/markdown": MARKDOWN}),
+    responses=responses(
+        ok({"agent_schema": {"type": "object"}, "markdown": "# Making an agent\n"}), READS, media={"text/markdown": MARKDOWN}
+    ),
 )
 async def get_agent_creation(_: AsViewer, wanted: Format, accept: Accept = "") -> Response:
     """What an agent is made from, field by field. With `?format=markdown` or `Accept: text/markdown` the text alone."""
@@ -69,7 +71,9 @@ def _found(graphs: Graphs, name: str) -> GraphSpec:
     known = graphs.library.specs
     if name not in known:
         hint = nearest(name, known)
-        raise NotFound(f"There is no agent type '{name}'" + (f"; did you mean '{hint}'?" if hint else "; GET /api/v1/agent-types lists all."))
+        raise NotFound(
+            f"There is no agent type '{name}'" + (f"; did you mean '{hint}'?" if hint else "; GET /api/v1/agent-types lists all.")
+        )
     return known[name]
 
 

@@ -62,9 +62,7 @@ class Generations:
             if answer.run is not None:
                 self._exchange.spent += spent_by_run(answer.run)
             else:
-                self._exchange.spent.append(
-                    spent(request, answer.usage, answer.provenance, prompt=not shares_prompt(requests, index))
-                )
+                self._exchange.spent.append(spent(request, answer.usage, answer.provenance, prompt=not shares_prompt(requests, index)))
         return answers, self.account([answer.usage for answer in answers], per_prompt)
 
     async def stream(self, requests: Sequence[GenerationRequest]) -> AsyncGenerator[Batch, None]:

@@ -227,4 +227,3 @@ def _sentence(line: str) -> Finding:
     number = head.rpartition(":")[2]
     node = rest.split("'")[1] if rest.startswith("node '") else None
     return Finding(severity="error", message=rest or line, node=node, line=int(number) if number.isdigit() else None)
-

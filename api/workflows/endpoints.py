@@ -8,6 +8,11 @@ from fastapi import APIRouter, Depends, Header, Path, Query
 from starlette.responses import Response
 
 from api.audit.trail import WithTrail
+from api.web.answers import Success, success
+from api.web.bodies import json_body
+from api.web.deps import WithSession
+from api.web.openapi import READING, WORKING, json_request, responses
+from api.web.principal import AsEditor, AsViewer
 from api.workflows.definitions import Definitions
 from api.workflows.drawing import diagram
 from api.workflows.examples import CHECKED, DEFINITION, DIAGRAM, ENTRY, SPEC, TEXT, VERSION, ok
@@ -24,11 +29,6 @@ from api.workflows.schemas import (
     RevertBody,
     VersionEntry,
 )
-from api.web.answers import Success, success
-from api.web.bodies import json_body
-from api.web.deps import WithSession
-from api.web.openapi import READING, WORKING, json_request, responses
-from api.web.principal import AsEditor, AsViewer
 from cluster.errors import Unprocessable
 
 router = APIRouter(prefix="/api/v1/workflows", tags=["workflows"])
@@ -54,7 +54,12 @@ Reading = Annotated[Definitions, Depends(reading)]
 Writing = Annotated[Definitions, Depends(writing)]
 
 
-@router.get("/definitions", summary="List graphs", response_model=Success[DefinitionPage], responses=responses(ok({"items": [ENTRY], "next_cursor": None}), READS))
+@router.get(
+    "/definitions",
+    summary="List graphs",
+    response_model=Success[DefinitionPage],
+    responses=responses(ok({"items": [ENTRY], "next_cursor": None}), READS),
+)
 async def list_definitions(service: Reading, wanted: Annotated[DefinitionQuery, Query()]) -> Response:
     """Your organisation's graphs and those of the library, by name. Agents are listed by `/api/v1/agents`."""
     return success(await service.page(wanted))
@@ -75,7 +80,9 @@ async def create_definition(
     return _tagged(await service.create(body))
 
 
-@router.get("/definitions/{graph_id}", summary="One graph", response_model=Success[DefinitionAnswer], responses=responses(ok(DEFINITION), READS))
+@router.get(
+    "/definitions/{graph_id}", summary="One graph", response_model=Success[DefinitionAnswer], responses=responses(ok(DEFINITION), READS)
+)
 async def get_definition(service: Reading, graph_id: GraphId) -> Response:
     """In its latest version, by id or name; those of the library by name. The header ETag is the version."""
     return _tagged(await service.one(graph_id))
@@ -99,7 +106,9 @@ async def change_definition(
     return _tagged(await service.change(graph_id, body, version_in(if_match)))
 
 
-@router.delete("/definitions/{graph_id}", summary="Remove a graph", response_model=Success[None], responses=responses(ok(None), (*READS, 409)))
+@router.delete(
+    "/definitions/{graph_id}", summary="Remove a graph", response_model=Success[None], responses=responses(ok(None), (*READS, 409))
+)
 async def remove_definition(service: Writing, graph_id: GraphId) -> Response:
     """With all its versions. Its runs stay, and those under way go on."""
     await service.remove(graph_id)

@@ -12,7 +12,7 @@ from api.audit.trail import Origin
 from api.web.principal import Principal
 from api.workflows.following import follower_of
 from api.workflows.install import Graphs
-from api.workflows.launching import Launcher, Order
+from api.workflows.launching import NO_TASKS, Launcher, Order
 from api.workflows.pages import page_of
 from api.workflows.run_schemas import ExecuteBody, LimitsBody, RunDetail
 from cluster.errors import BadInput, Unprocessable
@@ -45,6 +45,8 @@ class Executing:
             return await page_of(session, self._graphs.parts.settings.graphs, self._who.organisation_id, run.id)
 
     async def task(self, body: TaskBody, header_key: str | None) -> TaskAnswer:
+        if body.task_type in NO_TASKS:
+            raise Unprocessable(f"'{body.task_type}' is no type of a task; run it by POST /api/v1/workflows/execute.").about("task_type")
         order = Order(
             spec=await self._launcher.find(body.task_type),
             input=dict(body.parameters),

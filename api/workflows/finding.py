@@ -67,8 +67,9 @@ class Finder:
         """Models are left out: whether they can be served is looked at apart (see resources.py)."""
         toolbox = self._graphs.toolbox
         tools = {tool.name: tool for tool in await toolbox.specs(self._who.organisation_id)} if toolbox is not None else None
+        ways = [way.name for way in retrieval_settings(self._graphs.parts.settings.home)]
         prompts = [row.name for row in await self._prompts.all(self._who.organisation_id)] if prompts_of(spec) else []
-        return Known(tools=tools, graphs=await self._named(spec), retrieval=set(retrieval_settings()), prompts=prompts)
+        return Known(tools=tools, graphs=await self._named(spec), retrieval=ways, prompts=prompts)
 
     async def _named(self, spec: GraphSpec) -> Mapping[str, GraphSpec]:
         """The library's, and those of the organisation that ``spec`` names, and that they name."""
@@ -83,7 +84,9 @@ class Finder:
     async def _missing(self, name: str) -> str:
         own = await self._definitions.page(self._who.organisation_id, 1000)
         hint = nearest(name, [*self._graphs.library.specs, *(row.name for row in own)])
-        return f"There is no graph '{name[:100]}'" + (f"; did you mean '{hint}'?" if hint else "; `hearth graph list` shows those there are.")
+        return f"There is no graph '{name[:100]}'" + (
+            f"; did you mean '{hint}'?" if hint else "; `hearth graph list` shows those there are."
+        )
 
 
 def spec_of(version: GraphVersion) -> GraphSpec:

@@ -21,6 +21,10 @@ from cluster.json_schema import check_value
 from cluster.specs.graph import GraphSpec
 from cluster.specs.nodes import LlmNode, ToolNode
 
+# Task types of runs that nobody handed in as a task.
+GRAPH, CHAT = "graph", "chat"
+NO_TASKS = frozenset({GRAPH, CHAT})
+
 
 @dataclass(frozen=True, slots=True)
 class Order:
@@ -31,7 +35,7 @@ class Order:
     model: str | None = None
     priority: int = 0
     limits: Mapping[str, Any] = field(default_factory=dict)
-    task_type: str = "graph"
+    task_type: str = GRAPH
     idempotency_key: str | None = None
     trace_id: str | None = None
     id: uuid.UUID = field(default_factory=uuid.uuid4)

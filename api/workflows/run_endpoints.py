@@ -10,6 +10,13 @@ from starlette.responses import Response
 
 from api.audit.trail import WithTrail
 from api.streams.reading import Resumable
+from api.web.answers import Success, json_answer, success
+from api.web.attend import attend
+from api.web.bodies import json_body
+from api.web.deps import WithSession
+from api.web.following import as_events
+from api.web.openapi import json_request, responses
+from api.web.principal import AsViewer
 from api.workflows.deps import WithExecuting
 from api.workflows.endpoints import READS, WRITES
 from api.workflows.examples import CHECKPOINT, DETAIL, EXECUTE, QUEUED, RUN, STEP, STREAM, ok
@@ -29,13 +36,6 @@ from api.workflows.run_schemas import (
     StepQuery,
 )
 from api.workflows.runs import RunService
-from api.web.answers import Success, json_answer, success
-from api.web.attend import attend
-from api.web.bodies import json_body
-from api.web.deps import WithSession
-from api.web.following import as_events
-from api.web.openapi import json_request, responses
-from api.web.principal import AsViewer
 from cluster.errors import Unprocessable
 from cluster.graphs.states import ENDED
 
@@ -83,7 +83,9 @@ async def execute(
     return success(run) if run.state in ENDED else json_answer(Success[RunDetail](data=run), 202)
 
 
-@router.get("/runs", summary="List runs", response_model=Success[RunPage], responses=responses(ok({"runs": [RUN], "next_cursor": None}), READS))
+@router.get(
+    "/runs", summary="List runs", response_model=Success[RunPage], responses=responses(ok({"runs": [RUN], "next_cursor": None}), READS)
+)
 async def list_runs(wanted: Annotated[RunQuery, Query()], service: WithRuns) -> Response:
     """Your organisation's runs, newest first."""
     return success(await service.page(wanted))
@@ -96,7 +98,12 @@ async def get_run(run_id: uuid.UUID, service: WithRuns) -> Response:
     return success(await service.one(run_id))
 
 
-@router.get("/runs/{run_id}/steps", summary="Steps of a run", response_model=Success[StepPage], responses=responses(ok({"steps": [STEP], "next_cursor": None}), READS))
+@router.get(
+    "/runs/{run_id}/steps",
+    summary="Steps of a run",
+    response_model=Success[StepPage],
+    responses=responses(ok({"steps": [STEP], "next_cursor": None}), READS),
+)
 async def list_steps(run_id: uuid.UUID, wanted: Annotated[StepQuery, Query()], service: WithRuns) -> Response:
     """Every visit of a node, every item of a map and every call of a tool, with what it gave, what it used, and why it failed."""
     return success(await service.steps(run_id, wanted))
@@ -117,8 +124,8 @@ async def follow_run(run_id: uuid.UUID, graphs: WithGraphs, who: AsViewer, last_
 
 @router.post("/runs/{run_id}/cancel", summary="Cancel a run", response_model=Success[RunDetail], responses=responses(ok(DETAIL), CHANGES))
 async def cancel_run(run_id: uuid.UUID, service: WithRuns) -> Response:
-    """One that is not under way is cancelled at once; one that is, is stopped where it stands. One that has ended stays as it ended. Your own
-    runs; an admin cancels any."""
+    """One that is not under way is cancelled at once; one that is, is stopped where it stands. One that has ended stays as it ended. Your
+    own runs; an admin cancels any."""
     return success(await service.cancel(run_id))
 
 

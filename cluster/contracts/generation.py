@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 # JSON as Python holds it. Used only where the shape belongs to the caller: a tool's parameters, a response schema.
 Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
@@ -163,12 +163,12 @@ class Provenance:
 @dataclass(frozen=True, slots=True)
 class GraphAnswer:
     """The run of a graph that answered in place of a model. ``state``: how it stands; one that waits for a person has asked in its
-    answer. ``citations``: as the graph gave them. ``spent``: by model."""
+    answer. ``citations``: JSON, as the graph gave them. ``spent``: by model."""
 
     run_id: str
     graph: str
     state: str
-    citations: tuple[Json, ...] = ()
+    citations: tuple[Any, ...] = ()
     spent: tuple[tuple[str, Usage], ...] = ()
 
 
