@@ -64,7 +64,7 @@ async def list_tasks(wanted: Annotated[TaskQuery, Query()], service: WithTasks) 
 
 @router.get("/{run_id}", summary="One task", response_model=Success[TaskAnswer], responses=responses(ok(TASK), READS))
 async def get_task(run_id: uuid.UUID, service: WithTasks) -> Response:
-    """How it stands."""
+    """How it stands, and what it was given."""
     return success(await service.one(run_id))
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import and_, func, literal, or_, select
+from sqlalchemy import and_, cast, func, literal, or_, select
 from sqlalchemy.dialects.postgresql import JSONB
 
 from cluster.contracts.generation import JsonObject, Message
@@ -54,13 +54,13 @@ def chat_input(spec: GraphSpec, messages: Sequence[Message], more: JsonObject) -
 
 async def chat_graphs(session: AsyncSession, organisation_id: uuid.UUID) -> Sequence[ChatGraph]:
     """Those of the organisation, by name: what ``can_chat`` says, without reading every graph."""
-    given, asked = GraphVersion.spec["output"], GraphVersion.spec["input"]
-    properties, needed = asked["properties"], func.coalesce(asked["required"], literal([], JSONB()))
-    takes = or_(*(properties.has_key(name) for name in (QUESTION, MESSAGES)))  # type: ignore[attr-defined]  # JSONB has it
+    given, asked = cast(GraphVersion.spec["output"], JSONB()), cast(GraphVersion.spec["input"], JSONB())
+    needed = func.coalesce(asked["required"], literal([], JSONB()))
+    takes = or_(*(asked["properties"].has_key(name) for name in (QUESTION, MESSAGES)))
     rest = needed.op("<@")(literal([QUESTION, MESSAGES], JSONB()))
     chosen = select(Graph.name, Graph.title, Graph.description, Graph.updated_at)
     chosen = chosen.join(GraphVersion, and_(GraphVersion.graph_id == Graph.id, GraphVersion.version == Graph.version))
-    chosen = chosen.where(Graph.organisation_id == organisation_id, given.has_key(ANSWER), takes, rest)  # type: ignore[attr-defined]
+    chosen = chosen.where(Graph.organisation_id == organisation_id, given.has_key(ANSWER), takes, rest)
     return [ChatGraph(*row) for row in await session.execute(chosen.order_by(Graph.name))]
 
 
