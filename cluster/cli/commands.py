@@ -27,6 +27,7 @@ COMMANDS = {
     "secrets": "secrets.secrets_app",
     "ingest": "ingest.ingest",
     "jobs": "jobs.jobs_app",
+    "graph": "graph.graph_app",
     "usage": "usage.usage",
     "backup": "backup.backup",
     "restore": "backup.restore",

@@ -20,10 +20,10 @@ def check(spec: GraphSpec, lines: Lines | None = None, known: Known | None = Non
     """In order of line, errors before warnings of the same. ``known``: what exists; what is not known is not asked for."""
     world = known if known is not None else Known()
     findings = Findings(lines or {})
-    check_flow(spec, findings)
-    readable = check_reads(spec, findings)
-    check_names(spec, world, findings)
-    check_types(spec, readable, world, findings)
+    if check_flow(spec, findings):
+        readable = check_reads(spec, findings)
+        check_names(spec, world, findings)
+        check_types(spec, readable, world, findings)
     return sorted(findings.found, key=lambda finding: (finding.line or 0, finding.severity != "error"))
 
 

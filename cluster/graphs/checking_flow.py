@@ -3,22 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import combinations
+from itertools import combinations, islice
 
 from cluster.graphs.findings import Findings, choice
 from cluster.graphs.structure import Way, Ways, arriving, ends, reachable, ways_of, written
 from cluster.specs.graph import GraphSpec
 from cluster.specs.nodes import END, JoinNode, MapNode, RouterNode
 
+# More edges than a person draws; the checks below look at each many times.
+MOST_WAYS = 2000
+MOST_PAIRS = 2000
 
-def check_flow(spec: GraphSpec, findings: Findings) -> None:
+
+def check_flow(spec: GraphSpec, findings: Findings) -> bool:
+    """Whether the graph is small enough for the checks that follow."""
     ways = ways_of(spec)
+    if sum(map(len, ways.values())) > MOST_WAYS:
+        findings.error(f"it has more than {MOST_WAYS} edges; put parts of it into graphs of their own.", None, ("nodes",))
+        return False
     _names(spec, ways, findings)
     _reached(spec, ways, findings)
     _routers(spec, findings)
     _cycles(ways, findings)
     _joins(spec, ways, findings)
     _parallel(spec, ways, findings)
+    return True
 
 
 def _names(spec: GraphSpec, ways: Ways, findings: Findings) -> None:
@@ -112,27 +121,10 @@ def _joins(spec: GraphSpec, ways: Ways, findings: Findings) -> None:
         if count < 2:
             said = "it waits for every branch that leads to it, but there is only one" if count else "it waits, but nothing leads to it"
             findings.warn(f"{said}; take the join out, or lead another branch to it.", name, ("nodes", name))
-        for router in spec.nodes:
-            alternatives = [way for way in ways[router] if way.kind in ("choice", "error")]
-            if len(alternatives) > 1 and _only_alternatives(ways, router, alternatives, [before for before, _ in into[name]], name):
-                said = f"it waits for branches of which '{router}' takes only one; write 'join: any' here."
-                findings.error(said, name, ("nodes", name, "join"))
-
-
-def _only_alternatives(ways: Ways, router: str, alternatives: list[Way], before: list[str], join: str) -> bool:
-    """Whether two nodes before ``join`` can only be come to by two different alternatives."""
-    regions = [reachable(ways, [way.to], without=join) for way in alternatives]
-    if any(way.to == join for way in alternatives):
-        return False
-    for one, other in combinations(range(len(regions)), 2):
-        mine, others = regions[one] - regions[other], regions[other] - regions[one]
-        if any(name in mine for name in before) and any(name in others for name in before):
-            return True
-    return False
 
 
 def _parallel(spec: GraphSpec, ways: Ways, findings: Findings) -> None:
-    for fork, one, other, sure in _forks(spec, ways):
+    for fork, one, other, sure in islice(_forks(spec, ways), MOST_PAIRS):
         mine = reachable(ways, [one.to], without=fork)
         others = reachable(ways, [other.to], without=fork)
         _clashes(spec, mine - others, others - mine, findings, sure=sure)

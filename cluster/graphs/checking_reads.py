@@ -8,7 +8,7 @@ from cluster.errors import BadInput
 from cluster.graphs.expressions import names_in
 from cluster.graphs.findings import Findings, choice
 from cluster.graphs.reading import Reads
-from cluster.graphs.structure import ERROR_KEY, Source, Ways, arriving, reachable, sources, ways_of, writers, written
+from cluster.graphs.structure import ERROR_KEY, Source, Way, Ways, arriving, reachable, sources, ways_of, writers, written
 from cluster.graphs.templates import expressions_in
 from cluster.specs.graph import GraphSpec
 from cluster.specs.nodes import END, JoinNode
@@ -16,6 +16,8 @@ from cluster.specs.yaml_text import Place
 
 # Expressions of each text that could be read.
 Readable = Mapping[Place, tuple[str, ...]]
+# Keys of the output that are followed through the graph.
+MOST_KEYS = 100
 
 
 def check_reads(spec: GraphSpec, findings: Findings) -> Readable:
@@ -73,6 +75,7 @@ class _There:
         self.keys = frozenset(self.writers) | {ERROR_KEY}
         self.may = _may(spec, self.ways)
         self.must = _must(spec, self.ways, self.keys)
+        self._sure: dict[str, bool] = {}
 
     def check(self, source: Source, reads: Reads, findings: Findings) -> None:
         for key in sorted(reads.keys("state")):
@@ -90,7 +93,9 @@ class _There:
 
     def _before(self, key: str, source: Source, findings: Findings) -> None:
         if source.node is None:
-            if key != ERROR_KEY and not _surely(self.spec, self.ways, key):
+            if key not in self._sure:
+                self._sure[key] = len(self._sure) > MOST_KEYS or _surely(self.spec, self.ways, key)
+            if key != ERROR_KEY and not self._sure[key]:
                 said = f"'state.{key}' is not written on every way; write has(state.{key}) ? state.{key} : null, or write it on the others."
                 findings.warn(said, None, source.path)
             return
@@ -120,24 +125,34 @@ def _may(spec: GraphSpec, ways: Ways) -> dict[str, frozenset[str]]:
 
 
 def _must(spec: GraphSpec, ways: Ways, keys: frozenset[str]) -> dict[str, frozenset[str]]:
-    """The greatest solution: what every way brings, for a join what all of them bring together."""
+    """The greatest solution: what every way brings; for a node that waits, also what those bring together that come in any case."""
     into = arriving(ways)
+    waits = {name: _sure_before(name, spec, ways) for name, node in spec.nodes.items() if node.join == "all" or isinstance(node, JoinNode)}
     here: dict[str, frozenset[str]] = {name: frozenset() if name in spec.starts else keys for name in spec.nodes}
     changed = True
     while changed:
         changed = False
-        for name, node in spec.nodes.items():
-            brought = []
-            for before, way in into[name]:
-                own = frozenset({ERROR_KEY}) if way.kind == "error" else written(before, spec.nodes[before])
-                brought.append(here[before] | own)
-            if name in spec.starts or not brought:
-                brought.append(frozenset())
-            waits = node.join == "all" or isinstance(node, JoinNode)
-            now = frozenset().union(*brought) if waits else frozenset.intersection(*brought)
+        for name in spec.nodes:
+            brought = {(before, way): here[before] | _brings(spec, before, way) for before, way in into[name]}
+            now = frozenset.intersection(*brought.values()) if brought and name not in spec.starts else frozenset()
+            for (before, way), some in brought.items():
+                if name in waits and before in waits[name] and way.always:
+                    now |= some
             if now != here[name]:
                 here[name], changed = now, True
     return here
+
+
+def _brings(spec: GraphSpec, before: str, way: Way) -> frozenset[str]:
+    return frozenset({ERROR_KEY}) if way.kind == "error" else written(before, spec.nodes[before])
+
+
+def _sure_before(join: str, spec: GraphSpec, ways: Ways) -> frozenset[str]:
+    """Nodes that have run in any case when ``join`` runs: those that every way to it leads through, and what always follows on them."""
+    through = [name for name in spec.nodes if name != join and join not in reachable(ways, spec.starts, without=name)]
+    always = {name: tuple(way for way in ways[name] if way.always) if spec.nodes[name].on_error is None else () for name in spec.nodes}
+    begins = [name for name in spec.starts if len(spec.starts) > 1]
+    return frozenset(reachable(always, [*through, *begins], without=join))
 
 
 def _surely(spec: GraphSpec, ways: Ways, key: str) -> bool:

@@ -11,10 +11,9 @@ from typing import Any
 
 import psycopg
 import structlog
-from sqlalchemy import ColumnElement, exists, literal_column, select, text
+from sqlalchemy import Boolean, ColumnElement, literal_column, text
 
 from cluster.errors import Unavailable
-from cluster.graphs.table import GraphRun
 from cluster.settings import Settings
 from cluster.stores.sql import AsyncSession
 from cluster.stores.urls import database_url
@@ -27,6 +26,12 @@ PING_TIMEOUT_S = 10.0
 # A machine that vanished without a word: the server gives its session up after 10 + 3 * 5 s. Over a socket of the machine itself they
 # are not used.
 KEEPALIVE = "-c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=3 -c idle_session_timeout=0"
+# A lock of one number stands there as two halves.
+_HELD = """EXISTS (
+    SELECT FROM pg_locks WHERE locktype = 'advisory' AND objsubid = 1 AND granted
+    AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+    AND (classid::bigint << 32 | objid::bigint) = {number}
+)"""
 
 
 class Ownership:
@@ -84,17 +89,9 @@ class Ownership:
 
 def alone() -> ColumnElement[bool]:
     """Whether the lock of a run's ``worker`` is free, in a query of runs."""
-    number = GraphRun.__table__.c.worker
-    held = text("pg_locks")
-    high, low = number.op(">>")(32), number.op("&")(literal_column("4294967295"))
-    here = "pg_locks.database = (SELECT oid FROM pg_database WHERE datname = current_database())"
-    key = literal_column("pg_locks.classid::bigint") == high, literal_column("pg_locks.objid::bigint") == low
-    one = literal_column("pg_locks.locktype = 'advisory' AND pg_locks.objsubid = 1 AND pg_locks.granted")
-    return ~exists(select(literal_column("1")).select_from(held).where(one, literal_column(here), *key))
+    return literal_column(f"NOT {_HELD.format(number='graph_runs.worker')}", Boolean)
 
 
 async def is_alive(session: AsyncSession, worker: int) -> bool:
     """Whether a process holds the lock of that number."""
-    taken = "SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND objsubid = 1 AND granted AND database = "
-    taken += "(SELECT oid FROM pg_database WHERE datname = current_database()) AND (classid::bigint << 32 | objid::bigint) = :worker)"
-    return bool(await session.scalar(text(taken), {"worker": worker}))
+    return bool(await session.scalar(text(f"SELECT {_HELD.format(number=':worker')}"), {"worker": worker}))

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-import jsonschema
 from sqlalchemy import ColumnElement
 
 from cluster.contracts.generation import Json, JsonObject
-from cluster.errors import BadInput, Conflict
+from cluster.errors import BadInput
 from cluster.graphs.table import GraphRun
+from cluster.json_schema import mistake
 
 # ``human``: an answer of a node's own; ``approve``: whether a tool may be called; ``time``: nobody, only a time.
 Wanted = Literal["human", "approve", "time"]
@@ -55,13 +55,11 @@ def questions(run: GraphRun) -> Sequence[Pending]:
 
 def need_valid(asked: Pending, value: Json) -> None:
     """Raises BadInput, saying where, when ``value`` is no answer by its schema."""
-    try:
-        jsonschema.validate(value, asked.answer if asked.answer is not None else True)
-    except jsonschema.ValidationError as error:
-        found = f"at {error.json_path}: {error.message[:300]}"
-        raise BadInput(f"The answer to '{asked.node}' is not as it asks, {found}.").about("value") from None
-    except jsonschema.SchemaError as error:
-        raise Conflict(f"'{asked.node}' asks for an answer by a schema that is none: {error.message[:300]}; change the graph.") from None
+    found = mistake(value, asked.answer) if asked.answer is not None else None
+    if found is not None:
+        place, sentence = found
+        where = f", at {place}" if place else ""
+        raise BadInput(f"The answer to '{asked.node}' is not as it asks{where}: {sentence}").about(f"answer.{place}" if place else "answer")
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,7 +50,7 @@ class _Arrow:
     error: bool
 
 
-def png(spec: GraphSpec, states: States | None = None) -> bytes:
+def draw(spec: GraphSpec, states: States | None = None) -> bytes:
     """Raises Unavailable where Pillow is not installed, BadInput where the picture would be too large."""
     try:
         from PIL import Image, ImageDraw, ImageFont  # part of the extras `ingest` and `vision`

@@ -33,6 +33,8 @@ from cluster.specs.nodes import (
 
 Schema = Mapping[str, Any]
 ANY: Schema = {}
+# Nodes that are followed from one that reads to one that writes.
+FAR = 16
 TEXT: Schema = {"type": "string"}
 VECTOR: Schema = {"type": "array", "items": {"type": "number"}}
 SEGMENT: Schema = {"type": "object", "properties": {"start": {"type": "number"}, "end": {"type": "number"}, "text": TEXT}}
@@ -63,6 +65,7 @@ class Schemas:
         self.spec, self.known = spec, known
         self._writers = writers(spec)
         self._under_way: set[str] = set()
+        self._given_by: dict[tuple[str, str], Schema] = {}
 
     def of_key(self, key: str) -> Schema:
         """What the state's schema says, else what the one node that writes it gives."""
@@ -73,13 +76,15 @@ class Schemas:
 
     def of_node(self, name: str, key: str) -> Schema:
         """What the node gives for ``key``. Of a node that reads its own key: anything."""
-        if name in self._under_way:
-            return ANY
-        self._under_way.add(name)
-        try:
-            return self._given(self.spec.nodes[name], key, None)
-        finally:
-            self._under_way.discard(name)
+        if (name, key) not in self._given_by:
+            if name in self._under_way or len(self._under_way) > FAR:
+                return ANY
+            self._under_way.add(name)
+            try:
+                self._given_by[name, key] = self._given(self.spec.nodes[name], key, None)
+            finally:
+                self._under_way.discard(name)
+        return self._given_by[name, key]
 
     def item(self, node: MapNode) -> Schema:
         """What ``item`` is in the map."""

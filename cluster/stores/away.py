@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import psycopg
+from psycopg_pool import PoolTimeout
 from redis.exceptions import BusyLoadingError
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
-from sqlalchemy.exc import DataError, InterfaceError, OperationalError
+from sqlalchemy.exc import DataError, InterfaceError, InternalError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from cluster.errors import BadInput, HearthError, Unavailable
 
 # OperationalError is PostgreSQL's class for what is not the statement's fault: a lost connection, a shutdown, no room, a lock that is held.
 DATABASE_AWAY = (OperationalError, InterfaceError, PoolTimeoutError)
+# The same for whoever waits until it is back: also where PostgreSQL ended a transaction that took too long (InternalError), and what its
+# driver raises by itself.
+AWAY = (*DATABASE_AWAY, InternalError, psycopg.OperationalError, psycopg.InterfaceError, psycopg.InternalError, PoolTimeout)
 CACHE_AWAY = (RedisConnectionError, RedisTimeoutError, BusyLoadingError)
 
 

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal, Protocol, get_args
 
-from cluster.contracts.generation import Json, JsonObject
+from cluster.contracts.generation import Json, JsonObject, Usage
 
 # ``none``: it only looks. ``keyed``: called twice with one key, it is done once. ``once``: nobody can say whether a call that broke off was
 # carried out, so it is not repeated by itself.
 Effects = Literal["none", "keyed", "once"]
 Role = Literal["viewer", "editor", "admin"]
+# Each may do what those before it may.
+ROLES: tuple[Role, ...] = get_args(Role)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +55,13 @@ class ToolCaller:
 @dataclass(frozen=True, slots=True)
 class ToolResult:
     """``value``: what it gives back. ``text``: the same for a model to read. ``failed``: the tool says that it could not do it; a
-    model is told, a node fails. ``cut``: there was more than `tools.result_bytes`."""
+    model is told, a node fails. ``cut``: there was more than `tools.result_bytes`. ``spent``: by models that the tool asked."""
 
     value: Json
     text: str
     failed: bool = False
     cut: bool = False
+    spent: tuple[tuple[str, Usage], ...] = ()
 
 
 class Toolbox(Protocol):
@@ -69,3 +73,8 @@ class Toolbox(Protocol):
     async def find(self, organisation_id: uuid.UUID, name: str) -> ToolSpec: ...
 
     async def call(self, name: str, arguments: JsonObject, caller: ToolCaller) -> ToolResult: ...
+
+
+def readable(value: Json) -> str:
+    """``value`` as a model reads it: a text as it is, anything else as JSON."""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, allow_nan=False)

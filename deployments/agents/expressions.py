@@ -1,0 +1,48 @@
+"""Expressions beside the event loop: one that takes its whole time keeps no other run waiting."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
+
+from cluster.contracts.generation import Json, JsonObject
+from cluster.graphs.expressions import Scope, compile_expression, evaluate, fill, holds
+from cluster.graphs.templates import expressions_in, render
+from cluster.settings import GraphSettings
+
+# More do not make Python faster.
+THREADS = 2
+
+T = TypeVar("T")
+
+
+class Expressions:
+    """One for each process. All raise BadInput, see cluster/graphs/expressions.py."""
+
+    def __init__(self, settings: GraphSettings) -> None:
+        self._settings = settings
+        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="expressions")
+
+    async def value(self, text: str, scope: Scope) -> Json:
+        if compile_expression(text).path is not None:
+            return evaluate(text, scope, self._settings)  # only looked up
+        return await self._beside(evaluate, text, scope, self._settings)
+
+    async def holds(self, text: str, scope: Scope) -> bool:
+        return await self._beside(holds, text, scope, self._settings)
+
+    async def text(self, template: str, scope: Scope) -> str:
+        if not expressions_in(template):
+            return template
+        return await self._beside(render, template, scope, self._settings)
+
+    async def filled(self, arguments: Mapping[str, Any], scope: Scope) -> JsonObject:
+        return await self._beside(fill, arguments, scope, self._settings) if arguments else {}
+
+    def close(self) -> None:
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    async def _beside(self, function: Callable[..., T], *given: object) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, function, *given)

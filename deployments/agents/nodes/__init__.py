@@ -1,0 +1,1 @@
+"""What the nodes of a graph do, one file for each kind or family."""
