@@ -113,8 +113,9 @@ def pages() -> dict[Path, str]:
 
 def _configs() -> str:
     head = (
-        "# configs: YAML only\n\n`profiles/` say which models a machine serves, on which devices; `catalog/` says what each model is, `retrieval/` "
-        "how collections are searched, `graphs/` what agents do step by step. An unknown key is refused, and the nearest valid one named.\n\n## Settings\n\nDefaults, then the profile's `settings`, then the "
+        "# configs: YAML only\n\n`profiles/` say which models a machine serves, on which devices; `catalog/` says what each model is, "
+        "`retrieval/` how collections are searched, `graphs/` what agents do step by step. An unknown key is refused, and the nearest "
+        "valid one named.\n\n## Settings\n\nDefaults, then the profile's `settings`, then the "
         "environment (lists and objects as JSON), then flags of the command line.\n\n| environment | default | |\n| --- | --- | --- |\n"
     )
     rows = "".join(f"| `{name}` | `{default}` | {text} |\n" for name, default, text in _settings(Settings, PREFIX))

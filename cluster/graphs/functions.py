@@ -15,7 +15,7 @@ from celpy import celtypes
 from celpy.evaluation import base_functions
 
 from cluster.graphs.operators import before, equal
-from cluster.graphs.values import Wrong, is_number, kind_of, to_cel, to_json, weigh
+from cluster.graphs.values import Wrong, is_bool, is_number, kind_of, to_cel, to_json, weigh
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +76,7 @@ def matches(text: Any, pattern: Any) -> Any:
 def string(most: int, value: Any) -> Any:
     if isinstance(value, str):
         return value
-    if isinstance(value, (list, dict)) or value is None:
+    if isinstance(value, (list, dict)) or value is None or is_bool(value):
         return as_json(most, value)
     return base_functions["string"](value)
 

@@ -8,15 +8,19 @@ import yaml
 from cluster.errors import ConfigError, ModelNotFound
 from cluster.fakes.nvml import FakeReader
 from cluster.hardware import profile_devices
-from cluster.home import CATALOG, PROFILES, REPOSITORY, Home
+from cluster.graphs.checking import Known, check
+from cluster.graphs.library import GraphLibrary
+from cluster.home import CATALOG, GRAPHS, PROFILES, REPOSITORY, Home
 from cluster.planning import resolve_plan
 from cluster.settings import load_settings
 from cluster.specs.catalog import Catalog, HubSource, ModelSpec
 from cluster.specs.loader import load_spec
 from cluster.specs.profile import ProfileSpec, load_profile
+from cluster.specs.retrieval import RETRIEVAL, RetrievalSettings
 
 PROFILE_FILES = sorted(PROFILES.glob("*.yaml"))
 CATALOG_FILES = sorted(CATALOG.glob("*.yaml"))
+GRAPH_FILES = sorted(GRAPHS.glob("*.yaml"))
 
 
 def write(path: Path, text: str) -> Path:
@@ -66,6 +70,21 @@ def test_the_laptop_needs_no_hub_for_what_it_pins():
     pinned = [catalog.get(served.model) for served in profile.models if served.pinned]
     assert {model.kind for model in pinned} == {"llm", "embedding", "ocr"}
     assert not any(isinstance(variant.source, HubSource) for model in pinned for variant in model.variants)
+
+
+@pytest.mark.parametrize("path", GRAPH_FILES, ids=lambda path: path.stem)
+def test_every_graph_loads_makes_sense_and_says_what_it_is_for(path):
+    library = GraphLibrary.load(GRAPHS, most_bytes=2**20)
+    file = library.file(path.stem)
+    known = Known(graphs=library.specs, retrieval={spec.name for spec in RetrievalSettings.load(RETRIEVAL)})
+    assert [finding.told(path.name) for finding in check(file.spec, file.parsed.lines, known)] == []
+    assert file.text.startswith("# ")
+    assert file.spec.title
+    assert file.spec.description
+
+
+def test_the_graphs_that_are_promised_are_there():
+    assert {path.stem for path in GRAPH_FILES} >= {"answer", "research", "triage", "voice_note", "compare", "digest"}
 
 
 def test_an_unknown_key_is_named_with_file_and_nearest_key(tmp_path):
