@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from starlette.responses import Response
 
 from cluster.graphs.drawing import mermaid
-from cluster.graphs.picture import png as picture
+from cluster.graphs.picture import draw
 from cluster.specs.graph import GraphSpec
 
 
@@ -18,5 +18,5 @@ def mermaid_of(spec: GraphSpec, states: Mapping[str, str] | None = None) -> str:
 
 async def diagram(spec: GraphSpec, *, png: bool) -> Response:
     if png:
-        return Response(await asyncio.to_thread(picture, spec), media_type="image/png")
+        return Response(await asyncio.to_thread(draw, spec), media_type="image/png")
     return Response(mermaid_of(spec), media_type="text/plain")

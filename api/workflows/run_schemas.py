@@ -170,13 +170,13 @@ class RunDetail(RunEntry):
     steps: list[StepAnswer] = Field(description="The first 200; `/steps` has all.")
 
     @classmethod
-    def page(cls, run: GraphRun, steps: list[GraphStep], diagram: str) -> RunDetail:
+    def page(cls, run: GraphRun, steps: list[GraphStep], diagram: str, limits: dict[str, Any]) -> RunDetail:
         return cls(
             **_entry(run),
             input=run.input,
             output=run.output,
             model=run.model,
-            limits=run.limits,
+            limits=limits,
             pending=pending_of(run),
             wake_at=run.wake_at,
             attempt=run.attempt,
