@@ -33,7 +33,10 @@ from api.web.observe import ObserveMiddleware
 from api.web.openapi import install_docs
 from api.web.security import SecurityMiddleware
 from api.web.tracing import TracingMiddleware
+from api.workflows.install import install_graphs
+from cluster.agents import AgentRuntime, NobodyToWake
 from cluster.gateway import ModelGateway
+from cluster.graphs.library import graph_library
 from cluster.serving.args import ApiArgs
 from cluster.settings import HttpSettings, Settings
 from cluster.specs.prices import PricesSpec, PriceTable
@@ -57,6 +60,7 @@ def create_app(
     settings: Settings,
     stores: StoreClients,
     vectors: VectorStore,
+    agents: AgentRuntime | None = None,
     *,
     providers: ProvidersSpec | None = None,
     prices: PricesSpec | None = None,
@@ -64,7 +68,8 @@ def create_app(
     metrics_dir: Path | None = None,
     request_id_echoed: bool = False,
 ) -> FastAPI:
-    """The whole API over ``gateway``, ``stores`` and ``vectors``, which stay the caller's to close.
+    """The whole API over ``gateway``, ``stores``, ``vectors`` and ``agents``, which stay the caller's to close. ``agents`` None: nobody is
+    told of new runs, and whoever carries them on finds them at their next look.
 
     ``providers``: whose models are offered beside those of ``gateway``; their keys may stand in ``environment``. ``prices``: what answers
     cost.
@@ -88,6 +93,7 @@ def create_app(
     everybody = install_providers(app, gateway, providers, environment or {}, settings, stores)
     traced = settings.tracing.endpoint is not None
     app.state.parts = Parts(TracedGateway(everybody) if traced else everybody, settings, metrics, stores, vectors)
+    install_graphs(app, agents or NobodyToWake(), graph_library(settings.home, int(settings.graphs.spec_bytes)))
     install_jobs(app)
     install_knowledge(app)
     install_batches(app)
@@ -107,6 +113,7 @@ def create_app(
 async def _running(app: FastAPI) -> AsyncIterator[None]:
     """What runs beside requests, for as long as the server does."""
     await app.state.usage.start()
+    await app.state.graphs.start()
     await app.state.streams.start()
     await app.state.jobs.start()
     await app.state.knowledge.start()
@@ -124,6 +131,7 @@ async def _running(app: FastAPI) -> AsyncIterator[None]:
         await app.state.knowledge.stop()
         await app.state.jobs.stop()
         await app.state.streams.stop()
+        await app.state.graphs.stop()
         await app.state.limiter.leases.close()
         await app.state.usage.stop()
         await app.state.providers.close()

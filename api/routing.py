@@ -6,6 +6,9 @@ from itertools import chain
 
 from starlette.routing import BaseRoute
 
+from api.agents import endpoints as agents
+from api.agents import task_endpoints as tasks
+from api.agents import type_endpoints as agent_types
 from api.audit import endpoints as audit
 from api.auth import endpoints as auth
 from api.batches import endpoints as batches
@@ -39,6 +42,9 @@ from api.streams import endpoints as streams
 from api.transcriptions import endpoints as transcriptions
 from api.usage import endpoints as usage
 from api.vision import endpoints as vision
+from api.workflows import endpoints as workflows
+from api.workflows import run_endpoints as runs
+from api.workflows import socket_endpoints as run_sockets
 
 _ROUTERS = (
     chat.router,
@@ -62,6 +68,12 @@ _ROUTERS = (
     outgoing.router,
     connectors.router,
     content.router,
+    workflows.router,
+    runs.router,
+    run_sockets.router,
+    agents.router,
+    agent_types.router,
+    tasks.router,
     jobs.router,
     logs.router,
     auth.router,
@@ -97,6 +109,9 @@ TAGS = [
     outgoing.TAG,
     connectors.TAG,
     content.TAG,
+    {"name": "workflows", "description": "Graphs of steps: kept in versions, checked, drawn, run, and followed."},
+    {"name": "agents", "description": "Models with instructions, tools and documents, and the kinds of them that come with Hearth."},
+    {"name": "tasks", "description": "Work handed to an agent or a graph."},
     jobs.TAG,
     semantic.TAG,
     knowledge.TAG,

@@ -10,6 +10,15 @@ from typing import Protocol
 
 
 class AgentRuntime(Protocol):
+    """What callers depend on."""
+
     async def wake(self) -> None:
         """Look now: a run was queued, answered, or is to be stopped. Returns at once, and raises nothing."""
         ...
+
+
+class NobodyToWake:
+    """Where no process can be told: runs are found at the next look of whoever carries them on."""
+
+    async def wake(self) -> None:
+        """Nothing happens."""

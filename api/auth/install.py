@@ -7,6 +7,7 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from api.auth.identity import make_identity
 from api.web.authenticate import METRICS, PUBLIC, AuthenticateMiddleware
+from api.web.sockets import install_sockets
 from cluster.settings import Settings
 from cluster.stores.clients import StoreClients
 
@@ -16,6 +17,7 @@ def install_authentication(app: FastAPI, settings: Settings, stores: StoreClient
     stands further out, and this needs the exchange and the crash handler around it."""
     identity = make_identity(settings, stores)
     app.state.identity = identity
+    install_sockets(app, settings.http, identity.bearer)
     public = (*PUBLIC, METRICS) if settings.auth.public_metrics else PUBLIC
     app.add_middleware(AuthenticateMiddleware, authenticator=identity.bearer, public=public)
     # Serve's own proxy, and one of the owner's on this machine; see cluster/runtime/haproxy-loopback for what is let through.

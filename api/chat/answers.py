@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, JsonValue
 
 from api.generation.schemas import UsageAnswer
 from api.retrieval.citations import CitationAnswer, KnowledgeAnswer
 from api.web.schema import Answer
-from cluster.contracts.generation import FinishReason, Generation, Provenance, TokenLogprob
+from cluster.contracts.generation import FinishReason, Generation, GraphAnswer, Provenance, TokenLogprob
 
 
 def _absent(value: object) -> bool:
@@ -102,10 +102,31 @@ class ProvenanceAnswer(Answer):
         return cls(served_by=provenance.served_by, fallbacks=failed, cached=provenance.cached)
 
 
+class RunAnswer(Answer):
+    """The run of the graph that answered; `/api/v1/workflows/runs/{id}` is its page."""
+
+    id: str
+    graph: str
+    state: str = Field(description="succeeded; waiting or paused, where it goes on when a person does something.")
+    citations: list[JsonValue] = Field(description="As the graph gave them.")
+
+    @classmethod
+    def of(cls, run: GraphAnswer) -> RunAnswer:
+        return cls(id=run.run_id, graph=run.graph, state=run.state, citations=list(run.citations))
+
+
 class HearthAnswer(Answer):
     """What OpenAI's answers have no place for."""
 
-    knowledge: KnowledgeAnswer
+    knowledge: KnowledgeAnswer | None = Field(None, exclude_if=_absent, description="Where `knowledge` was asked for.")
+    run: RunAnswer | None = Field(None, exclude_if=_absent, description="Where a graph answered.")
+
+    @classmethod
+    def of(cls, knowledge: KnowledgeAnswer | None, run: GraphAnswer | None) -> HearthAnswer | None:
+        """None where there is neither."""
+        if knowledge is None and run is None:
+            return None
+        return cls(knowledge=knowledge, run=RunAnswer.of(run) if run is not None else None)
 
 
 class ChoiceAnswer(Answer):
@@ -114,7 +135,7 @@ class ChoiceAnswer(Answer):
     logprobs: LogprobsAnswer | None
     finish_reason: FinishReason
     provenance: ProvenanceAnswer | None = Field(None, exclude_if=_absent, description="Hearth's own.")
-    hearth: HearthAnswer | None = Field(None, exclude_if=_absent, description="Hearth's own, where `knowledge` was asked for.")
+    hearth: HearthAnswer | None = Field(None, exclude_if=_absent, description="Hearth's own, where `knowledge` was asked for, or a graph.")
 
 
 class ChatAnswer(Answer):

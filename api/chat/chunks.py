@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from pydantic_core import to_json
 
-from api.chat.answers import LogprobsAnswer, ProvenanceAnswer
+from api.chat.answers import HearthAnswer, LogprobsAnswer, ProvenanceAnswer
 from api.chat.grounded import GroundedChoice
 from api.generation.schemas import UsageAnswer
 from api.web.sse import event
@@ -53,7 +53,7 @@ class ChatChunks:
             delta = grounded.piece(delta)
         finish = f'"{delta.finish_reason}"' if delta.finish_reason else "null"
         last = grounded if delta.finish_reason else None
-        if delta.text and not (delta.reasoning or delta.tool_calls or delta.logprobs or delta.provenance or last):
+        if delta.text and not (delta.reasoning or delta.tool_calls or delta.logprobs or delta.provenance or last or delta.run):
             return self._event(index, '{"content":' + json.dumps(delta.text) + "}", "null", finish)
         calls = [piece for piece in delta.tool_calls if self._most_calls is None or piece.index < self._most_calls]
         fields = [
@@ -68,7 +68,8 @@ class ChatChunks:
             return ""
         logprobs = LogprobsAnswer.of(delta.logprobs)
         more = f',"provenance":{to_json(told).decode()}' if told else ""
-        more += f',"hearth":{to_json(last.hearth).decode()}' if last else ""
+        hearth = HearthAnswer.of(last.knowledge if last else None, delta.run)
+        more += f',"hearth":{to_json(hearth).decode()}' if hearth else ""
         return self._event(index, "{" + body + "}", to_json(logprobs).decode() if logprobs else "null", finish + more)
 
     def _event(self, index: int, delta: str, logprobs: str, finish: str) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from api.chat.answers import HearthAnswer
 from api.retrieval.citations import CitationAnswer, KnowledgeAnswer
 from cluster.contracts.generation import Generation, GenerationDelta
 from cluster.retrieval.briefing import Briefing
@@ -31,5 +30,5 @@ class GroundedChoice:
         return [CitationAnswer.of(citation) for citation in found]
 
     @property
-    def hearth(self) -> HearthAnswer:
-        return HearthAnswer(knowledge=KnowledgeAnswer.of(self._briefing, self._text.dropped))
+    def knowledge(self) -> KnowledgeAnswer:
+        return KnowledgeAnswer.of(self._briefing, self._text.dropped)

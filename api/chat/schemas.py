@@ -10,6 +10,7 @@ from api.generation.schemas import Count, GenerationBody, unsupported
 from api.retrieval.citations import KnowledgeWish
 from api.web.schema import Body, FreeObject, ModelId
 from cluster.contracts.generation import JsonObject, ResponseFormat
+from cluster.graphs.chatting import PREFIX
 from cluster.specs.providers import DEEPEST_CHAIN
 
 ToolName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,128}$")]
@@ -142,6 +143,17 @@ class CacheWish(Body):
     sampled: bool = Field(False, description="Even where the temperature is not 0.")
 
 
+class GraphWish(Body):
+    """Hearth's own, where `model` is `agent/<graph>`."""
+
+    input: FreeObject = Field(default_factory=dict, description="Other fields of the graph's input than `question` and `messages`.")
+
+
+def need_graph(model: str, wish: GraphWish | None) -> None:
+    if wish is not None and not model.startswith(PREFIX):
+        raise ValueError(f"'hearth' is for graphs, and '{model}' is none; name `{PREFIX}<graph>`, or leave it out")
+
+
 class ToolsBody(Body):
     """What may come instead of free text, and from whom."""
 
@@ -153,6 +165,7 @@ class ToolsBody(Body):
     fallbacks: Annotated[list[ModelId], Field(max_length=DEEPEST_CHAIN - 1)] | None = Field(
         None, description="Hearth's own: models to ask in this order when `model` cannot answer."
     )
+    hearth: GraphWish | None = Field(None, description="Hearth's own: what a graph is given besides the conversation.")
 
     @model_validator(mode="after")
     def _tools_fit(self) -> ToolsBody:
@@ -167,6 +180,9 @@ class ToolsBody(Body):
 
     def offered(self) -> tuple[JsonObject, ...]:
         return tuple(tool.model_dump(exclude_none=True) for tool in self.tools or ())
+
+    def given(self) -> JsonObject:
+        return dict(self.hearth.input) if self.hearth is not None else {}
 
     def choice(self) -> str | JsonObject | None:
         return self.tool_choice.model_dump() if isinstance(self.tool_choice, NamedTool) else self.tool_choice
@@ -214,6 +230,7 @@ class ChatBody(GenerationBody, ToolsBody):
         if self.max_tokens is not None and self.max_completion_tokens not in (None, self.max_tokens):
             raise ValueError("'max_tokens' and 'max_completion_tokens' differ; give one of them")
         need_text(self.knowledge, self.response_format)
+        need_graph(self.model, self.hearth)
         if self.stream_options is not None and not self.stream:
             raise ValueError("'stream_options' needs 'stream': true")
         return self

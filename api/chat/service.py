@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass
 
-from api.chat.answers import ChatAnswer, ChoiceAnswer, LogprobsAnswer, MessageAnswer, ProvenanceAnswer
+from api.chat.answers import ChatAnswer, ChoiceAnswer, HearthAnswer, LogprobsAnswer, MessageAnswer, ProvenanceAnswer
 from api.chat.chunks import ChatChunks
 from api.chat.grounded import GroundedChoice
 from api.chat.schemas import AssistantMessage, ChatBody, ChatMessage, ToolMessage
@@ -17,6 +17,9 @@ from api.retrieval.service import Knowledge
 from cluster.contracts.generation import Caching, Generation, GenerationDelta, GenerationRequest, Message, ToolCall, Usage
 from cluster.contracts.models import ModelStatus
 from cluster.retrieval.briefing import Briefing
+
+# Where a graph works and says nothing: a comment, which clients pass over.
+STILL_HERE = b": still working\n\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +84,8 @@ class Chat:
                     text = chunks.opening(index) + text
                 if batch and (usage := batch[-1].usage) is not None:
                     usages[index] = usage
-                if text:
-                    yield text.encode()
+                if text or not batch:
+                    yield text.encode() or STILL_HERE
         total = self._generations.account(usages, len(asked.requests))
         if body.wants_usage:
             yield chunks.usage(total)
@@ -124,6 +127,7 @@ class Chat:
             fallbacks=tuple(body.fallbacks or ()),
             caching=Caching(body.cache.ttl_s, body.cache.sampled) if body.cache else None,
             scope=self._generations.scope,
+            given=body.given(),
         )
 
     def _message(self, index: int, message: ChatMessage) -> Message:
@@ -146,7 +150,7 @@ def _choice(index: int, answer: Generation, status: ModelStatus, most_calls: int
         logprobs=LogprobsAnswer.of(answer.logprobs),
         finish_reason=answer.finish_reason,
         provenance=ProvenanceAnswer.of(answer.provenance, status.id),
-        hearth=grounded.hearth if grounded else None,
+        hearth=HearthAnswer.of(grounded.knowledge if grounded else None, answer.run),
     )
 
 

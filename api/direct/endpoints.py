@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response
 
+from api.agents.deps import WithGateway
 from api.conversations.alias import twice
 from api.conversations.deps import WRITES
 from api.conversations.examples import ok
@@ -42,8 +43,8 @@ ANSWER = {
 STREAM = 'data: {"type":"text","text":"3","part":0}\n\ndata: [DONE]\n\n'
 
 
-async def direct(parts: WithParts, generations: WithGenerations, exchange: WithExchange, _: AsEditor) -> Direct:
-    return Direct(generations, Measure(parts.gateway, parts.settings.conversations.count_timeout_s), exchange.request_id)
+async def direct(parts: WithParts, gateway: WithGateway, generations: WithGenerations, exchange: WithExchange, _: AsEditor) -> Direct:
+    return Direct(generations, Measure(gateway, parts.settings.conversations.count_timeout_s), exchange.request_id)
 
 
 WithDirect = Annotated[Direct, Depends(direct)]

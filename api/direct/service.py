@@ -9,6 +9,7 @@ from contextlib import aclosing
 from pydantic_core import to_json
 
 from api.chat.answers import ProvenanceAnswer
+from api.chat.service import STILL_HERE
 from api.direct.schemas import DirectAnswer, DirectMessage, DirectToolCall
 from api.generation.service import Generations
 from api.streams.fold import Content, calls_of, finish_event, piece_event, source_event
@@ -60,8 +61,8 @@ class Direct:
                     usage, reason = delta.usage or usage, delta.finish_reason or reason
                     contents += [{"type": "thinking", "text": delta.reasoning, "part": -1}] if delta.reasoning else []
                     contents += [piece_event(piece) for piece in parser.feed(delta.text)] + calls_of(delta)
-                if contents:
-                    yield _events(contents)
+                if contents or not batch:
+                    yield _events(contents) or STILL_HERE
         self._generations.account([usage], 1)
         yield _events([*map(piece_event, parser.close()), _finish(reason, usage, began)])
 

@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Sequence
 from contextlib import aclosing
 from typing import Any
 
-from api.generation.spending import Running, shares_prompt, spent
+from api.generation.spending import Running, shares_prompt, spent, spent_by_run
 from api.web.exchange import Exchange
 from api.web.metrics import Metrics
 from cluster.contracts.generation import Generation, GenerationDelta, GenerationRequest, Usage
@@ -58,10 +58,11 @@ class Generations:
             answers = [await self._gateway.generate(requests[0])]
         else:
             answers = await _all_or_none([self._gateway.generate(request) for request in requests])
-        self._exchange.spent += [
-            spent(request, answer.usage, answer.provenance, prompt=not shares_prompt(requests, index))
-            for index, (request, answer) in enumerate(zip(requests, answers, strict=True))
-        ]
+        for index, (request, answer) in enumerate(zip(requests, answers, strict=True)):
+            if answer.run is not None:
+                self._exchange.spent += spent_by_run(answer.run)
+            else:
+                self._exchange.spent.append(spent(request, answer.usage, answer.provenance, prompt=not shares_prompt(requests, index)))
         return answers, self.account([answer.usage for answer in answers], per_prompt)
 
     async def stream(self, requests: Sequence[GenerationRequest]) -> AsyncGenerator[Batch, None]:
@@ -79,7 +80,7 @@ class Generations:
                             meter.arrived(tokens)
                         yield index, batch
             finally:
-                self._exchange.spent += [cost for stream in running if (cost := stream.spent()) is not None]
+                self._exchange.spent += [cost for stream in running for cost in stream.spent()]
 
     def account(self, usages: Sequence[Usage], per_prompt: int) -> Usage:
         """The sum of what the requests cost, noted for the log and the metrics."""

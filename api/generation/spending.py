@@ -5,11 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from cluster.contracts.generation import GenerationDelta, GenerationRequest, Provenance, Usage
+from cluster.contracts.generation import GenerationDelta, GenerationRequest, GraphAnswer, Provenance, Usage
 from cluster.providers.tokens import TokenCounter
 from cluster.specs.prices import Consumption
 
 Spent = tuple[str, Consumption]
+
+
+def spent_by_run(run: GraphAnswer) -> list[Spent]:
+    """Of the models that a graph asked."""
+    return [(model, Consumption(usage.prompt_tokens, usage.completion_tokens)) for model, usage in run.spent]
 
 
 def spent(request: GenerationRequest, usage: Usage, provenance: Provenance | None, *, prompt: bool) -> Spent:
@@ -38,6 +43,7 @@ class Running:
     tokens: int = 0
     usage: Usage | None = None
     provenance: Provenance | None = None
+    run: GraphAnswer | None = None
 
     def saw(self, batch: Sequence[GenerationDelta]) -> int:
         """How many pieces with something in them were in ``batch``."""
@@ -46,14 +52,17 @@ class Running:
             fresh += 1 if delta.text or delta.reasoning or delta.tool_calls else 0
             self.usage = delta.usage or self.usage
             self.provenance = delta.provenance or self.provenance
+            self.run = delta.run or self.run
         self.tokens += fresh
         return fresh
 
-    def spent(self) -> Spent | None:
-        """None where nothing came."""
+    def spent(self) -> list[Spent]:
+        """Nothing where nothing came."""
+        if self.run is not None:
+            return spent_by_run(self.run)
         if self.usage is not None:
-            return spent(self.request, self.usage, self.provenance, prompt=self.prompt)
+            return [spent(self.request, self.usage, self.provenance, prompt=self.prompt)]
         if not self.tokens:
-            return None
+            return []
         asked = TokenCounter().request(self.request, "").tokens
-        return spent(self.request, Usage(asked, self.tokens, estimated=True), self.provenance, prompt=self.prompt)
+        return [spent(self.request, Usage(asked, self.tokens, estimated=True), self.provenance, prompt=self.prompt)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Header, Query
+from fastapi import APIRouter, Depends, Header, Query, WebSocket
 from starlette.responses import Response
 
 from api.audit.trail import WithTrail
@@ -15,9 +15,12 @@ from api.jobs.schemas import JobDetail, JobLog, JobPage, JobQuery, LogQuery
 from api.jobs.service import JobService
 from api.streams.reading import Resumable
 from api.web.answers import Success, success
-from api.web.deps import WithParts, WithSession
+from api.web.bodies import query
+from api.web.deps import Parts, WithParts, WithSession
+from api.web.following import AfterQuery, OneWay
 from api.web.openapi import READING, responses
-from api.web.principal import AsEditor, AsViewer
+from api.web.principal import AsEditor, AsViewer, Principal
+from api.web.sockets import named, sockets_of
 
 router = APIRouter(prefix="/api/v1/jobs", tags=["jobs"])
 TAG = {"name": "jobs", "description": "Work that takes time: how far it is, its log, cancelling and trying again."}
@@ -104,11 +107,26 @@ async def read_job_log(job_id: uuid.UUID, wanted: Annotated[LogQuery, Query()], 
 )
 async def follow_job(job_id: uuid.UUID, parts: WithParts, principal: AsViewer, last_event_id: EventNumber = 0) -> Response:
     """Server-sent events from the beginning, or behind the last one that arrived: `state`, `progress` and `log`. Ends with the job; then
-    the answer is 204, at which EventSource stops. A job that is tried again can be followed again."""
+    the answer is 204, at which EventSource stops. A job that is tried again can be followed again. A WebSocket at `/ws` in place of
+    `/events` tells the same (see api/README.md)."""
     follower = Follower(parts.stores.database, parts.settings.jobs, principal.organisation_id, job_id)
     if await follower.over(last_event_id):
         return Response(status_code=204)
     return Resumable(follower.events(last_event_id))
+
+
+@router.websocket("/{job_id}/ws")
+async def watch_job(socket: WebSocket, job_id: str) -> None:
+    """The same over a WebSocket, behind the event `after`."""
+    parts: Parts = socket.app.state.parts
+
+    async def begin(who: Principal) -> OneWay:
+        follower = Follower(parts.stores.database, parts.settings.jobs, who.organisation_id, named(job_id, "job"))
+        after = query(socket, AfterQuery).after
+        await follower.over(after)
+        return OneWay(follower.told(after))
+
+    await sockets_of(socket).serve(socket, begin)
 
 
 @router.delete("/{job_id}", summary="Remove a job", response_model=Success[None], responses=responses(_ok(None), CHANGES))

@@ -1,16 +1,13 @@
-"""A job as server-sent events: what stands in the database, so that it can be left and read on, at any replica."""
+"""A job's events: what stands in the database, so that it can be left and read on, at any replica."""
 
 from __future__ import annotations
 
 import asyncio
 import uuid
 from collections.abc import AsyncGenerator
-from typing import Any
-
-from pydantic_core import to_json
 
 from api.jobs.schemas import JobProgress
-from cluster.errors import NotFound
+from api.web.following import Glance, Told, as_events, follow
 from cluster.jobs.states import ENDED
 from cluster.jobs.store import Jobs
 from cluster.jobs.table import Job, JobEvent
@@ -31,31 +28,28 @@ class Follower:
 
     async def over(self, after: int) -> bool:
         """Whether there is nothing behind the event ``after``, and nothing to come. Raises NotFound."""
-        job, _ = await self._look(after)
+        job, _ = await self._read(after)
         return job.state in ENDED and job.changes <= after
 
-    async def events(self, after: int) -> AsyncGenerator[bytes, None]:
-        """Those behind the number ``after``, until the job has ended or is gone; a comment after each ``jobs.keepalive_s`` of silence."""
-        now, spoken = asyncio.get_running_loop().time, asyncio.get_running_loop().time()
-        while True:
-            try:
-                job, events = await self._look(after)
-            except NotFound:
-                return
-            for piece in _pieces(job, events, after):
-                yield piece
-                spoken = now()
-            more = len(events) == BATCH
-            after = events[-1].number if more else max(after, job.changes)
-            if job.state in ENDED and not more:
-                return
-            if now() - spoken >= self._settings.keepalive_s:
-                yield b": still here\n\n"
-                spoken = now()
-            if not more:
-                await asyncio.sleep(min(self._settings.look_s, self._settings.keepalive_s))
+    def told(self, after: int) -> AsyncGenerator[Told | None, None]:
+        """Those behind the number ``after``, until the job has ended or is gone; None after each ``jobs.keepalive_s`` of silence."""
+        return follow(self, after, look_s=self._settings.look_s, keepalive_s=self._settings.keepalive_s)
 
-    async def _look(self, after: int) -> tuple[Job, list[JobEvent]]:
+    def events(self, after: int) -> AsyncGenerator[bytes, None]:
+        """The same as server-sent events."""
+        return as_events(self.told(after))
+
+    async def look(self, after: int) -> Glance:
+        job, events = await self._read(after)
+        more = len(events) == BATCH
+        behind = events[-1].number if more else max(after, job.changes)
+        return Glance(_told(job, events, after), behind, more, job.state in ENDED)
+
+    async def pause(self, seconds: float) -> list[Told]:
+        await asyncio.sleep(seconds)
+        return []
+
+    async def _read(self, after: int) -> tuple[Job, list[JobEvent]]:
         """The row, and the events that it knew of: one that appears in between has its turn the next time."""
         async with self._database.session() as session:
             jobs = Jobs(session)
@@ -64,16 +58,12 @@ class Follower:
             return job, [event for event in events if event.number <= job.changes]
 
 
-def _pieces(job: Job, events: list[JobEvent], after: int) -> list[bytes]:
+def _told(job: Job, events: list[JobEvent], after: int) -> list[Told]:
     """Events, and where changes had none, progress as it is now: behind them, but before what came last, so that the end is the end."""
-    told = [_piece(event.number, {"type": event.kind, "time": event.created_at, **event.data}) for event in events]
+    told: list[Told] = [(event.number, {"type": event.kind, "time": event.created_at, **event.data}) for event in events]
     if job.changes - after <= len(events) or len(events) == BATCH:
         return told
     latest = bool(events) and events[-1].number == job.changes
-    progress = _piece(job.changes - latest, {"type": "progress", **JobProgress.of(job).model_dump()})
-    told.insert(len(told) - latest, progress)
+    progress = {"type": "progress", **JobProgress.of(job).model_dump()}
+    told.insert(len(told) - latest, (job.changes - latest, progress))
     return told
-
-
-def _piece(number: int, content: dict[str, Any]) -> bytes:
-    return b"id: %d\ndata: %s\n\n" % (number, to_json(content))

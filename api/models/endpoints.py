@@ -8,11 +8,11 @@ from fastapi import APIRouter, Depends, Path, Request
 from starlette.convertors import Convertor, register_url_convertor
 from starlette.responses import Response
 
+from api.agents.deps import WithGateway
 from api.models.schemas import ModelDetail, ModelEntry, ModelList
 from api.models.service import Models
 from api.web.answers import Success, json_answer, success
 from api.web.attend import attend
-from api.web.deps import WithParts
 from api.web.openapi import READING, responses
 
 
@@ -51,8 +51,8 @@ DETAIL = {
 }
 
 
-async def models(parts: WithParts) -> Models:
-    return Models(parts.gateway)
+async def models(gateway: WithGateway) -> Models:
+    return Models(gateway)
 
 
 WithModels = Annotated[Models, Depends(models)]
@@ -63,7 +63,7 @@ ModelPath = Annotated[str, Path(min_length=1, max_length=200, description="Model
     "/v1/models", summary="List models", response_model=ModelList, responses=responses({"object": "list", "data": [ENTRY]}, READING)
 )
 async def list_models(request: Request, service: WithModels) -> Response:
-    """The models and adapters that can be asked, in OpenAI's shape."""
+    """The models and adapters that can be asked, and `agent/<name>` for each graph that can be chatted with, in OpenAI's shape."""
     return json_answer(await attend(request, service.entries()))
 
 
@@ -80,7 +80,7 @@ async def get_model(request: Request, model: ModelPath, service: WithModels) -> 
     responses=responses({"status": "success", "data": [DETAIL]}, READING),
 )
 async def list_model_details(request: Request, service: WithModels) -> Response:
-    """Every model of the profile, those that do not serve included, with the reason."""
+    """Every model of the profile, those that do not serve included, with the reason; behind them agents and graphs, of the kind `agent`."""
     return success(await attend(request, service.details()))
 
 

@@ -9,6 +9,9 @@ from pydantic import Field
 from api.web.schema import Answer
 from cluster.contracts.models import ModelKind, ModelState, ModelStatus
 
+# What stands in place of an engine where a graph answers.
+GRAPH = "graph"
+
 
 class ModelEntry(Answer):
     id: str
@@ -32,7 +35,7 @@ class ModelList(Answer):
 
 class ModelDetail(Answer):
     id: str
-    kind: ModelKind
+    kind: ModelKind | Literal["agent"]
     state: ModelState = Field(description="ready, loading, idle (a request loads it), not_pulled, rejected or failed.")
     reason: str = Field(description="Why this engine and place; or why it does not serve, and what to do.")
     capabilities: list[str]
@@ -51,7 +54,7 @@ class ModelDetail(Answer):
     def of(cls, status: ModelStatus) -> ModelDetail:
         return cls(
             id=status.id,
-            kind=status.kind,
+            kind="agent" if status.engine == GRAPH else status.kind,
             state=status.state,
             reason=status.reason,
             capabilities=list(status.capabilities),

@@ -6,6 +6,7 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
+from api.agents.deps import WithGateway
 from api.retrieval.deps import WithKnowledge
 from api.streams.compacting import Compacting
 from api.streams.removing import Removing
@@ -25,8 +26,10 @@ async def streams_of(request: Request) -> Streams:
 WithStreams = Annotated[Streams, Depends(streams_of)]
 
 
-async def preparing(request: Request, parts: WithParts, streams: WithStreams, who: AsEditor, knowledge: WithKnowledge) -> Preparing:
-    return Preparing(parts, streams, who, knowledge, exchange_of(request.scope))
+async def preparing(
+    request: Request, parts: WithParts, gateway: WithGateway, streams: WithStreams, who: AsEditor, knowledge: WithKnowledge
+) -> Preparing:
+    return Preparing(parts, gateway, streams, who, knowledge, exchange_of(request.scope))
 
 
 async def compacting(parts: WithParts, streams: WithStreams, who: AsEditor) -> Compacting:

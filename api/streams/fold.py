@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from api.streams.thinking import Piece
-from cluster.contracts.generation import GenerationDelta, Provenance, Usage
+from cluster.contracts.generation import GenerationDelta, GraphAnswer, Provenance, Usage
 
 Content = dict[str, Any]
 
@@ -34,6 +34,13 @@ def finish_event(status: str, reason: str | None, usage: Usage | None, remark: s
 def source_event(provenance: Provenance) -> Content:
     failed = [{"model": one.model, "code": one.code, "reason": one.reason} for one in provenance.fallbacks]
     return {"type": "source", "served_by": provenance.served_by, "fallbacks": failed, "cached": provenance.cached}
+
+
+def run_events(run: GraphAnswer) -> list[Content]:
+    """Which run answered, and what it cites."""
+    told: list[Content] = [{"type": "run", "id": run.run_id, "graph": run.graph, "state": run.state}]
+    cited = [one for one in run.citations if isinstance(one, dict)]
+    return [*told, {"type": "citations", "citations": cited}] if cited else told
 
 
 def calls_of(delta: GenerationDelta) -> list[Content]:

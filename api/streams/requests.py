@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import uuid
 from typing import Any
 
 from pydantic import ConfigDict, TypeAdapter
 
+from api.web.principal import Principal, Role
+from api.workflows.launching import may_act
 from cluster.contracts.generation import GenerationRequest, Message, ResponseFormat, Sampling
 
 # Images are bytes, and JSON has none.
@@ -29,7 +32,18 @@ def packed(request: GenerationRequest) -> dict[str, Any]:
         "request_id": request.request_id,
         "fallbacks": list(request.fallbacks),
         "scope": request.scope,
+        "given": request.given,
     }
+
+
+def packed_asker(who: Principal) -> dict[str, Any]:
+    """Kept beside a request: in whose name it is asked."""
+    return {"asker": {"organisation_id": str(who.organisation_id), "user_id": str(who.user_id), "role": may_act(who).value}}
+
+
+def unpacked_asker(kept: dict[str, Any]) -> Principal:
+    asker = kept["asker"]
+    return Principal(uuid.UUID(asker["user_id"]), uuid.UUID(asker["organisation_id"]), Role(asker["role"]))
 
 
 def unpacked(kept: dict[str, Any]) -> GenerationRequest:
@@ -44,4 +58,5 @@ def unpacked(kept: dict[str, Any]) -> GenerationRequest:
         request_id=kept["request_id"],
         fallbacks=tuple(kept["fallbacks"]),
         scope=kept["scope"],
+        given=kept.get("given", {}),
     )

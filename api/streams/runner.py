@@ -12,20 +12,24 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 from sqlalchemy.exc import SQLAlchemyError
 
+from api.agents.gateway import AgentGateway
+from api.audit.trail import Origin
 from api.streams.fold import Folded
 from api.streams.grounding import Citing, told, unpacked_briefing
 from api.streams.journal import Halted, Journal, LeaseLost
 from api.streams.keeper import Keeper
-from api.streams.requests import unpacked
+from api.streams.requests import unpacked, unpacked_asker
 from api.streams.saving import Saving
 from api.streams.tables import GenerationRow
 from api.streams.window import Measure
 from api.streams.writing import Writing
 from api.web.ending import end
 from api.web.errors import public
+from api.workflows.install import Graphs
 from cluster.contracts.models import ModelKind
 from cluster.errors import DeadlineExceeded
 from cluster.gateway import ModelGateway
+from cluster.graphs.chatting import PREFIX
 from cluster.settings import Settings
 
 log = structlog.get_logger(__name__)
@@ -37,8 +41,8 @@ _INTERRUPTED = "The process that wrote this answer ended; what it had written is
 
 
 class Runner:
-    def __init__(self, gateway: ModelGateway, settings: Settings, cache: Redis, saving: Saving) -> None:
-        self._gateway = gateway
+    def __init__(self, graphs: Graphs, settings: Settings, cache: Redis, saving: Saving) -> None:
+        self._graphs = graphs
         self._settings = settings
         self._cache = cache
         self._saving = saving
@@ -147,9 +151,16 @@ class Runner:
         """Tokens of the prompt of an answer that did not reach its end: the model has worked on them."""
         if not folded.tokens:
             return None
-        measure = Measure(self._gateway, self._settings.conversations.count_timeout_s)
-        status = await self._gateway.resolve(kept["model"], ModelKind.LLM)
+        gateway = self._gateway(kept)
+        measure = Measure(gateway, self._settings.conversations.count_timeout_s)
+        status = await gateway.resolve(kept["model"], ModelKind.LLM)
         return await measure.tokens(unpacked(kept), status)
+
+    def _gateway(self, kept: dict[str, Any]) -> ModelGateway:
+        """Of whoever asked; who that is counts for graphs alone."""
+        if not kept["model"].startswith(PREFIX):
+            return self._graphs.parts.gateway
+        return AgentGateway(self._graphs.parts.gateway, self._graphs, unpacked_asker(kept), Origin(None, kept["request_id"]))
 
     async def _ask(self, writing: Writing, kept: dict[str, Any]) -> None:
         http, now = self._settings.http, asyncio.get_running_loop().time
@@ -167,7 +178,7 @@ class Runner:
     async def _read_model(self, writing: Writing, kept: dict[str, Any], idle_s: float) -> None:
         await writing.open()
         known = briefing.answer if (briefing := unpacked_briefing(kept)) is not None else None
-        batches = self._gateway.stream(unpacked(kept)) if known is None else told(known)
+        batches = self._gateway(kept).stream(unpacked(kept)) if known is None else told(known)
         async with aclosing(batches):  # type: ignore[type-var]  # every gateway's stream is a generator
             while True:
                 try:

@@ -20,6 +20,7 @@ from api.streams.tickets import Tickets
 from api.web.deps import Parts
 from api.web.ending import end
 from api.web.upkeep import Upkeep
+from api.workflows.install import Graphs
 
 log = structlog.get_logger(__name__)
 
@@ -29,12 +30,12 @@ CLEAN_EVERY_S = 3600.0
 class Streams:
     """Belongs to one event loop. Answers are written without :meth:`start` too; left ones are then found by other processes only."""
 
-    def __init__(self, parts: Parts, on_saved: OnSaved = nobody) -> None:
+    def __init__(self, parts: Parts, graphs: Graphs, on_saved: OnSaved = nobody) -> None:
         self._stores = parts.stores
         self._settings = parts.settings.conversations
         self.on_saved = on_saved
         self.saving = Saving(parts.stores.database, self._settings, on_saved)
-        self.runner = Runner(parts.gateway, parts.settings, parts.stores.cache, self.saving)
+        self.runner = Runner(graphs, parts.settings, parts.stores.cache, self.saving)
         self.relay = Relay(parts.stores.cache)
         self.tickets = Tickets(parts.stores.cache, self._settings)
         self._listening: list[asyncio.Task[None]] = []
@@ -76,8 +77,8 @@ class Streams:
 
 
 def install_streams(app: FastAPI, on_saved: OnSaved = nobody) -> Streams:
-    """Puts it on ``app.state.streams``; needs ``app.state.parts``. ``on_saved`` is told what each answer used. Whoever runs the app calls
-    ``start`` and ``stop``."""
-    streams = Streams(app.state.parts, on_saved)
+    """Puts it on ``app.state.streams``; needs ``app.state.parts`` and ``app.state.graphs``. ``on_saved`` is told what each answer used.
+    Whoever runs the app calls ``start`` and ``stop``."""
+    streams = Streams(app.state.parts, app.state.graphs, on_saved)
     app.state.streams = streams
     return streams

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from api.chat.schemas import ToolsBody, need_text
+from api.chat.schemas import ToolsBody, need_graph, need_text
 from api.conversations.schemas import Content, Id
 from api.generation.schemas import Count, Stop
 from api.generation.service import adapter_of
@@ -54,7 +54,13 @@ class AskingBody(ToolsBody):
             request_id=request_id,
             fallbacks=tuple(self.fallbacks or ()),
             scope=scope,
+            given=self.given(),
         )
+
+    @model_validator(mode="after")
+    def _graph_is_one(self) -> AskingBody:
+        need_graph(self.model, self.hearth)
+        return self
 
 
 class PrepareBody(AskingBody):

@@ -19,7 +19,7 @@ from api.streams.fitting import Draft, Fitting
 from api.streams.grounding import asked_last, grounded, packed_briefing
 from api.streams.journal import Journal
 from api.streams.repository import GenerationRepository
-from api.streams.requests import packed
+from api.streams.requests import packed, packed_asker
 from api.streams.running import Streams
 from api.streams.schemas import PrepareBody, Prepared, Stopped
 from api.streams.tables import GenerationRow
@@ -30,6 +30,7 @@ from api.web.principal import Principal
 from cluster.contracts.generation import Message as ModelMessage
 from cluster.contracts.models import ModelKind, ModelStatus
 from cluster.errors import BadInput, Conflict, NotFound, Unprocessable
+from cluster.gateway import ModelGateway
 from cluster.providers.routes import IMAGES
 from cluster.retrieval.briefing import Briefing
 from cluster.stores.sql import AsyncSession
@@ -53,15 +54,18 @@ class _Unbriefed(Exception):
 class Preparing:
     """For one person. What is written is written in one short transaction; the answer begins after it."""
 
-    def __init__(self, parts: Parts, streams: Streams, who: Principal, knowledge: Knowledge, exchange: Exchange) -> None:
+    def __init__(
+        self, parts: Parts, gateway: ModelGateway, streams: Streams, who: Principal, knowledge: Knowledge, exchange: Exchange
+    ) -> None:
         self._parts = parts
+        self._gateway = gateway
         self._exchange = exchange
         self._knowledge = knowledge
         self._streams = streams
         self._who = who
 
     async def prepare(self, conversation_id: uuid.UUID, body: PrepareBody) -> Prepared:
-        status = await self._parts.gateway.resolve(body.model, ModelKind.LLM)
+        status = await self._gateway.resolve(body.model, ModelKind.LLM)
         # Whether documents are attached is seen with the rest; few conversations have some.
         looked = "knowledge" in body.model_fields_set
         briefing = await self._briefing(conversation_id, body, status) if looked else None
@@ -145,7 +149,7 @@ class Preparing:
             state="running",
             attempts=1,
             model=body.model,
-            request=packed(replace(request, request_id=row_id.hex)) | packed_briefing(briefing),
+            request=packed(replace(request, request_id=row_id.hex)) | packed_briefing(briefing) | packed_asker(self._who),
         )
         rows = GenerationRepository(session)
         rows.add(row)
@@ -228,7 +232,7 @@ class Preparing:
                 return 0
             return (await compacting.compact(conversation_id, model=body.model, leaf_id=leaf_id, keep=keep)).summarised
 
-        return Fitting(Measure(self._parts.gateway, settings.count_timeout_s), summarise, settings.compact_keep_messages)
+        return Fitting(Measure(self._gateway, settings.count_timeout_s), summarise, settings.compact_keep_messages)
 
     def _conversations(self, session: AsyncSession) -> Conversations:
         return Conversations(session, self._parts.settings.conversations, self._who)

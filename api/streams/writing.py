@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import Sequence
 
-from api.streams.fold import Content, Folded, calls_of, finish_event, piece_event, source_event
+from api.streams.fold import Content, Folded, calls_of, finish_event, piece_event, run_events, source_event
 from api.streams.grounding import Citing
 from api.streams.journal import Journal
 from api.streams.thinking import ThinkingParser
@@ -36,6 +36,8 @@ class Writing:
             usage, reason = delta.usage or usage, delta.finish_reason or reason
             if delta.provenance is not None:
                 events.append((source_event(delta.provenance), 0))
+            if delta.run is not None:
+                events += [(content, 0) for content in run_events(delta.run)]
             # A token is counted with the event that shows it; one that is held back, because it may begin a tag, with the next.
             self._uncounted += int(bool(delta.text or delta.reasoning or delta.tool_calls))
             for content in self._contents(delta):

@@ -10,7 +10,7 @@ from typing import Protocol
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from api.web.errors import error_response
+from api.web.errors import error_response, refuse
 from api.web.principal import Principal
 from cluster.errors import Forbidden, HearthError, Unauthorized
 
@@ -18,6 +18,7 @@ CHALLENGE = {"WWW-Authenticate": 'Bearer realm="hearth"'}
 NOBODY = "Say who you are: send `Authorization: Bearer <API key or access token>`."
 # Longer is no token of anybody's; Keycloak's with many roles have some 4 KiB.
 LONGEST_TOKEN = 16_384
+SOCKET_TOKEN = "bearer."  # noqa: S105 - what stands before one
 _BEARER = re.compile(r"Bearer +([\x21-\x7e]+)", re.IGNORECASE)
 
 PUBLIC = (
@@ -57,18 +58,29 @@ class AuthenticateMiddleware:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket":
-            await send({"type": "websocket.close", "code": 1008, "reason": NOBODY})
+            await self._socket(scope, receive, send)
             return
         if scope["type"] != "http" or self._public.fullmatch(scope["path"]):
             await self._app(scope, receive, send)
             return
         try:
             principal = await self._authenticator.principal(bearer(Headers(scope=scope)))
-            _check_scopes(principal, scope["method"], scope["path"])
+            need_scope(principal, scope["method"], scope["path"])
         except HearthError as error:
-            await error_response(error, CHALLENGE if error.status == Unauthorized.status else None)(scope, receive, send)
+            await error_response(error, _challenge(error))(scope, receive, send)
             return
         scope["state"]["principal"] = principal
+        await self._app(scope, receive, send)
+
+    async def _socket(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """A token that is shown must count. Without one the endpoint waits for it (see api/web/sockets.py)."""
+        try:
+            token = socket_token(Headers(scope=scope))
+            if token is not None:
+                need_scope(await self._authenticator.principal(token), "GET", scope["path"])
+        except HearthError as error:
+            await refuse(error, scope, receive, send, _challenge(error))
+            return
         await self._app(scope, receive, send)
 
 
@@ -79,6 +91,25 @@ def bearer(headers: Headers) -> str:
     if found is None or len(found[1]) > LONGEST_TOKEN:
         raise Unauthorized(NOBODY)
     return found[1]
+
+
+def offered(headers: Headers) -> list[str]:
+    """The subprotocols that a WebSocket offers."""
+    given = ",".join(headers.getlist("sec-websocket-protocol"))
+    return [name for name in map(str.strip, given.split(",")) if name]
+
+
+def socket_token(headers: Headers) -> str | None:
+    """Of a WebSocket: in the header, or, because a browser sends none of its choice, as the subprotocol `bearer.<token>`. None where it
+    shows none. Raises Unauthorized for several."""
+    shown = [name.removeprefix(SOCKET_TOKEN) for name in offered(headers) if name.startswith(SOCKET_TOKEN)]
+    if "authorization" in headers:
+        shown.append(bearer(headers))
+    if not shown:
+        return None
+    if len(shown) > 1 or not shown[0] or len(shown[0]) > LONGEST_TOKEN:
+        raise Unauthorized("Say once who you are: in the header Authorization, or as the subprotocol `bearer.<token>`.")
+    return shown[0]
 
 
 def scope_for(method: str, path: str) -> KeyScope:
@@ -92,7 +123,12 @@ def scope_for(method: str, path: str) -> KeyScope:
     return KeyScope.READ if method in {"GET", "HEAD"} else KeyScope.WRITE
 
 
-def _check_scopes(principal: Principal, method: str, path: str) -> None:
+def need_scope(principal: Principal, method: str, path: str) -> None:
+    """Raises Forbidden where the key shown is limited to other things."""
     needed = scope_for(method, path)
     if principal.scopes and needed not in principal.scopes and path != "/api/v1/auth/verify":
         raise Forbidden(f"This needs the scope '{needed}', which the API key shown does not have; use another key, or make one with it.")
+
+
+def _challenge(error: HearthError) -> dict[str, str] | None:
+    return CHALLENGE if error.status == Unauthorized.status else None

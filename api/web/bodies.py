@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import from_json
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import ClientDisconnect, HTTPConnection, Request
 
 from api.web.errors import explain
 from cluster.errors import BadInput, Cancelled, Unprocessable, UnsupportedMedia
@@ -95,7 +95,7 @@ def _nul(tree: object, path: str) -> str | None:
     return next((found for where, item in items if (found := _nul(item, where)) is not None), None)
 
 
-def query(request: Request, shape: type[BodyT]) -> BodyT:
+def query(request: HTTPConnection, shape: type[BodyT]) -> BodyT:
     """The query string as ``shape``; raises Unprocessable with one sentence about the first mistake."""
     items = request.query_params.multi_items()
     refuse_repeated(name for name, _ in items)

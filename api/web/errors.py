@@ -47,6 +47,14 @@ def error_response(error: HearthError, headers: Mapping[str, str] | None = None)
     return Response(error_json(error), error.status, {**(headers or {}), **waits}, media_type="application/json")
 
 
+async def refuse(error: HearthError, scope: Scope, receive: Receive, send: Send, headers: Mapping[str, str] | None = None) -> None:
+    """Answers a request, or the handshake of a WebSocket, with ``error``."""
+    if scope["type"] == "websocket" and "websocket.http.response" not in scope.get("extensions", {}):
+        await send({"type": "websocket.close", "code": 1008, "reason": error.message[:120]})
+        return
+    await error_response(error, headers)(scope, receive, send)
+
+
 def ours(error: BaseException) -> HearthError | None:
     """The error of our tree in ``error``: itself, or what Ray wrapped (its task errors keep the original as ``cause``)."""
     seen: BaseException | None = error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import re
 import uuid
 from dataclasses import dataclass, field
@@ -39,7 +40,8 @@ class Exchange:
 
     def serves(self, status: ModelStatus) -> None:
         """Note which model answers; a nano model's answers carry a notice."""
-        self.model = status.id
+        # Of graphs there are as many as people want, and their names are nobody else's business.
+        self.model = "agent" if status.engine == "graph" else status.id
         self.notice = NANO_NOTICE if status.nano else None
 
 
@@ -62,18 +64,20 @@ class ExchangeMiddleware:
         self._echoed = echoed
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
+        if scope["type"] not in {"http", "websocket"}:
             await self._app(scope, receive, send)
             return
         inbound = Headers(scope=scope).get("x-request-id", "")
         kept = REQUEST_ID.fullmatch(inbound) is not None
         now = asyncio.get_running_loop().time()
-        exchange = Exchange(inbound if kept else uuid.uuid4().hex, now, now + self._timeout_s)
+        # A WebSocket is open for as long as both sides want.
+        deadline = now + self._timeout_s if scope["type"] == "http" else math.inf
+        exchange = Exchange(inbound if kept else uuid.uuid4().hex, now, deadline)
         scope["state"] = {**scope.get("state", {}), "exchange": exchange}
         add_id = not (self._echoed and kept)
 
         async def send_marked(message: Message) -> None:
-            if message["type"] == "http.response.start":
+            if message["type"] in {"http.response.start", "websocket.http.response.start"}:
                 headers = MutableHeaders(scope=message)
                 if add_id:
                     headers["X-Request-Id"] = exchange.request_id

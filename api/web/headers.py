@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from api.web.errors import error_response
+from api.web.errors import refuse
 from cluster.errors import HeadersTooLarge
 
 _CLOSE = {"Connection": "close"}
@@ -24,9 +24,11 @@ class HeaderLimitMiddleware:
         self._max_bytes = max_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        refusal = self._refusal(scope["headers"]) if scope["type"] == "http" else None
-        app = self._app if refusal is None else error_response(refusal, _CLOSE)
-        await app(scope, receive, send)
+        refusal = self._refusal(scope["headers"]) if scope["type"] in {"http", "websocket"} else None
+        if refusal is not None:
+            await refuse(refusal, scope, receive, send, _CLOSE)
+            return
+        await self._app(scope, receive, send)
 
     def _refusal(self, headers: list[tuple[bytes, bytes]]) -> HeadersTooLarge | None:
         if len(headers) > self._most:

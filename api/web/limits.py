@@ -8,7 +8,7 @@ from contextlib import suppress
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.web.errors import error_response
+from api.web.errors import error_response, refuse
 from api.web.exchange import exchange_of
 from cluster.errors import Overloaded, SlowRequest, TooLarge
 
@@ -68,7 +68,7 @@ async def _by(deadline: float, receive: Receive) -> Message:
 
 
 class ConnectionLimitMiddleware:
-    """Answers 429 while ``most`` requests are open, streams included."""
+    """Answers 429 while ``most`` requests are open, streams and WebSockets included."""
 
     def __init__(self, app: ASGIApp, most: int) -> None:
         self._app = app
@@ -76,12 +76,12 @@ class ConnectionLimitMiddleware:
         self._open = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["path"] in _UNCOUNTED:
+        if scope["type"] not in {"http", "websocket"} or scope["path"] in _UNCOUNTED:
             await self._app(scope, receive, send)
             return
         if self._open >= self._most:
             message = f"{self._most} requests are open, the most that are taken at once (setting http.max_connections); retry in 1 s."
-            await error_response(Overloaded(message))(scope, receive, send)
+            await refuse(Overloaded(message), scope, receive, send)
             return
         self._open += 1
         try:

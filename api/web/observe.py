@@ -23,6 +23,9 @@ class ObserveMiddleware:
         self._metrics = metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "websocket":
+            await self._socket(scope, receive, send)
+            return
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -41,6 +44,23 @@ class ObserveMiddleware:
             raise
         finally:
             self._report(scope, exchange_of(scope), status)
+
+    async def _socket(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Counted when it ends, as 101 where it was open, else by the status it was refused with."""
+        status = 0
+
+        async def send_noting(message: Message) -> None:
+            nonlocal status
+            status = status or {"websocket.accept": 101, "websocket.close": 403}.get(message["type"], message.get("status", 0))
+            await send(message)
+
+        try:
+            await self._app(scope, receive, send_noting)
+        finally:
+            seconds = asyncio.get_running_loop().time() - exchange_of(scope).arrived
+            path = getattr(scope.get("route"), "path_format", "unmatched")
+            self._metrics.requests.labels("WEBSOCKET", path, str(status or 500)).inc()
+            log.info("socket", path=path, status=status or 500, duration_ms=round(seconds * 1000, 2))
 
     def _report(self, scope: Scope, exchange: Exchange, status: int) -> None:
         seconds = asyncio.get_running_loop().time() - exchange.arrived

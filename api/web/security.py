@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.web.errors import error_response
+from api.web.errors import error_response, refuse
 from cluster.errors import BadInput
 
 # Nothing but the docs pages is a document; they state their own policy.
@@ -34,6 +34,11 @@ class SecurityMiddleware:
         self._origins = frozenset(origins)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "websocket":
+            # A browser lets any page open one: without this, a page of somebody else's could use what the browser knows.
+            refused = self._refusal(Headers(scope=scope), "WEBSOCKET")
+            await (refuse(refused, scope, receive, send) if refused else self._app(scope, receive, send))
+            return
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return

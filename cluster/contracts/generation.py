@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 # JSON as Python holds it. Used only where the shape belongs to the caller: a tool's parameters, a response schema.
 Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
@@ -80,7 +80,8 @@ class GenerationRequest:
     """One generation. Exactly one of ``messages`` (chat) and ``prompt`` (raw completion: text or token ids) is given.
 
     ``fallbacks``: models to ask in this order when ``model`` cannot answer; with it at most four. ``caching`` None: as its alias says.
-    ``scope``: who asks, such as an organisation; requests of different scope share no cached answer.
+    ``scope``: who asks, such as an organisation; requests of different scope share no cached answer. ``given``: where a graph is asked in
+    place of a model, other fields of its input.
     """
 
     model: str
@@ -95,6 +96,7 @@ class GenerationRequest:
     fallbacks: tuple[str, ...] = ()
     caching: Caching | None = None
     scope: str = ""
+    given: JsonObject = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,9 +161,21 @@ class Provenance:
 
 
 @dataclass(frozen=True, slots=True)
+class GraphAnswer:
+    """The run of a graph that answered in place of a model. ``state``: how it stands; one that waits for a person has asked in its
+    answer. ``citations``: JSON, as the graph gave them. ``spent``: by model."""
+
+    run_id: str
+    graph: str
+    state: str
+    citations: tuple[Any, ...] = ()
+    spent: tuple[tuple[str, Usage], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class GenerationDelta:
-    """A piece of a streamed answer. The last one carries ``finish_reason`` and ``usage``, the first one ``provenance`` where several
-    models may answer."""
+    """A piece of a streamed answer. The last one carries ``finish_reason`` and ``usage``, and ``run`` where a graph answers; the first one
+    ``provenance`` where several models may answer."""
 
     text: str = ""
     reasoning: str = ""
@@ -170,6 +184,7 @@ class GenerationDelta:
     finish_reason: FinishReason | None = None
     usage: Usage | None = None
     provenance: Provenance | None = None
+    run: GraphAnswer | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,3 +198,4 @@ class Generation:
     tool_calls: tuple[ToolCall, ...] = ()
     logprobs: tuple[TokenLogprob, ...] = ()
     provenance: Provenance | None = None
+    run: GraphAnswer | None = None

@@ -57,7 +57,7 @@ class NewRun:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """None: any. ``before``: the last one of the page before."""
+    """None: any. ``before``: the last one of the page before. ``others``: task types that are left out."""
 
     state: RunState | None = None
     graph: str | None = None
@@ -65,6 +65,7 @@ class Wanted:
     owner_id: uuid.UUID | None = None
     parent_id: uuid.UUID | None = None
     before: tuple[datetime, uuid.UUID] | None = None
+    others: frozenset[str] = frozenset()
 
 
 class Runs:
@@ -112,6 +113,8 @@ class Runs:
         for name in ("state", "graph", "task_type", "owner_id", "parent_id"):
             if (value := getattr(wanted, name)) is not None:
                 chosen = chosen.where(getattr(GraphRun, name) == value)
+        if wanted.others:
+            chosen = chosen.where(GraphRun.task_type.not_in(wanted.others))
         if wanted.before is not None:
             chosen = chosen.where(tuple_(GraphRun.created_at, GraphRun.id) < wanted.before)
         light = [defer(column, raiseload=True) for column in (GraphRun.spec, GraphRun.input, GraphRun.output)]

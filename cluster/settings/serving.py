@@ -39,6 +39,18 @@ class HttpSettings(Group):
     stream_idle_timeout_s: float = Field(
         180.0, gt=0, description="Seconds a stream may go without a token before it ends with an error event."
     )
+    sockets: int = Field(1024, ge=1, description="WebSockets that one copy has open at once.")
+    sockets_per_user: int = Field(32, ge=1, description="WebSockets that one user has open at once at one copy.")
+    socket_hello_s: float = Field(
+        10.0, gt=0, le=600, description="Seconds in which a WebSocket without a token in its headers must say who it is."
+    )
+    socket_send_s: float = Field(
+        20.0, gt=0, le=600, description="Seconds that whoever reads a WebSocket may take for a message before they are cut off."
+    )
+    socket_ping_s: float = Field(
+        15.0, gt=0, le=600, description="Seconds between two signs of life over a WebSocket, at which its token is looked at again."
+    )
+    socket_message_bytes: ByteSize = Field(ByteSize(64 * 2**10), ge=256, description="Largest message taken over a WebSocket, in bytes.")
     allowed_hosts: tuple[HostName, ...] = Field(
         ("localhost", "127.0.0.1", "[::1]"),
         min_length=1,

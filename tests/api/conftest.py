@@ -74,7 +74,7 @@ async def _served(home: Path, key: str, gateway: FakeGateway, settings: Settings
     stores = connect(chosen)
     listener = socket.create_server(("127.0.0.1", 0))
     with index() as vectors:
-        config = uvicorn.Config(create_app(gateway, chosen, stores, vectors), log_level="warning", lifespan="on", ws="none")
+        config = uvicorn.Config(create_app(gateway, chosen, stores, vectors), log_level="warning", lifespan="on")
         server = uvicorn.Server(config)
         running = asyncio.ensure_future(server.serve(sockets=[listener]))
         try:

@@ -1,0 +1,139 @@
+"""Graphs as models: the gateway of one person, in which `agent/<graph>` is a graph of theirs, and all else a model."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import aclosing
+
+from api.agents.answering import Answering
+from api.audit.trail import Origin
+from api.models.schemas import GRAPH
+from api.web.principal import Principal
+from api.workflows.install import Graphs
+from api.workflows.launching import Launcher
+from cluster.contracts.generation import Generation, GenerationDelta, GenerationRequest, TokenCount
+from cluster.contracts.models import ModelKind, ModelState, ModelStatus
+from cluster.contracts.perception import (
+    EmbeddingRequest,
+    Embeddings,
+    ExtractedText,
+    ImageEmbeddingRequest,
+    TextExtractionRequest,
+    TokenSpans,
+    TokenSpansRequest,
+    Transcript,
+    TranscriptionRequest,
+)
+from cluster.contracts.residency import ResidencySnapshot
+from cluster.contracts.retrieval import Reranking, RerankRequest
+from cluster.errors import ModelNotFound, NotFound
+from cluster.gateway import ModelGateway
+from cluster.graphs.chatting import PREFIX, ChatGraph, can_chat, chat_graphs
+from cluster.providers.tokens import TokenCounter
+from cluster.specs.graph import GraphSpec
+
+
+class AgentGateway:
+    """Implements cluster.gateway.ModelGateway around ``inner``. What a graph is asked is a run of it, in the name of ``who``; whoever
+    leaves before its end cancels it."""
+
+    def __init__(self, inner: ModelGateway, graphs: Graphs, who: Principal, origin: Origin) -> None:
+        self._inner = inner
+        self._graphs = graphs
+        self._who = who
+        self._origin = origin
+
+    async def models(self) -> Sequence[ModelStatus]:
+        """Models, then graphs."""
+        async with self._graphs.parts.stores.database.session() as session:
+            own = await chat_graphs(session, self._who.organisation_id)
+        library = [ChatGraph(spec.name, spec.title, spec.description) for spec in self._graphs.library if can_chat(spec)]
+        return [*await self._inner.models(), *map(_status, library), *map(_status, own)]
+
+    async def resolve(self, model: str, kind: ModelKind) -> ModelStatus:
+        if kind is not ModelKind.LLM or not model.startswith(PREFIX):
+            return await self._inner.resolve(model, kind)
+        spec = await self._spec(model)
+        return _status(ChatGraph(spec.name, spec.title, spec.description), model)
+
+    async def residency(self) -> ResidencySnapshot:
+        return await self._inner.residency()
+
+    async def generate(self, request: GenerationRequest) -> Generation:
+        if not request.model.startswith(PREFIX):
+            return await self._inner.generate(request)
+        return await Answering(self._graphs, self._who, self._origin).answer(await self._spec(request.model), request)
+
+    async def stream(self, request: GenerationRequest) -> AsyncGenerator[Sequence[GenerationDelta], None]:
+        """Of a graph an empty batch now and then says that it still works."""
+        if request.model.startswith(PREFIX):
+            spec = await self._spec(request.model)
+            source = Answering(self._graphs, self._who, self._origin).stream(spec, request)
+        else:
+            source = _closable(self._inner.stream(request))
+        async with aclosing(source):
+            async for batch in source:
+                yield batch
+
+    async def count_tokens(self, request: GenerationRequest) -> TokenCount:
+        if not request.model.startswith(PREFIX):
+            return await self._inner.count_tokens(request)
+        return TokenCounter().request(request, "")
+
+    async def embed(self, request: EmbeddingRequest) -> Embeddings:
+        return await self._inner.embed(request)
+
+    async def token_spans(self, request: TokenSpansRequest) -> TokenSpans:
+        return await self._inner.token_spans(request)
+
+    async def rerank(self, request: RerankRequest) -> Reranking:
+        return await self._inner.rerank(request)
+
+    async def embed_images(self, request: ImageEmbeddingRequest) -> Embeddings:
+        return await self._inner.embed_images(request)
+
+    async def extract_text(self, request: TextExtractionRequest) -> ExtractedText:
+        return await self._inner.extract_text(request)
+
+    async def transcribe(self, request: TranscriptionRequest) -> Transcript:
+        return await self._inner.transcribe(request)
+
+    async def _spec(self, model: str) -> GraphSpec:
+        try:
+            spec = await Launcher(self._graphs, self._who, self._origin).find(model.removeprefix(PREFIX))
+        except NotFound as error:
+            raise ModelNotFound(error.message) from None
+        if not can_chat(spec):
+            raise ModelNotFound(
+                f"The graph '{spec.name}' cannot be chatted with: it has to give 'answer', and to take 'question' or 'messages' and "
+                "nothing else that it needs. Run it by POST /api/v1/workflows/execute."
+            )
+        return spec
+
+
+def _status(graph: ChatGraph, model: str | None = None) -> ModelStatus:
+    return ModelStatus(
+        id=model or f"{PREFIX}{graph.name}",
+        kind=ModelKind.LLM,
+        state=ModelState.READY,
+        capabilities=("chat",),
+        engine=GRAPH,
+        device="",
+        dtype="",
+        budget_bytes=0,
+        pinned=False,
+        context_tokens=None,
+        reason=graph.title or graph.description or "A graph.",
+        created=int(graph.changed_at.timestamp()) if graph.changed_at else 0,
+        owned_by="hearth" if graph.changed_at is None else "organisation",
+    )
+
+
+async def _closable(batches: AsyncIterator[Sequence[GenerationDelta]]) -> AsyncGenerator[Sequence[GenerationDelta], None]:
+    """The same, closed as soon as whoever reads it is gone."""
+    try:
+        async for batch in batches:
+            yield batch
+    finally:
+        if isinstance(batches, AsyncGenerator):
+            await batches.aclose()

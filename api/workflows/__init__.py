@@ -1,0 +1,1 @@
+"""Graphs over HTTP: their definitions, checking and drawing them, their runs, and following those."""

@@ -1,0 +1,191 @@
+"""``/api/v1/workflows/definitions`` and ``/check``."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Header, Path, Query
+from starlette.responses import Response
+
+from api.audit.trail import WithTrail
+from api.web.answers import Success, success
+from api.web.bodies import json_body
+from api.web.deps import WithSession
+from api.web.openapi import READING, WORKING, json_request, responses
+from api.web.principal import AsEditor, AsViewer
+from api.workflows.definitions import Definitions
+from api.workflows.drawing import diagram
+from api.workflows.examples import CHECKED, DEFINITION, DIAGRAM, ENTRY, SPEC, TEXT, VERSION, ok
+from api.workflows.install import WithGraphs
+from api.workflows.schemas import (
+    CheckAnswer,
+    CheckBody,
+    DefinitionAnswer,
+    DefinitionBody,
+    DefinitionPage,
+    DefinitionPut,
+    DefinitionQuery,
+    DiagramQuery,
+    RevertBody,
+    VersionEntry,
+)
+from cluster.errors import Unprocessable
+
+router = APIRouter(prefix="/api/v1/workflows", tags=["workflows"])
+
+READS = (*READING, 401, 403, 404, 503)
+WRITES = (*WORKING, 409)
+GraphId = Annotated[str, Path(pattern=r"^[A-Za-z0-9_-]{1,64}$", description="Id or name of the graph.")]
+Version = Annotated[int, Path(ge=1, le=2**31 - 1)]
+IfMatch = Annotated[
+    str | None, Header(alias="If-Match", pattern=r'^(W/)?"?[0-9]{1,9}"?$', description="The version that was changed, as the ETag of GET.")
+]
+
+
+async def reading(session: WithSession, who: AsViewer, trail: WithTrail, graphs: WithGraphs) -> Definitions:
+    return Definitions(session, who, trail, graphs)
+
+
+async def writing(session: WithSession, who: AsEditor, trail: WithTrail, graphs: WithGraphs) -> Definitions:
+    return Definitions(session, who, trail, graphs)
+
+
+Reading = Annotated[Definitions, Depends(reading)]
+Writing = Annotated[Definitions, Depends(writing)]
+
+
+@router.get(
+    "/definitions",
+    summary="List graphs",
+    response_model=Success[DefinitionPage],
+    responses=responses(ok({"items": [ENTRY], "next_cursor": None}), READS),
+)
+async def list_definitions(service: Reading, wanted: Annotated[DefinitionQuery, Query()]) -> Response:
+    """Your organisation's graphs and those of the library, by name. Agents are listed by `/api/v1/agents`."""
+    return success(await service.page(wanted))
+
+
+@router.post(
+    "/definitions",
+    summary="Keep a graph",
+    response_model=Success[DefinitionAnswer],
+    responses=responses(ok(DEFINITION), WRITES),
+    openapi_extra=json_request(DefinitionBody, {"spec": SPEC}),
+)
+async def create_definition(
+    service: Writing, body: Annotated[DefinitionBody, Depends(json_body(DefinitionBody, Unprocessable))]
+) -> Response:
+    """As JSON (`spec`) or YAML (`text`). It is checked completely first: what could not run is a 422 that names node and line. A name of
+    the library cannot be taken. Models and tools need not be there yet; they are looked for before each run."""
+    return _tagged(await service.create(body))
+
+
+@router.get(
+    "/definitions/{graph_id}", summary="One graph", response_model=Success[DefinitionAnswer], responses=responses(ok(DEFINITION), READS)
+)
+async def get_definition(service: Reading, graph_id: GraphId) -> Response:
+    """In its latest version, by id or name; those of the library by name. The header ETag is the version."""
+    return _tagged(await service.one(graph_id))
+
+
+@router.put(
+    "/definitions/{graph_id}",
+    summary="Change a graph",
+    response_model=Success[DefinitionAnswer],
+    responses=responses(ok(DEFINITION), WRITES),
+    openapi_extra=json_request(DefinitionPut, {"spec": SPEC, "note": "Friendlier."}),
+)
+async def change_definition(
+    service: Writing,
+    graph_id: GraphId,
+    body: Annotated[DefinitionPut, Depends(json_body(DefinitionPut, Unprocessable))],
+    if_match: IfMatch = None,
+) -> Response:
+    """A new version; the earlier ones stay, and runs under way go on with what they began with. With `If-Match`, or `version`, it is a 409
+    where somebody else has changed it meanwhile. The name stays."""
+    return _tagged(await service.change(graph_id, body, version_in(if_match)))
+
+
+@router.delete(
+    "/definitions/{graph_id}", summary="Remove a graph", response_model=Success[None], responses=responses(ok(None), (*READS, 409))
+)
+async def remove_definition(service: Writing, graph_id: GraphId) -> Response:
+    """With all its versions. Its runs stay, and those under way go on."""
+    await service.remove(graph_id)
+    return success(None)
+
+
+@router.get(
+    "/definitions/{graph_id}/versions",
+    summary="Versions of a graph",
+    response_model=Success[list[VersionEntry]],
+    responses=responses(ok([VERSION]), READS),
+)
+async def list_versions(service: Reading, graph_id: GraphId) -> Response:
+    """Every version it ever had, the latest first."""
+    return success(await service.versions(graph_id))
+
+
+@router.get(
+    "/definitions/{graph_id}/versions/{version}",
+    summary="One version of a graph",
+    response_model=Success[DefinitionAnswer],
+    responses=responses(ok(DEFINITION), READS),
+)
+async def get_version(service: Reading, graph_id: GraphId, version: Version) -> Response:
+    """What the graph was at that time."""
+    return success(await service.one(graph_id, version))
+
+
+@router.post(
+    "/definitions/{graph_id}/revert",
+    summary="Go back to a version",
+    response_model=Success[DefinitionAnswer],
+    responses=responses(ok(DEFINITION), WRITES),
+    openapi_extra=json_request(RevertBody, {"version": 1}),
+)
+async def revert_definition(
+    service: Writing, graph_id: GraphId, body: Annotated[RevertBody, Depends(json_body(RevertBody, Unprocessable))]
+) -> Response:
+    """Makes a new version that is what an earlier one was."""
+    return _tagged(await service.revert(graph_id, body.version))
+
+
+@router.get(
+    "/definitions/{graph_id}/diagram",
+    summary="Draw a graph",
+    responses=responses({}, READS, media={"text/plain": DIAGRAM, "image/png": "..."}),
+)
+async def draw_definition(
+    service: Reading,
+    graph_id: GraphId,
+    wanted: Annotated[DiagramQuery, Query()],
+    accept: Annotated[str, Header(include_in_schema=False)] = "",
+) -> Response:
+    """In Mermaid, or, with `?format=png` or `Accept: image/png`, as a picture."""
+    spec = await service.spec(graph_id, wanted.version)
+    return await diagram(spec, png=wanted.format == "png" or (wanted.format is None and "image/png" in accept))
+
+
+@router.post(
+    "/check",
+    summary="Check a graph",
+    response_model=Success[CheckAnswer],
+    responses=responses(ok(CHECKED), WORKING),
+    openapi_extra=json_request(CheckBody, {"text": TEXT}),
+)
+async def check(service: Reading, body: Annotated[CheckBody, Depends(json_body(CheckBody, Unprocessable))]) -> Response:
+    """Everything that is wrong with a graph, without keeping it: what no node leads to, what is missing, circles without an end, tools and
+    graphs that there are not, values that do not fit each other. Each finding names its node and, in `text`, its line."""
+    return success(await service.check(body))
+
+
+def _tagged(answer: DefinitionAnswer) -> Response:
+    response = success(answer)
+    response.headers["ETag"] = f'"{answer.version}"'
+    return response
+
+
+def version_in(if_match: str | None) -> int | None:
+    """The number in the header."""
+    return None if if_match is None else int(if_match.removeprefix("W/").strip('"'))

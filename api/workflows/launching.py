@@ -1,0 +1,130 @@
+"""Beginning a run: everything is checked before anything is written down."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from api.audit.trail import Origin, Trail
+from api.web.principal import Principal, Role
+from api.workflows.finding import Finder
+from api.workflows.install import Graphs
+from api.workflows.resources import need_models, needs_of
+from cluster.contracts.generation import JsonObject
+from cluster.errors import BadInput, Forbidden, Unprocessable
+from cluster.graphs.resolved import ResolvedGraph, every_node, resolve
+from cluster.graphs.runs import NewRun, Runs
+from cluster.graphs.table import GraphRun
+from cluster.json_schema import check_value
+from cluster.specs.graph import GraphSpec
+from cluster.specs.nodes import LlmNode, ToolNode
+
+# Task types of runs that nobody handed in as a task.
+GRAPH, CHAT = "graph", "chat"
+NO_TASKS = frozenset({GRAPH, CHAT})
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """``limits``: of the request, above those of the graph and the settings. ``task_type``: what whoever asks calls it."""
+
+    spec: GraphSpec
+    input: JsonObject
+    model: str | None = None
+    priority: int = 0
+    limits: Mapping[str, Any] = field(default_factory=dict)
+    task_type: str = GRAPH
+    idempotency_key: str | None = None
+    trace_id: str | None = None
+    id: uuid.UUID = field(default_factory=uuid.uuid4)
+
+
+class Launcher:
+    """For one person."""
+
+    def __init__(self, graphs: Graphs, who: Principal, origin: Origin) -> None:
+        self._graphs = graphs
+        self._who = who
+        self._origin = origin
+
+    async def find(self, name: str) -> GraphSpec:
+        """Raises NotFound."""
+        async with self._graphs.parts.stores.database.session() as session:
+            return await Finder(session, self._graphs, self._who).graph(name)
+
+    async def launch(self, order: Order) -> GraphRun:
+        """A queued run, written down; or the one of before with this idempotency key. Raises Unprocessable for a graph or an input that
+        could not run, Conflict for a model that cannot be served here, Forbidden for tools above the role, Overloaded."""
+        resolved = await self._resolved(order.spec)
+        self._need_input(order)
+        await self._need_tools(resolved)
+        await need_models(self._graphs.parts.gateway, needs_of(resolved, order.model))
+        run = await self._written(order, resolved)
+        await self._graphs.runtime.wake()
+        return run
+
+    async def _resolved(self, spec: GraphSpec) -> ResolvedGraph:
+        parts = self._graphs.parts
+        async with parts.stores.database.session() as session:
+            finder = Finder(session, self._graphs, self._who)
+            await finder.need_sound(spec)
+            try:
+                return await resolve(spec, finder.graph, finder.prompt, depth=parts.settings.graphs.depth)
+            except BadInput as error:
+                raise Unprocessable(error.message) from None
+
+    def _need_input(self, order: Order) -> None:
+        try:
+            check_value(order.input, order.spec.input, what="input")
+        except BadInput as error:
+            raise Unprocessable(error.message).about(error.param) from None
+
+    async def _need_tools(self, resolved: ResolvedGraph) -> None:
+        """A tool that a graph names is called in the name of whoever runs it, so they must be allowed to call it."""
+        toolbox = self._graphs.toolbox
+        if toolbox is None:
+            return
+        known = {tool.name: tool for tool in await toolbox.specs(self._who.organisation_id)}
+        for name in tools_of(resolved):
+            if name in known and not may_act(self._who).includes(Role(known[name].role)):
+                needed = known[name].role
+                raise Forbidden(f"The graph calls the tool '{name}', which needs the role '{needed}'; ask somebody who has it to run it.")
+
+    async def _written(self, order: Order, resolved: ResolvedGraph) -> GraphRun:
+        parts, who = self._graphs.parts, self._who
+        new = NewRun(
+            graph=order.spec.name,
+            version=order.spec.version,
+            spec=resolved.to_json(),
+            input=order.input,
+            organisation_id=who.organisation_id,
+            owner_id=who.user_id,
+            role=may_act(who).value,
+            model=order.model,
+            task_type=order.task_type,
+            priority=order.priority,
+            limits=dict(order.limits),
+            idempotency_key=order.idempotency_key,
+            trace_id=order.trace_id,
+            id=order.id,
+        )
+        async with parts.stores.database.session() as session:
+            run = await Runs(session, parts.settings.graphs).enqueue(new)
+            if run.id == new.id:
+                Trail(session, self._origin, who).record("graph.run", f"run:{run.id}", graph=run.graph, version=run.version)
+            return run
+
+
+def may_act(who: Principal) -> Role:
+    """As what tools are called: a key that may only ask models or read changes nothing, whoever's it is."""
+    return who.role if not who.scopes or "write" in who.scopes else Role.VIEWER
+
+
+def tools_of(resolved: ResolvedGraph) -> set[str]:
+    named: set[str] = set()
+    for spec in (resolved.main, *resolved.graphs.values()):
+        for _, node in every_node(spec):
+            named |= {node.tool} if isinstance(node, ToolNode) else set(node.tools) if isinstance(node, LlmNode) else set()
+    return named
