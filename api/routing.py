@@ -25,6 +25,7 @@ from api.jobs import log_endpoints as logs
 from api.keys import endpoints as keys
 from api.knowledge import endpoints as knowledge
 from api.limits import endpoints as limits
+from api.mcp import endpoints as mcp
 from api.models import endpoints as models
 from api.outgoing import endpoints as outgoing
 from api.people import endpoints as people
@@ -62,6 +63,7 @@ _ROUTERS = (
     outgoing.router,
     connectors.router,
     content.router,
+    mcp.router,
     jobs.router,
     logs.router,
     auth.router,
@@ -97,6 +99,7 @@ TAGS = [
     outgoing.TAG,
     connectors.TAG,
     content.TAG,
+    mcp.TAG,
     jobs.TAG,
     semantic.TAG,
     knowledge.TAG,

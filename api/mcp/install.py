@@ -1,0 +1,35 @@
+"""Puts the MCP server into an application."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import Depends, FastAPI, Request
+
+from api.mcp.door import Door
+from api.mcp.resources import Diagrams, NoDiagrams
+from api.mcp.server import make_server
+from api.mcp.sessions import Sessions
+from api.web.bells import Bells
+from api.web.deps import Parts
+from cluster.tools.tool import Toolbox
+
+
+def install_mcp(app: FastAPI, toolbox: Toolbox, bells: Bells, diagrams: Diagrams | None = None) -> Door:
+    """Also on ``app.state.mcp``; needs ``app.state.parts``. Whoever runs the app calls ``start`` and ``stop``."""
+    parts = app.state.parts
+    assert isinstance(parts, Parts)
+    sessions = Sessions(parts.stores.cache, parts.settings.tools)
+    server = make_server(parts, toolbox, diagrams or NoDiagrams(), sessions, bells)
+    door = Door(server, sessions, bells, parts.settings.tools)
+    app.state.mcp = door
+    return door
+
+
+async def door_of(request: Request) -> Door:
+    door = request.app.state.mcp
+    assert isinstance(door, Door)
+    return door
+
+
+WithDoor = Annotated[Door, Depends(door_of)]
