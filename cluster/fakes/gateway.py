@@ -90,7 +90,8 @@ class FakeGateway:
     """A ``ModelGateway``. ``pace_s``: seconds before each token (infinite: never). ``failures``: what asking a model raises.
     ``breaks_after``: how many tokens a stream of the model gives before it fails, or falls silent for good where the model is in
     ``hangs``; without an entry it does so at once. ``scripted``: what requests that are held to a form are answered with, in order, as
-    long as there is some. ``held``: every request waits until it is set."""
+    long as there is some. ``calls``: what requests with tools are answered with, in order: calls of them, each by its name and its
+    arguments as JSON text; by nothing, or when there are none left, it says something. ``held``: every request waits until it is set."""
 
     served: Sequence[ModelStatus] = ONE_OF_EACH
     pace_s: float = 0.0
@@ -98,6 +99,7 @@ class FakeGateway:
     breaks_after: Mapping[str, int] = field(default_factory=dict)
     hangs: Collection[str] = ()
     scripted: list[str] = field(default_factory=list)
+    calls: list[Sequence[tuple[str, str]]] | None = None
     held: asyncio.Event | None = None
     asked: list[object] = field(default_factory=list)
     counted: list[object] = field(default_factory=list)
@@ -131,13 +133,15 @@ class FakeGateway:
         last = deltas[-1]
         assert last.finish_reason is not None
         assert last.usage is not None
-        calls = [ToolCall(piece.id or "", piece.name or "", piece.arguments) for delta in deltas for piece in delta.tool_calls if piece.id]
-        whole = "".join(piece.arguments for delta in deltas for piece in delta.tool_calls)
+        calls: dict[int, ToolCall] = {}
+        for piece in (piece for delta in deltas for piece in delta.tool_calls):
+            begun = calls.get(piece.index, ToolCall(piece.id or "", piece.name or "", ""))
+            calls[piece.index] = replace(begun, arguments=begun.arguments + piece.arguments)
         return Generation(
             text="".join(delta.text for delta in deltas),
             finish_reason=last.finish_reason,
             usage=last.usage,
-            tool_calls=tuple(replace(call, arguments=whole) for call in calls),
+            tool_calls=tuple(calls.values()),
             logprobs=tuple(logprob for delta in deltas for logprob in delta.logprobs),
         )
 
@@ -146,7 +150,7 @@ class FakeGateway:
         self.asked.append(request)
         self.opened += 1
         try:
-            for given, delta in enumerate(_deltas(request, self._script(request))):
+            for given, delta in enumerate(self._answer(request)):
                 if given >= self.breaks_after.get(request.model, 0):
                     await self._break(request.model)
                 await self._pause()
@@ -205,6 +209,12 @@ class FakeGateway:
 
     async def close(self) -> None:
         """Nothing to close; there because the real one has it."""
+
+    def _answer(self, request: GenerationRequest) -> list[GenerationDelta]:
+        if self.calls is None or not request.tools:
+            return _deltas(request, self._script(request))
+        calls = self.calls.pop(0) if self.calls and request.tool_choice != "none" else ()
+        return _called(request, calls) if calls else _deltas(replace(request, tool_choice="none"))
 
     def _script(self, request: GenerationRequest) -> str | None:
         return self.scripted.pop(0) if self.scripted and request.response_format.kind == "json_schema" else None
@@ -272,6 +282,16 @@ def _tool_deltas(request: GenerationRequest, tool: str) -> list[GenerationDelta]
     ]
     deltas = [GenerationDelta(tool_calls=(piece,)) for piece in pieces]
     return [*deltas, GenerationDelta(finish_reason="tool_calls", usage=Usage(prompt_tokens(request), len(pieces)))]
+
+
+def _called(request: GenerationRequest, calls: Sequence[tuple[str, str]]) -> list[GenerationDelta]:
+    """Each in two pieces, as engines send them; their ids differ within a chat."""
+    said = sum(len(message.tool_calls) for message in request.messages)
+    deltas = []
+    for index, (name, arguments) in enumerate(calls):
+        deltas.append(GenerationDelta(tool_calls=(ToolCallDelta(index, f"call_{said + index}", name),)))
+        deltas.append(GenerationDelta(tool_calls=(ToolCallDelta(index, arguments=arguments),)))
+    return [*deltas, GenerationDelta(finish_reason="tool_calls", usage=Usage(prompt_tokens(request), len(deltas)))]
 
 
 def _logprobs(token: str, alternatives: int | None) -> tuple[TokenLogprob, ...]:

@@ -62,3 +62,4 @@ class ToolSettings(Group):
     rounds: int = Field(12, ge=1, le=1000, description="Times a model may call tools before it has to answer.")
     calls: int = Field(32, ge=1, le=1000, description="Tools a model may call in one round; of more, the rest is not carried out.")
     approval_s: float = Field(300.0, gt=0, description="Seconds a person has to approve of a dangerous tool; after that it is not called.")
+    shown_chars: int = Field(20_000, ge=200, description="Longest text of a tool's result that a model is given, in characters.")
