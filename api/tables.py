@@ -17,6 +17,8 @@ from api.usage import tables as usage
 from cluster.batches import tables as batches
 from cluster.connectors import tables as connectors
 from cluster.content import tables as contents
+from cluster.graphs import checkpoint_tables as checkpoints
+from cluster.graphs import table as graphs
 from cluster.jobs import table as jobs
 from cluster.knowledge import tables as knowledge
 from cluster.outgoing import tables as outgoing
@@ -43,5 +45,7 @@ TABLES = (
     connectors,
     contents,
     flags,
+    graphs,
+    checkpoints,
 )
 metadata = Table.metadata

@@ -1,4 +1,6 @@
-"""Graphs of an organisation, their runs, the steps of those, and what happened."""
+"""Graphs of an organisation, their runs, the steps of those, and what happened.
+
+What a graph is, is kept as JSON, not as JSONB: the order of the keys of a schema is the order in which a model writes them."""
 
 from __future__ import annotations
 
@@ -6,10 +8,10 @@ import uuid
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, Float, ForeignKey, Index, Integer, SmallInteger, String, Text, UniqueConstraint, func, text
+from sqlalchemy import JSON, BigInteger, Float, ForeignKey, Index, Integer, SmallInteger, String, Text, UniqueConstraint, func, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from cluster.graphs.states import RunState
+from cluster.stores.guarded import QueuedTable
 from cluster.stores.tables import Identified, Owned, Table
 
 
@@ -36,61 +38,55 @@ class GraphVersion(Identified, Table):
 
     graph_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("graphs.id", ondelete="CASCADE"))
     version: Mapped[int]
-    spec: Mapped[dict[str, Any]]
+    spec: Mapped[dict[str, Any]] = mapped_column(JSON)
     source: Mapped[str] = mapped_column(Text, server_default="")
     about: Mapped[dict[str, Any] | None]
     note: Mapped[str] = mapped_column(String(500), server_default="")
     author_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"))
 
 
-class GraphRun(Identified, Owned, Table):
+class GraphRun(QueuedTable):
     """``graph`` and ``version``: its name and version as they were; ``spec``: the graph itself, with prompts and sub-graphs filled
     in, so that a change of the graph changes no run. ``task_type``: what whoever asked calls it. ``role``: of the owner, when it was
-    asked for; tools are called with no more. ``attempt`` counts claims and fences writes. ``worker``: the number of the advisory lock
-    that the process which runs it holds. ``pending``: what is waited for, as ``[{"node", "kind", "ask", "show", "answer",
-    "expires_at"}]``; ``wake_at``: when the run goes on by itself. ``answers``: what people said, by node, not yet taken.
-    ``from_checkpoint``: id of the checkpoint at which the next attempt begins; null: the latest. ``thread``: under which its
-    checkpoints are kept; a fork has one of its own. ``step_count``, ``prompt_tokens``, ``completion_tokens``, ``micros`` (millionths
-    of the currency of prices) and ``seconds``: what was spent. ``changes``: number of the latest event."""
+    asked for; tools are called with no more. ``tries``: processes that it lost without a step done in between. ``worker``: the number of
+    the advisory lock that the process which runs it holds. ``pending``: what people are asked, as ``[{"node", "kind", "ask", "show",
+    "answer", "expires_at"}]``, without what is answered; ``wake_at``: when the run goes on by itself. ``answers``: what people said, by
+    node, not yet taken. ``from_checkpoint``: id of the checkpoint at which the next attempt begins; null: the latest. ``thread``: under
+    which its checkpoints are kept; a fork has one of its own. ``step_count``, ``prompt_tokens``, ``completion_tokens``, ``micros``
+    (millionths of the currency of prices) and ``seconds``: what was spent."""
 
     __tablename__ = "graph_runs"
     __table_args__ = (
         Index("ix_graph_runs_organisation_id_created_at", "organisation_id", "created_at", "id"),
+        Index("ix_graph_runs_open", "organisation_id", postgresql_where=text("state IN ('queued', 'running', 'waiting', 'paused')")),
         Index("ix_graph_runs_queue", "priority", "queued_at", postgresql_where=text("state = 'queued'")),
         Index("ix_graph_runs_running", "worker", postgresql_where=text("state = 'running'")),
         Index("ix_graph_runs_waiting", "wake_at", postgresql_where=text("state = 'waiting'")),
         Index("ix_graph_runs_finished_at", "finished_at"),
+        Index("ix_graph_runs_parent_id", "parent_id"),
+        Index("ix_graph_runs_thread", "thread"),
         UniqueConstraint("organisation_id", "idempotency_key", name="uq_graph_runs_organisation_id_idempotency_key"),
     )
 
     graph: Mapped[str] = mapped_column(String(64))
     version: Mapped[int]
-    spec: Mapped[dict[str, Any]]
+    spec: Mapped[dict[str, Any]] = mapped_column(JSON)
     model: Mapped[str | None] = mapped_column(String(200))
     task_type: Mapped[str] = mapped_column(String(64), server_default="graph")
     role: Mapped[str] = mapped_column(String(16), server_default="viewer")
-    state: Mapped[str] = mapped_column(String(16), server_default=RunState.QUEUED.value)
-    priority: Mapped[int] = mapped_column(SmallInteger, server_default="0")
     idempotency_key: Mapped[str | None] = mapped_column(String(200))
     input: Mapped[dict[str, Any]]
     output: Mapped[dict[str, Any] | None]
     error: Mapped[str | None] = mapped_column(Text)
-    failed_node: Mapped[str | None] = mapped_column(String(64))
+    failed_node: Mapped[str | None] = mapped_column(String(400))
     limits: Mapped[dict[str, Any]]
     parent_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("graph_runs.id", ondelete="SET NULL"))
     depth: Mapped[int] = mapped_column(SmallInteger, server_default="0")
     thread: Mapped[uuid.UUID] = mapped_column(default=uuid.uuid4)
     from_checkpoint: Mapped[str | None] = mapped_column(String(64))
-    attempt: Mapped[int] = mapped_column(Integer, server_default="0")
-    tries: Mapped[int] = mapped_column(Integer, server_default="0")
     worker: Mapped[int | None] = mapped_column(BigInteger)
-    queued_at: Mapped[datetime] = mapped_column(server_default=func.now())
-    not_before: Mapped[datetime] = mapped_column(server_default=func.now())
-    started_at: Mapped[datetime | None]
-    finished_at: Mapped[datetime | None]
-    cancel_requested_at: Mapped[datetime | None]
     pause_requested_at: Mapped[datetime | None]
-    pending: Mapped[dict[str, Any] | None]
+    pending: Mapped[list[dict[str, Any]] | None]
     wake_at: Mapped[datetime | None]
     answers: Mapped[dict[str, Any] | None]
     step_count: Mapped[int] = mapped_column(Integer, server_default="0")
@@ -99,21 +95,20 @@ class GraphRun(Identified, Owned, Table):
     micros: Mapped[int] = mapped_column(BigInteger, server_default="0")
     seconds: Mapped[float] = mapped_column(Float, server_default="0")
     trace_id: Mapped[str | None] = mapped_column(String(64))
-    changes: Mapped[int] = mapped_column(Integer, server_default="0")
 
 
 class GraphStep(Identified, Table):
     """One visit of one node (of one item, in a map), with all its attempts. ``key``: the same in every process that comes to this
     visit, so that what was done is found again: ``<node>#<visit>`` and, in a map, ``[<index>]``. ``state``: running, succeeded,
-    failed, waiting, skipped. ``begun``: a call with an effect was sent, and its answer is not known. ``result`` is bounded by
-    ``graphs.value_bytes``."""
+    failed, waiting, skipped. ``begun``: a call with an effect was sent, and its answer is not known. ``result``: ``{"value": ...}``,
+    bounded by ``graphs.value_bytes``."""
 
     __tablename__ = "graph_steps"
     __table_args__ = (UniqueConstraint("run_id", "key", name="uq_graph_steps_run_id_key"),)
 
-    run_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("graph_runs.id", ondelete="CASCADE"), index=True)
+    run_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("graph_runs.id", ondelete="CASCADE"))
     key: Mapped[str] = mapped_column(String(400))
-    node: Mapped[str] = mapped_column(String(64))
+    node: Mapped[str] = mapped_column(String(400))
     kind: Mapped[str] = mapped_column(String(16))
     state: Mapped[str] = mapped_column(String(16), server_default="running")
     attempts: Mapped[int] = mapped_column(Integer, server_default="0")

@@ -14,11 +14,13 @@ from typing import Any
 
 from sqlalchemy import Float, Interval, cast, extract, func, or_, select, update
 
-from cluster.jobs.changes import Guard, change, move, tell
+from cluster.jobs.changes import JOBS
 from cluster.jobs.states import JobState
 from cluster.jobs.table import Job
 from cluster.settings import JobSettings
+from cluster.stores.guarded import Guard
 from cluster.stores.sql import AsyncSession, Database
+from cluster.stores.turns import next_ones
 
 # Any number, the same for every Hearth: PostgreSQL's advisory lock under which jobs are claimed, so that running ones are counted truly.
 CLAIMING = 48_880
@@ -70,20 +72,8 @@ class Attempts:
             return [job for job_id in chosen if (job := await self._take(session, job_id)) is not None]
 
     async def _next(self, session: AsyncSession) -> Sequence[uuid.UUID]:
-        running = Job.state == JobState.RUNNING.value
-        free = self._settings.concurrent - (await session.scalar(select(func.count()).select_from(Job).where(running)) or 0)
-        if free <= 0:
-            return []
-        waiting: Guard = (Job.state == JobState.QUEUED.value) & (Job.not_before <= func.now())
-        order = (Job.priority.desc(), Job.queued_at, Job.id)
-        busy = select(Job.organisation_id, func.count().label("jobs")).where(running).group_by(Job.organisation_id).subquery()
-        place = func.row_number().over(partition_by=Job.organisation_id, order_by=order) + func.coalesce(busy.c.jobs, 0)
-        ranked = (
-            select(Job.id, place.label("place")).outerjoin(busy, busy.c.organisation_id == Job.organisation_id).where(waiting).subquery()
-        )
-        within = ranked.c.place <= self._settings.concurrent_per_organisation
-        chosen = select(Job.id).join(ranked, ranked.c.id == Job.id).where(waiting, within).order_by(*order).limit(free)
-        return (await session.scalars(chosen.with_for_update(of=Job, skip_locked=True))).all()
+        running = await session.scalar(select(func.count()).select_from(Job).where(Job.state == JobState.RUNNING.value)) or 0
+        return await next_ones(session, Job, self._settings.concurrent - running, self._settings.concurrent_per_organisation)
 
     async def _take(self, session: AsyncSession, job_id: uuid.UUID, **values: Any) -> Job | None:
         now = func.now()
@@ -91,7 +81,7 @@ class Attempts:
         fresh = {"submission_id": submission, "started_at": None, "heartbeat_at": None} | values
         counted = {"attempt": Job.attempt + 1, "tries": Job.tries + 1}
         queued = Job.state == JobState.QUEUED.value
-        return await move(session, job_id, JobState.RUNNING, queued, claimed_at=now, looked_at=now, **counted, **fresh)
+        return await JOBS.move(session, job_id, JobState.RUNNING, queued, claimed_at=now, looked_at=now, **counted, **fresh)
 
     async def begin(self, job_id: uuid.UUID, attempt: int | None, submission_id: str | None = None) -> Job | None:
         """A process begins: the one of ``attempt``, or, with None, one that a person started for a queued job, which Ray knows as
@@ -100,11 +90,11 @@ class Attempts:
         async with self._transaction() as session:
             if attempt is None:
                 return await self._take(session, job_id, submission_id=submission_id, started_at=now, heartbeat_at=now)
-            return await change(session, job_id, *_mine(attempt), Job.started_at.is_(None), started_at=now, heartbeat_at=now)
+            return await JOBS.change(session, job_id, *_mine(attempt), Job.started_at.is_(None), started_at=now, heartbeat_at=now)
 
     async def beat(self, job_id: uuid.UUID, attempt: int) -> Job | None:
         async with self._transaction() as session:
-            return await change(session, job_id, *_mine(attempt), heartbeat_at=func.now())
+            return await JOBS.change(session, job_id, *_mine(attempt), heartbeat_at=func.now())
 
     async def report(self, job_id: uuid.UUID, attempt: int, progress: Progress, checkpoint: dict[str, Any] | None) -> Job | None:
         """``checkpoint`` None: as it was."""
@@ -112,25 +102,25 @@ class Attempts:
         kept = {} if checkpoint is None else {"checkpoint": checkpoint}
         async with self._transaction() as session:
             values = {"heartbeat_at": func.now(), "changes": Job.changes + 1}
-            return await change(session, job_id, *_mine(attempt), **values, **told, **kept)
+            return await JOBS.change(session, job_id, *_mine(attempt), **values, **told, **kept)
 
     async def log(self, job_id: uuid.UUID, attempt: int, text: str) -> Job | None:
         """Beyond ``jobs.log_lines`` lines are no longer kept, and the last one says so."""
         async with self._transaction() as session:
             values = {"heartbeat_at": func.now(), "changes": Job.changes + 1, "logged": Job.logged + 1}
-            job = await change(session, job_id, *_mine(attempt), **values)
+            job = await JOBS.change(session, job_id, *_mine(attempt), **values)
             over = job.logged - self._settings.log_lines if job is not None else 0
             if job is not None and over <= 1:
                 more = "More lines follow in Ray's log of the process (setting jobs.log_lines)."
                 # PostgreSQL's JSON takes no NUL.
                 kept = text.replace("\x00", "\ufffd")[: self._settings.log_line_chars]
-                await tell(session, job, "log", {"text": more if over == 1 else kept})
+                await JOBS.tell(session, job.id, job.changes, "log", {"text": more if over == 1 else kept})
             return job
 
     async def end(self, job_id: uuid.UUID, attempt: int, state: JobState, **values: Any) -> Job | None:
         """Written once: None when the row had left this attempt before."""
         async with self._transaction() as session:
-            return await move(session, job_id, state, *_mine(attempt), **values)
+            return await JOBS.move(session, job_id, state, *_mine(attempt), **values)
 
     async def resume(self, job: Job, reason: str) -> Job | None:
         """Its process is gone: queued again for after a while, or failed with the reason when that has happened too often."""

@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import delete, func, insert, select, tuple_
 
 from cluster.errors import BadInput, NotFound, TooLarge
-from cluster.jobs.changes import change, move, tell
+from cluster.jobs.changes import JOBS
 from cluster.jobs.kinds import Kinds
 from cluster.jobs.states import ENDED, JobState
 from cluster.jobs.table import Job, JobEvent
@@ -65,7 +65,7 @@ class Jobs:
         values = {"id": uuid.uuid4(), "kind": new.kind, "spec": new.spec, "priority": new.priority, "changes": 1}
         statement = insert(Job).values(**values, organisation_id=new.organisation_id, owner_id=new.owner_id).returning(Job)
         job = (await self._session.scalars(statement)).one()
-        await tell(self._session, job, "state", {"state": JobState.QUEUED.value, "attempt": 0})
+        await JOBS.tell(self._session, job.id, job.changes, "state", {"state": JobState.QUEUED.value, "attempt": 0})
         return job
 
     async def get(self, organisation_id: uuid.UUID, job_id: uuid.UUID, *, lock: bool = False) -> Job:
@@ -110,18 +110,20 @@ class Jobs:
         """A queued job is cancelled at once; a running one is asked to stop, and is cancelled when its process has ended. One that has
         ended, or was asked already, stays as it is. ``job`` is locked."""
         if job.state == JobState.QUEUED:
-            return await move(self._session, job.id, JobState.CANCELLED, cancel_requested_at=func.now()) or job
+            return await JOBS.move(self._session, job.id, JobState.CANCELLED, cancel_requested_at=func.now()) or job
         if job.state != JobState.RUNNING or job.cancel_requested_at is not None:
             return job
-        asked = await change(self._session, job.id, cancel_requested_at=func.now(), looked_at=None, changes=Job.changes + 1)
+        asked = await JOBS.change(self._session, job.id, cancel_requested_at=func.now(), looked_at=None, changes=Job.changes + 1)
         assert asked is not None
-        await tell(self._session, asked, "state", {"state": asked.state, "attempt": asked.attempt, "reason": "cancelling"})
+        await JOBS.tell(
+            self._session, asked.id, asked.changes, "state", {"state": asked.state, "attempt": asked.attempt, "reason": "cancelling"}
+        )
         return asked
 
     async def retry(self, job: Job) -> Job | None:
         """Queued again, with what it had reached; None unless it has failed or was cancelled."""
         now = func.now()
-        return await move(
+        return await JOBS.move(
             self._session,
             job.id,
             JobState.QUEUED,

@@ -6,18 +6,16 @@ import uuid
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, ForeignKey, Index, Integer, SmallInteger, String, Text, func, text
+from sqlalchemy import BigInteger, ForeignKey, Index, Integer, String, Text, func, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from cluster.jobs.states import JobState
-from cluster.stores.tables import Identified, Owned, Table
+from cluster.stores.guarded import QueuedTable
+from cluster.stores.tables import Table
 
 
-class Job(Identified, Owned, Table):
-    """``priority``: higher goes first. ``attempt`` counts processes and never goes back; it fences writes and names Ray jobs. ``tries``
-    counts them since a person last queued the job. ``not_before``: earliest start, after a process was lost. ``looked_at``: when a
-    dispatcher last compared the row with Ray. ``checkpoint``: whatever the job needs to go on where it was; ``changes``: number of the
-    latest event; ``logged``: lines of log that are kept."""
+class Job(QueuedTable):
+    """``attempt`` counts processes, and names Ray jobs as well; ``tries`` counts them too. ``looked_at``: when a dispatcher last compared
+    the row with Ray. ``checkpoint``: whatever the job needs to go on where it was; ``logged``: lines of log that are kept."""
 
     __tablename__ = "jobs"
     __table_args__ = (
@@ -29,19 +27,10 @@ class Job(Identified, Owned, Table):
 
     kind: Mapped[str] = mapped_column(String(64))
     spec: Mapped[dict[str, Any]]
-    state: Mapped[str] = mapped_column(String(16), server_default=JobState.QUEUED.value)
-    priority: Mapped[int] = mapped_column(SmallInteger, server_default="0")
-    attempt: Mapped[int] = mapped_column(Integer, server_default="0")
-    tries: Mapped[int] = mapped_column(Integer, server_default="0")
     submission_id: Mapped[str | None] = mapped_column(String(100))
-    queued_at: Mapped[datetime] = mapped_column(server_default=func.now())
-    not_before: Mapped[datetime] = mapped_column(server_default=func.now())
     claimed_at: Mapped[datetime | None]
-    started_at: Mapped[datetime | None]
     heartbeat_at: Mapped[datetime | None]
     looked_at: Mapped[datetime | None]
-    finished_at: Mapped[datetime | None]
-    cancel_requested_at: Mapped[datetime | None]
     done: Mapped[int] = mapped_column(BigInteger, server_default="0")
     total: Mapped[int | None] = mapped_column(BigInteger)
     unit: Mapped[str] = mapped_column(String(64), server_default="")
@@ -49,7 +38,6 @@ class Job(Identified, Owned, Table):
     checkpoint: Mapped[dict[str, Any] | None]
     result: Mapped[dict[str, Any] | None]
     error: Mapped[str | None] = mapped_column(Text)
-    changes: Mapped[int] = mapped_column(Integer, server_default="0")
     logged: Mapped[int] = mapped_column(Integer, server_default="0")
 
 

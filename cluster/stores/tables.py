@@ -30,6 +30,7 @@ class Table(DeclarativeBase):
         datetime: DateTime(timezone=True),
         uuid.UUID: Uuid(),
         dict[str, Any]: JSON().with_variant(JSONB(), "postgresql"),
+        list[dict[str, Any]]: JSON().with_variant(JSONB(), "postgresql"),
         list[str]: JSON().with_variant(JSONB(), "postgresql"),
     }
 

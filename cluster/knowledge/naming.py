@@ -6,8 +6,8 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from api.retrieval.repository import KnowledgeRepository
 from cluster.errors import NotFound
+from cluster.knowledge.searched import KnowledgeRepository
 from cluster.knowledge.tables import Collection
 from cluster.specs.loader import nearest
 
