@@ -26,6 +26,7 @@ from api.keys import endpoints as keys
 from api.knowledge import endpoints as knowledge
 from api.limits import endpoints as limits
 from api.mcp import endpoints as mcp
+from api.mcp_chat import endpoints as mcp_chat
 from api.models import endpoints as models
 from api.outgoing import endpoints as outgoing
 from api.people import endpoints as people
@@ -53,6 +54,7 @@ _ROUTERS = (
     *conversations.routers,
     *streams.routers,
     *direct.routers,
+    *mcp_chat.routers,
     *prompts.routers,
     *semantic.routers,
     *knowledge.routers,

@@ -51,7 +51,12 @@ def _answers() -> dict[int | str, Document]:
     found[200]["content"]["application/json"]["schema"] = REPLY
     found[202] = {"description": "A notification or response was taken."}
     either = {"anyOf": [{"$ref": "#/components/schemas/ErrorBody"}, REPLY]}
-    meanings = {400: "No message of the protocol.", 404: "No such method, or no such session.", 406: "Accept lacks a type.", 415: "Not JSON."}
+    meanings = {
+        400: "No message of the protocol.",
+        404: "No such method, or no such session.",
+        406: "Accept lacks a type.",
+        415: "Not JSON.",
+    }
     for status, meaning in meanings.items():
         found[status] = {"description": meaning, "content": {"application/json": {"schema": either, "example": TOLD}}}
     return found
@@ -71,7 +76,9 @@ REQUEST: dict[str, Any] = {
 }
 
 
-@router.post("/mcp", summary="A message of the Model Context Protocol", response_class=Response, responses=_answers(), openapi_extra=REQUEST)
+@router.post(
+    "/mcp", summary="A message of the Model Context Protocol", response_class=Response, responses=_answers(), openapi_extra=REQUEST
+)
 async def exchange(request: Request, door: WithDoor, who: AsViewer) -> Response:
     """One JSON-RPC message, answered as JSON or as server-sent events: tools (`tools/list`, `tools/call`), documents and diagrams
     (`resources/*`), system prompts (`prompts/*`), completion. Revisions 2024-11-05 to 2026-07-28."""
@@ -83,7 +90,10 @@ async def exchange(request: Request, door: WithDoor, who: AsViewer) -> Response:
     summary="End an MCP session",
     response_class=Response,
     status_code=204,
-    responses={204: {"description": "It has ended."}, **{status: {"model": ErrorBody, "description": "See /mcp."} for status in (400, 404)}},
+    responses={
+        204: {"description": "It has ended."},
+        **{status: {"model": ErrorBody, "description": "See /mcp."} for status in (400, 404)},
+    },
 )
 async def close(door: WithDoor, who: AsViewer, mcp_session_id: SessionHeader = None) -> Response:
     """For clients that had one; without this it ends by itself."""

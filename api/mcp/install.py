@@ -16,13 +16,14 @@ from cluster.tools.tool import Toolbox
 
 
 def install_mcp(app: FastAPI, toolbox: Toolbox, bells: Bells, diagrams: Diagrams | None = None) -> Door:
-    """Also on ``app.state.mcp``; needs ``app.state.parts``. Whoever runs the app calls ``start`` and ``stop``."""
+    """Also on ``app.state.mcp``, with ``toolbox`` on ``app.state.toolbox``; needs ``app.state.parts``. Whoever runs the app calls ``start``
+    and ``stop``."""
     parts = app.state.parts
     assert isinstance(parts, Parts)
     sessions = Sessions(parts.stores.cache, parts.settings.tools)
     server = make_server(parts, toolbox, diagrams or NoDiagrams(), sessions, bells)
     door = Door(server, sessions, bells, parts.settings.tools)
-    app.state.mcp = door
+    app.state.mcp, app.state.toolbox = door, toolbox
     return door
 
 
@@ -33,3 +34,11 @@ async def door_of(request: Request) -> Door:
 
 
 WithDoor = Annotated[Door, Depends(door_of)]
+
+
+async def toolbox_of(request: Request) -> Toolbox:
+    toolbox: Toolbox = request.app.state.toolbox
+    return toolbox
+
+
+WithToolbox = Annotated[Toolbox, Depends(toolbox_of)]

@@ -21,6 +21,7 @@ from mcp_types import (
     ResourceTemplate,
     TextResourceContents,
 )
+from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 
 from api.documents.repository import DocumentRepository
 from api.documents.service import SPAN_CHARS
@@ -49,7 +50,10 @@ TEMPLATES = [
         mime_type=MERMAID,
     ),
 ]
-_GRAPHS = "graphs:"
+# The code of revisions before 2026-07-28 for a resource that is not there.
+MISSING = -32002
+# Where pages begin.
+_GRAPHS, _START = "graphs:", "documents:"
 
 
 class Diagrams(Protocol):
@@ -96,22 +100,17 @@ class Resources:
             rows = await DocumentRepository(session, who).everywhere(_position(after), room + 1)
         # Where diagrams fill the page, documents begin on the next one.
         cursor = cursor_from(_place(rows[room - 1]) if room else _START) if len(rows) > room else None
-        return ListResourcesResult(resources=[*drawn, *map(_read, rows[:room])], next_cursor=cursor)
+        return ListResourcesResult(resources=[*drawn, *map(_listed, rows[:room])], next_cursor=cursor)
 
     async def templates(self, _: Context, __: PaginatedRequestParams | None) -> ListResourceTemplatesResult:
         return ListResourceTemplatesResult(resource_templates=TEMPLATES)
 
     async def read(self, context: Context, params: ReadResourceRequestParams) -> ReadResourceResult:
-        who = principal_in(context).organisation_id
         try:
-            if found := DOCUMENT.fullmatch(params.uri):
-                return await self._document(who, params.uri, _uuid(found[1]), int(found[2] or 0))
-            if found := DIAGRAM.fullmatch(params.uri):
-                drawn = await self._diagrams.diagram(who, found[1])
-                return ReadResourceResult(contents=[TextResourceContents(uri=params.uri, mime_type=MERMAID, text=drawn)])
-            raise NotFound("There is no such resource; resources/list has those that there are.")
+            return await self._read(principal_in(context).organisation_id, params.uri)
         except NotFound as error:
-            raise MCPError(INVALID_PARAMS if context.protocol_version >= "2026" else MISSING, error.message, {"uri": params.uri}) from None
+            code = INVALID_PARAMS if context.protocol_version in MODERN_PROTOCOL_VERSIONS else MISSING
+            raise MCPError(code, error.message, {"uri": params.uri}) from None
 
     async def complete(self, context: Context, template: str, argument: str, begun: str) -> Completion:
         """Names of graphs; documents are found by searching."""
@@ -119,6 +118,14 @@ class Resources:
             return Completion(values=[], total=0, has_more=False)
         names = [name for name in await self._diagrams.names(principal_in(context).organisation_id) if name.startswith(begun)]
         return Completion(values=names[:100], total=len(names), has_more=len(names) > 100)
+
+    async def _read(self, organisation_id: uuid.UUID, uri: str) -> ReadResourceResult:
+        if found := DOCUMENT.fullmatch(uri):
+            return await self._document(organisation_id, uri, _uuid(found[1]), int(found[2] or 0))
+        if found := DIAGRAM.fullmatch(uri):
+            drawn = await self._diagrams.diagram(organisation_id, found[1])
+            return ReadResourceResult(contents=[TextResourceContents(uri=uri, mime_type=MERMAID, text=drawn)])
+        raise NotFound("There is no such resource; resources/list has those that there are.")
 
     async def _document(self, organisation_id: uuid.UUID, uri: str, document_id: uuid.UUID, start: int) -> ReadResourceResult:
         """Where there is more, the `_meta` of the content says where it goes on."""
@@ -134,16 +141,11 @@ class Resources:
         return ReadResourceResult(contents=[TextResourceContents(uri=uri, mime_type=TEXT, text=text, _meta=meta)])
 
 
-# The code of revisions before 2026-07-28 for a resource that is not there.
-MISSING = -32002
-_START = "documents:"
-
-
 def _drawn(name: str) -> Resource:
     return Resource(name=name, title=f"Diagram of {name}", uri=f"hearth://graphs/{name}/diagram", mime_type=MERMAID)
 
 
-def _read(row: DocumentRow) -> Resource:
+def _listed(row: DocumentRow) -> Resource:
     return Resource(name=row.path, uri=_uri(row), mime_type=TEXT, description=f"{row.chars} characters", size=row.bytes)
 
 

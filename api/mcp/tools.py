@@ -26,6 +26,7 @@ from api.web.errors import public
 from api.web.principal import Principal, Role
 from cluster.errors import NotFound
 from cluster.settings import ToolSettings
+from cluster.tools.paths import user_workspace
 from cluster.tools.tool import Toolbox, ToolCaller, ToolResult, ToolSpec
 
 
@@ -87,12 +88,12 @@ def is_object(spec: ToolSpec) -> bool:
 
 
 def caller_of(who: Principal) -> ToolCaller:
-    """All of a person's calls share a workspace; no call is a repetition of another."""
+    """All of a person's calls share their workspace; no call is a repetition of another."""
     return ToolCaller(
         organisation_id=who.organisation_id,
         user_id=who.user_id,
         role=who.role.value,
-        workspace=f"mcp-{who.user_id}",
+        workspace=user_workspace(who.user_id),
         key=f"mcp:{uuid.uuid4()}",
     )
 

@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
-import json
 from dataclasses import dataclass
 from typing import Literal
 
 from cluster.contracts.generation import Json, Usage
-from cluster.errors import Unprocessable
 from cluster.gateway import ModelGateway
-from cluster.guard import injection, pii
-from cluster.guard.policy import decide
-from cluster.guard.refused import Refused
-from cluster.guard.values import Place, Texts, count_chars, read_texts
 from cluster.settings.graphs import GraphSettings
-from cluster.specs.guard import GuardSpec, InjectionGuard, PiiGuard
+from cluster.specs.guard import GuardSpec
 
 # Values with more text are read in a thread, so that nobody else waits.
 INLINE_CHARS = 4_000

@@ -130,7 +130,7 @@ class _Answer:
     text: str = ""
     reasoning: str = ""
     calls: dict[int, ToolCall] = field(default_factory=dict)
-    usage: Usage = Usage()
+    usage: Usage = field(default_factory=Usage)
     reason: FinishReason | None = None
     provenance: Provenance | None = None
 
@@ -197,7 +197,8 @@ class ToolLoop:
         """All at once; their events as they come."""
         happened: asyncio.Queue[LoopEvent | None] = asyncio.Queue()
         tasks = [
-            asyncio.create_task(self._call(one, happened.put_nowait, beyond=place >= self._limits.calls)) for place, one in enumerate(wanted)
+            asyncio.create_task(self._call(one, happened.put_nowait, beyond=place >= self._limits.calls))
+            for place, one in enumerate(wanted)
         ]
         for task in tasks:
             task.add_done_callback(lambda _: happened.put_nowait(None))

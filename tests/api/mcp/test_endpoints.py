@@ -36,7 +36,8 @@ def of(session, version="2025-11-25"):
 
 
 @pytest.mark.parametrize(
-    ("asked", "agreed"), [("2024-11-05", "2024-11-05"), ("2025-06-18", "2025-06-18"), ("2025-11-25", "2025-11-25"), ("1999-01-01", "2025-11-25")]
+    ("asked", "agreed"),
+    [("2024-11-05", "2024-11-05"), ("2025-06-18", "2025-06-18"), ("2025-11-25", "2025-11-25"), ("1999-01-01", "2025-11-25")],
 )
 async def test_a_revision_is_agreed_on_and_a_session_opened(shop, asked, agreed):
     async with shop.client(await shop.person()) as client:

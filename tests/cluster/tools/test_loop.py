@@ -13,6 +13,7 @@ from cluster.fakes.gateway import FakeGateway
 from cluster.fakes.tools import FakeTools
 from cluster.tools.loop import Asks, Began, Ended, LoopLimits, Said, ToolLoop, Turn
 from cluster.tools.tool import ToolCaller, ToolResult
+from tests.patience import PATIENCE_S
 
 LIMITS = LoopLimits(rounds=3, calls=4, chars=500)
 
@@ -71,7 +72,7 @@ async def test_calls_of_one_turn_run_at_the_same_time_and_answer_in_order():
         if isinstance(event, Ended) and event.wanted.call.name == "echo":
             assert tools.waiting == 2
             tools.let_go.set()
-    assert [ended.wanted.call.name for ended in of(Ended, events)][0] == "echo"
+    assert of(Ended, events)[0].wanted.call.name == "echo"
     assert [message.content for message in of(Turn, events)[0].answers] == ["done", "hi", "done"]
     assert len({call[2].key for call in tools.calls}) == 3
 
@@ -157,8 +158,9 @@ async def test_leaving_ends_what_is_under_way():
     async with aclosing(loop.run(asking())) as events:
         async for event in events:
             if isinstance(event, Began) and event.wanted.number == 1:
-                while tools.waiting < 2:
-                    await asyncio.sleep(0)
+                async with asyncio.timeout(PATIENCE_S):
+                    while tools.waiting < 2:
+                        await asyncio.sleep(0)
                 break
     assert tools.waiting == 0
     assert gateway.opened == gateway.closed == 1
