@@ -96,8 +96,10 @@ class _Passed(Response):
             return {"type": "http.request", "body": self._asked, "more_body": False}
 
         async def send_opened(message: Message) -> None:
-            if message["type"] == "http.response.start" and self._opened is not None and message["status"] == 200:
-                MutableHeaders(scope=message)[SESSION] = self._opened
+            if message["type"] == "http.response.start":
+                message["status"] = int(message["status"])  # a number with a name, where a log wants a number
+                if self._opened is not None and message["status"] == 200:
+                    MutableHeaders(scope=message)[SESSION] = self._opened
             await send(message)
 
         await self._manager.handle_request(scope, receive_again, send_opened)

@@ -27,6 +27,7 @@ COMMANDS = {
     "secrets": "secrets.secrets_app",
     "ingest": "ingest.ingest",
     "jobs": "jobs.jobs_app",
+    "mcp": "mcp.mcp",
     "usage": "usage.usage",
     "backup": "backup.backup",
     "restore": "backup.restore",
