@@ -24,6 +24,7 @@ from cluster.knowledge import tables as knowledge
 from cluster.outgoing import tables as outgoing
 from cluster.secrets import tables as secrets
 from cluster.stores.tables import Table
+from cluster.tools import tables as tools
 
 TABLES = (
     people,
@@ -47,5 +48,6 @@ TABLES = (
     flags,
     graphs,
     checkpoints,
+    tools,
 )
 metadata = Table.metadata

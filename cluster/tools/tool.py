@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol, get_args
 
-from cluster.contracts.generation import Json, JsonObject
+from cluster.contracts.generation import Json, JsonObject, Usage
 
 # ``none``: it only looks. ``keyed``: called twice with one key, it is done once. ``once``: nobody can say whether a call that broke off was
 # carried out, so it is not repeated by itself.
@@ -55,12 +55,13 @@ class ToolCaller:
 @dataclass(frozen=True, slots=True)
 class ToolResult:
     """``value``: what it gives back. ``text``: the same for a model to read. ``failed``: the tool says that it could not do it; a
-    model is told, a node fails. ``cut``: there was more than `tools.result_bytes`."""
+    model is told, a node fails. ``cut``: there was more than `tools.result_bytes`. ``spent``: by models that the tool asked."""
 
     value: Json
     text: str
     failed: bool = False
     cut: bool = False
+    spent: tuple[tuple[str, Usage], ...] = ()
 
 
 class Toolbox(Protocol):

@@ -1,0 +1,93 @@
+"""Running graphs."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from dataclasses import replace
+
+from pydantic import Field, JsonValue
+
+from cluster.contracts.generation import Json, JsonObject
+from cluster.errors import Forbidden, Unavailable
+from cluster.graphs.states import ENDED
+from cluster.tools.builtin.base import Arguments, Call, Options, Said, object_of
+from cluster.tools.builtin.base import BuiltinTool as Tool
+from cluster.tools.starting import GraphStarter, StartedRun
+
+CATEGORY = "graphs"
+ENDED_STATES = frozenset(state.value for state in ENDED)
+LOOK_S = 0.5
+
+
+class RunArguments(Arguments):
+    graph: str = Field(min_length=1, max_length=200, description="Its name, or `name@version`.")
+    input: dict[str, JsonValue] = Field(default_factory=dict, description="What it is given, as its schema says.")
+    wait_s: float = Field(30.0, ge=0, le=3600, description="Seconds to wait for its end; graph_result looks later.")
+
+
+class ResultArguments(Arguments):
+    run: uuid.UUID = Field(description="The `run` that graph_run gave.")
+    wait_s: float = Field(0.0, ge=0, le=3600, description="Seconds to wait for its end.")
+
+
+async def _run(call: Call[RunArguments, Options]) -> Json | Said:
+    starter, most = _starter(call.around.starter), call.around.settings.graphs.depth
+    if call.caller.depth + 1 > most:
+        raise Forbidden(f"Graphs run within each other {most} deep already (setting graphs.depth).")
+    given: JsonObject = {**call.given.input}  # type: ignore[dict-item]
+    started = await starter.start(call.given.graph, given, call.caller)
+    return _told(await _ended(starter, started, call.caller.organisation_id, call.given.wait_s))
+
+
+async def _result(call: Call[ResultArguments, Options]) -> Json | Said:
+    starter, organisation = _starter(call.around.starter), call.caller.organisation_id
+    found = await starter.look(organisation, call.given.run)
+    return _told(await _ended(starter, found, organisation, call.given.wait_s))
+
+
+async def _ended(starter: GraphStarter, run: StartedRun, organisation: uuid.UUID, seconds: float) -> StartedRun:
+    """The run at its end, or as it is when that does not come in time."""
+    now = asyncio.get_running_loop().time
+    deadline, pause = now() + seconds, 0.05
+    while run.state not in ENDED_STATES and now() < deadline:
+        await asyncio.sleep(min(pause, max(0.0, deadline - now())))
+        pause = min(pause * 2, LOOK_S)
+        run = replace(await starter.look(organisation, run.run_id), graph=run.graph)
+    return run
+
+
+def _told(run: StartedRun) -> Json | Said:
+    return {"run": str(run.run_id), "graph": run.graph, "state": run.state, "output": run.output, "error": run.error}
+
+
+def _starter(starter: GraphStarter | None) -> GraphStarter:
+    if starter is None:
+        raise Unavailable("Graphs cannot be run from here; ask where the cluster runs, or retry in 60 s.")
+    return starter
+
+
+OUTPUT = object_of(run={"type": "string"}, graph={"type": "string"}, state={"type": "string"}, output={}, error={})
+
+GRAPH_RUN = Tool(
+    "graph_run",
+    "Run a graph",
+    "Starts a graph as a run of its own, and waits for its end a while.",
+    CATEGORY,
+    RunArguments,
+    Options,
+    _run,
+    effects="keyed",
+    role="editor",
+    output=OUTPUT,
+)
+GRAPH_RESULT = Tool(
+    "graph_result",
+    "Look at a run",
+    "How a run of a graph stands, and what came of it.",
+    CATEGORY,
+    ResultArguments,
+    Options,
+    _result,
+    output=OUTPUT,
+)
