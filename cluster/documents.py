@@ -19,6 +19,27 @@ from cluster.errors import HearthError
 from cluster.home import REPOSITORY
 from cluster.settings import PREFIX, OidcIssuer, Settings
 from cluster.specs.catalog import Architecture, ModelSpec, ReadingSpec, Variant
+from cluster.specs.graph import GraphLimits, GraphSpec
+from cluster.specs.guard import GuardSpec, InjectionGuard, PiiGuard, PolicyGuard
+from cluster.specs.nodes import (
+    AudioNode,
+    Edge,
+    EmbedNode,
+    GraphNode,
+    GuardNode,
+    HumanNode,
+    JoinNode,
+    LlmNode,
+    MapNode,
+    RetrieveNode,
+    Retry,
+    RouterNode,
+    Says,
+    ToolNode,
+    TransformNode,
+    VisionNode,
+    WaitNode,
+)
 from cluster.specs.prices import PricesSpec
 from cluster.specs.profile import DeviceSpec, ProfileSpec, ServedModel
 from cluster.specs.providers import (
@@ -55,6 +76,29 @@ SPECS = (
     PricesSpec,
     RetrievalSpec,
     RerankSpec,
+    GraphSpec,
+    GraphLimits,
+    LlmNode,
+    Says,
+    VisionNode,
+    AudioNode,
+    EmbedNode,
+    RetrieveNode,
+    ToolNode,
+    TransformNode,
+    RouterNode,
+    MapNode,
+    JoinNode,
+    GraphNode,
+    HumanNode,
+    WaitNode,
+    GuardNode,
+    Edge,
+    Retry,
+    GuardSpec,
+    PiiGuard,
+    InjectionGuard,
+    PolicyGuard,
 )
 
 
@@ -69,8 +113,8 @@ def pages() -> dict[Path, str]:
 
 def _configs() -> str:
     head = (
-        "# configs: YAML only\n\n`profiles/` say which models a machine serves, on which devices; `catalog/` says what each model is. "
-        "An unknown key is refused, and the nearest valid one named.\n\n## Settings\n\nDefaults, then the profile's `settings`, then the "
+        "# configs: YAML only\n\n`profiles/` say which models a machine serves, on which devices; `catalog/` says what each model is, `retrieval/` "
+        "how collections are searched, `graphs/` what agents do step by step. An unknown key is refused, and the nearest valid one named.\n\n## Settings\n\nDefaults, then the profile's `settings`, then the "
         "environment (lists and objects as JSON), then flags of the command line.\n\n| environment | default | |\n| --- | --- | --- |\n"
     )
     rows = "".join(f"| `{name}` | `{default}` | {text} |\n" for name, default, text in _settings(Settings, PREFIX))

@@ -65,6 +65,14 @@ def mistake(value: Any, schema: Mapping[str, Any]) -> tuple[str, str] | None:
     return None if found is None else (_joined(found.absolute_path), _sentence(found))
 
 
+def with_defaults(value: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[str, Any]:
+    """``value`` with the ``default`` of each property of ``schema`` that it lacks. Only of the first level."""
+    properties = schema.get("properties")
+    named = properties.items() if isinstance(properties, Mapping) else ()
+    defaults = {key: inner["default"] for key, inner in named if isinstance(inner, Mapping) and "default" in inner}
+    return {**defaults, **value}
+
+
 def _schemas(schema: Mapping[str, Any], place: tuple[str, ...], depth: int) -> Iterator[tuple[tuple[str, ...], Mapping[str, Any]]]:
     if depth > DEPTH:
         raise BadInput(f"{_at(_joined(place[:4]) + '...')}the schema is nested more than {DEPTH} levels deep.")

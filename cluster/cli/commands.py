@@ -28,6 +28,7 @@ COMMANDS = {
     "ingest": "ingest.ingest",
     "jobs": "jobs.jobs_app",
     "mcp": "mcp.mcp",
+    "graph": "graph.graph_app",
     "usage": "usage.usage",
     "backup": "backup.backup",
     "restore": "backup.restore",

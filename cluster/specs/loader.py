@@ -47,7 +47,7 @@ def explain(error: ValidationError, shape: type[BaseModel], origin: str) -> str:
     """The first mistake of ``error`` as one line: where, what, and the nearest valid key or value."""
     first = _most_telling(error.errors(include_url=False))
     where = ".".join(str(part) for part in first["loc"])
-    return f"{origin}: {_sentence(first, shape, where)}"
+    return f"{origin}: {say(first, shape, where)}"
 
 
 def _most_telling(mistakes: list[ErrorDetails]) -> ErrorDetails:
@@ -63,7 +63,8 @@ def _is_shape(part: int | str) -> bool:
     return isinstance(part, str) and "[" in part
 
 
-def _sentence(first: ErrorDetails, shape: type[BaseModel], where: str) -> str:
+def say(first: ErrorDetails, shape: type[BaseModel], where: str) -> str:
+    """One mistake of pydantic's as a sentence. ``shape`` is what its ``loc`` leads through, ``where`` how the place is called."""
     if first["type"] == "extra_forbidden":
         *parents, key = first["loc"]
         hint = nearest(str(key), _keys_at(shape, parents))
