@@ -64,7 +64,6 @@ class GraphRun(QueuedTable):
         Index("ix_graph_runs_waiting", "wake_at", postgresql_where=text("state = 'waiting'")),
         Index("ix_graph_runs_finished_at", "finished_at"),
         Index("ix_graph_runs_parent_id", "parent_id"),
-        Index("ix_graph_runs_thread", "thread"),
         UniqueConstraint("organisation_id", "idempotency_key", name="uq_graph_runs_organisation_id_idempotency_key"),
     )
 

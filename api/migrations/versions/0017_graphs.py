@@ -136,7 +136,7 @@ def _runs() -> None:
         sa.ForeignKeyConstraint(["parent_id"], ["graph_runs.id"], name="fk_graph_runs_parent_id_graph_runs", ondelete="SET NULL"),
         sa.UniqueConstraint("organisation_id", "idempotency_key", name="uq_graph_runs_organisation_id_idempotency_key"),
     )
-    for name in ("organisation_id", "owner_id", "finished_at", "parent_id", "thread"):
+    for name in ("organisation_id", "owner_id", "finished_at", "parent_id"):
         op.create_index(f"ix_graph_runs_{name}", "graph_runs", [name])
     op.create_index("ix_graph_runs_organisation_id_created_at", "graph_runs", ["organisation_id", "created_at", "id"])
     op.create_index("ix_graph_runs_open", "graph_runs", ["organisation_id"], postgresql_where=sa.text(OPEN))
