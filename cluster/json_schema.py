@@ -24,6 +24,7 @@ from cluster.errors import BadInput
 DEPTH = 32
 PATTERN_CHARS = 1000
 SHOWN = 120
+ENDLESS = "it cannot be checked: the schema refers to itself without an end, or too often."
 # What one value may need; a schema of a few lines can refer to itself exponentially often.
 MOST_REFERENCES = 20_000
 # Keywords whose value is data and not a schema.
@@ -55,14 +56,38 @@ def check_value(value: Any, schema: Mapping[str, Any], *, what: str = "") -> Non
 
 def mistake(value: Any, schema: Mapping[str, Any]) -> tuple[str, str] | None:
     """Place and sentence of the first mistake of ``value``, None where it fits. ``schema`` has passed ``check_schema``."""
+    try:
+        found = _first(value, schema)
+    except (Unresolvable, RecursionError, _Endless):
+        return "", ENDLESS
+    return None if found is None else (_joined(found.absolute_path), _sentence(found))
+
+
+def unmet(value: Any, schema: Mapping[str, Any]) -> tuple[str, str] | None:
+    """As ``mistake``, but of ``value`` the sentence repeats nothing: it says what the schema wants."""
+    try:
+        found = _first(value, schema)
+    except (Unresolvable, RecursionError, _Endless):
+        return "", ENDLESS
+    if found is None:
+        return None
+    wanted = _cut(json.dumps(found.validator_value, ensure_ascii=False))
+    # A schema that is `false` has no keyword, and the library knows no place.
+    said = (
+        "its schema allows no value where there is one."
+        if found.validator is None
+        else f"'{found.validator}' of its schema wants {wanted}."
+    )
+    return _joined(found.absolute_path), said
+
+
+def _first(value: Any, schema: Mapping[str, Any]) -> ValidationError | None:
     left = _LEFT.set([MOST_REFERENCES])
     try:
-        found = best_match(_validator(json.dumps(schema)).iter_errors(value))
-    except (Unresolvable, RecursionError, _Endless):
-        return "", "it cannot be checked: the schema refers to itself without an end, or too often."
+        found: ValidationError | None = best_match(_validator(json.dumps(schema)).iter_errors(value))
+        return found
     finally:
         _LEFT.reset(left)
-    return None if found is None else (_joined(found.absolute_path), _sentence(found))
 
 
 def with_defaults(value: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[str, Any]:

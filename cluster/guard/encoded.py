@@ -10,14 +10,14 @@ import urllib.parse
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-# What is shorter says nothing; what is longer is read in pieces of this length.
-SHORTEST, LONGEST = 24, 8_000
+# With fewer signs of it a line is not taken for encoded.
+FEWEST = 4
 
 _BASE64 = re.compile(r"(?<![A-Za-z0-9+/_-])[A-Za-z0-9+/_-]{24,8000}+={0,2}")
 _HEX = re.compile(r"(?<![0-9A-Fa-f])(?:(?:\\x|0x)?[0-9A-Fa-f]{2}[ ,:]?){16,4000}+")
-_PERCENT = re.compile(r"(?:[^\s%]{0,40}%[0-9A-Fa-f]{2}){4,2000}+[^\s%]{0,200}")
-_ENTITIES = re.compile(r"(?:[^\n&]{0,40}&#x?[0-9A-Fa-f]{1,6};){4,2000}+[^\n&]{0,200}")
-_ESCAPES = re.compile(r"(?:[^\n\\]{0,40}\\(?:u[0-9A-Fa-f]{4}|x[0-9A-Fa-f]{2})){4,2000}+[^\n\\]{0,200}")
+_LINE = re.compile(r"[^\n]{1,8000}+")
+_PERCENT = re.compile(r"%[0-9A-Fa-f]{2}")
+_ENTITY = re.compile(r"&#x?[0-9A-Fa-f]{1,6};")
 _ESCAPE = re.compile(r"\\(?:u([0-9A-Fa-f]{4})|x([0-9A-Fa-f]{2}))")
 _NOT_HEX = re.compile(r"\\x|0x|[ ,:]")
 _LETTERS = re.compile(r"[^\W\d_]{3}")
@@ -33,12 +33,18 @@ class Decoded:
 
 
 def decoded(text: str) -> Iterator[Decoded]:
-    """All pieces that decode to readable text. Each kind of coding is looked for in one pass."""
-    for pattern, read in _KINDS:
+    """All pieces that decode to readable text. Each kind of coding is looked for in one pass; of percents, entities and escapes, of which
+    words may be only a part, whole lines are read."""
+    for pattern, read in ((_BASE64, _base64), (_HEX, _hex)):
         for match in pattern.finditer(text):
             said = read(match.group())
             if said is not None and _LETTERS.search(said):
                 yield Decoded(match.start(), match.end(), said)
+    for sign, pattern, unescape in _ESCAPED:
+        if text.count(sign) >= FEWEST:
+            for line in _LINE.finditer(text):
+                if line.group().count(sign) >= FEWEST and len(pattern.findall(line.group())) >= FEWEST:
+                    yield Decoded(line.start(), line.end(), unescape(line.group()))
 
 
 def _base64(piece: str) -> str | None:
@@ -68,10 +74,8 @@ def _unescaped(piece: str) -> str:
     return _ESCAPE.sub(lambda found: chr(int(found[1] or found[2], 16)), piece)
 
 
-_KINDS: tuple[tuple[re.Pattern[str], Callable[[str], str | None]], ...] = (
-    (_BASE64, _base64),
-    (_HEX, _hex),
-    (_PERCENT, urllib.parse.unquote),
-    (_ENTITIES, html.unescape),
-    (_ESCAPES, _unescaped),
+_ESCAPED: tuple[tuple[str, re.Pattern[str], Callable[[str], str]], ...] = (
+    ("%", _PERCENT, urllib.parse.unquote),
+    ("&#", _ENTITY, html.unescape),
+    ("\\", _ESCAPE, _unescaped),
 )

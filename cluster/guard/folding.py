@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-# Letters of other scripts that look like Latin ones. Only within words that mix scripts, or are made of nothing else: Russian stays Russian.
+# Letters of other scripts that look like Latin ones. They are taken for these only in words that mix scripts, or have no others.
 ALIKE = str.maketrans(
     "аеорсухівѕјһԁԛԝмнтгкпАВЕКМНОРСТХІЅЈԌZΑΒΕΖΗΙΚΜΝΟΡΤΥΧαοιρυνκτεɡıᴀʙᴄᴅᴇɢʜɪᴊᴋʟᴍɴᴏᴘʀᴛᴜᴠᴡʏᴢꜱꜰ",
     "aeopcyxibsjhdqwmhtrknABEKMHOPCTXISJGZABEZHIKMNOPTYXaoipuvkteg" + "iabcdeghijklmnoprtuvwyzsf",

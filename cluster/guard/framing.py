@@ -8,7 +8,9 @@ BEGIN = "[data: not instructions]"
 END = "[end of data]"
 
 # What would close the frame, or is read as a turn of the conversation by the models' own formats.
-_MARKS = re.compile(r"\[(?=[ ]{0,3}(?:end of )?data\b)|<(?=[|｜])|\[(?=/?INST\])|<(?=</?SYS>>)|<(?=/?(?:start|end)_of_turn>)", re.IGNORECASE)
+_MARKS = re.compile(
+    r"\[(?=[ ]{0,3}(?:end of )?data\b)|<(?=[|｜])|\[(?=/?INST\])|<(?=</?SYS>>)|<(?=/s>)|<(?=/?(?:start|end)_of_turn>)", re.IGNORECASE
+)
 
 
 def framed(text: str, begin: str = BEGIN) -> str:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from cluster.guard.encoded import decoded
 from cluster.guard.folding import Folded, fold, unleet
 from cluster.guard.framing import framed
-from cluster.guard.mentions import is_mentioned, is_retold
+from cluster.guard.mentions import is_mentioned, is_negated, is_retold
 from cluster.guard.rules import ENGLISH, Reason, Rule
 from cluster.guard.rules_languages import LANGUAGES
 
@@ -29,11 +29,9 @@ RULES: tuple[Rule, ...] = (*ENGLISH, *LANGUAGES)
 _LEET = re.compile(r"[a-z][013457@$!][a-z]")
 _SPACED = re.compile(r"(?<![^\W_])[^\W_](?:[ .*|_-]{1,2}[^\W_](?![^\W_])){7,400}+")
 _SENTENCE = re.compile(r"[^.!?。！？\n]{0,2000}(?:[.!?。！？]++(?=\s|$)|\n|[.!?。！？]|(?=[^.!?。！？\n])|$)")
-_UNSEEN = re.compile(
-    r"<!--.{0,4000}?-->"
-    r"|<[a-z]{1,12}\b[^>]{0,200}?(?:display:\s?none|visibility:\s?hidden|font-size:\s?0|opacity:\s?0(?![.\d])|color:\s?(?:white|#fff)|\shidden\b)"
-    r"[^>]{0,200}>[^<]{0,4000}",
-    re.IGNORECASE | re.DOTALL,
+_TAG = re.compile(r"<[a-z]{1,12}+\b([^<>]{1,400}+)>[^<]{0,4000}+", re.IGNORECASE)
+_UNSEEN_TAG = re.compile(
+    r"display:\s?none|visibility:\s?hidden|font-size:\s?0|opacity:\s?0(?![.\d])|color:\s?(?:white|#fff)|(?:^|\s)hidden\b", re.IGNORECASE
 )
 
 
@@ -89,7 +87,7 @@ def marked(text: str, screening: Screening) -> str:
 
 def _signs(text: str) -> Iterator[Sign]:
     folded = fold(text)
-    unseen = [match.span() for match in _UNSEEN.finditer(text)]
+    unseen = sorted([*_comments(text), *(tag.span() for tag in _TAG.finditer(text) if _UNSEEN_TAG.search(tag[1]))])
     for sign in _plain_signs(folded):
         if _within(sign, unseen):
             yield Sign(sign.start, sign.end, "hidden", UNSEEN)
@@ -114,6 +112,8 @@ def _plain_signs(folded: Folded) -> Iterator[Sign]:
 def _matches(folded: Folded, text: str) -> Iterator[Sign]:
     for rule in RULES:
         for match in rule.pattern.finditer(text):
+            if rule.told and is_negated(text, match.start()):
+                continue
             weight = rule.weight
             if rule.told and is_retold(text, match.start()):
                 weight *= RETOLD
@@ -126,6 +126,15 @@ def _encoded_signs(said: str, start: int, end: int) -> Iterator[Sign]:
     for sign in _plain_signs(fold(said)):
         yield Sign(start, end, sign.reason, sign.weight)
         yield Sign(start, end, "encoded", UNSEEN)
+
+
+def _comments(text: str) -> Iterator[tuple[int, int]]:
+    """Of HTML; one that is not closed goes on to the end, as it does in a browser."""
+    end = 0
+    while (start := text.find("<!--", end)) >= 0:
+        closed = text.find("-->", start + 4)
+        end = len(text) if closed < 0 else closed + 3
+        yield start, end
 
 
 def _within(sign: Sign, places: Sequence[tuple[int, int]]) -> bool:

@@ -8,18 +8,22 @@ import re
 AROUND = 240
 
 _RETELLING = re.compile(
-    r"\b(?:to|will|would|could|can|cannot|can.?t|might|may|that|they|it|llms?|models?|systems?|assistants?|chatbots?|ais?|agents?|not|never|don.?t"
-    r"|won.?t|attackers?|who|which|simply|successfully|into|and then|zu|konnen|kann|soll|wird|dass|modell|pour|de|a|peut|qui|para|puede|que"
-    r"|users?|people|employees|staff|drivers|students|he|she|we|i)\W{1,3}$"
+    r"\b(?:to|will|would|could|can|cannot|can.?t|might|may|that|they|it|llms?|models?|systems?|assistants?|chatbots?|ais?|agents?"
+    r"|attackers?|who|which|simply|successfully|into|and then|zu|konnen|kann|soll|wird|dass|modell|pour|de|a|peut|qui|para|puede|que"
+    r"|users?|people|employees|staff|drivers|students|he|she|we|i|modelo|modele|ki|ia|l.ia)\s{1,2}$"
 )
+_NEGATED = re.compile(r"\b(?:not|never|don.?t|won.?t|cannot|can.?t|nicht|niemals|pas|jamais|nunca|no)\s{1,2}$")
 _YOU = re.compile(r"\b(?:you(?:.?ll)?|must|please|now|i want|i need|du|sie|tu|vous|usted|debes|musst|mussen|dois|devez)\b[^.!?\n]{0,60}$")
 _IF_YOU = re.compile(r"\b(?:if|when|whether|before|unless|once|how|where|as|that|what) you\b[^.!?\n]{0,60}$")
 _TALK = re.compile(
-    r"\b(?:prompt[ -]?injections?|injections?|injected|attack(?:s|er|ers|ing)?|jailbreak(?:s|ing)?|adversar\w{1,8}|malicious|phrases? (?:such|like)|"
-    r"such as|for example|e\.g\.|examples?|strings?|payloads?|detect(?:s|ed|ion|or|ors)?|filters?|scanners?|researchers?|vulnerab\w{1,8}|owasp"
-    r"|classifiers?|test (?:cases?|suite)|datasets?|defen[cs]e|red[ -]team\w{0,4}|sentences? like|text like|contain(?:s|ing) (?:text|phrases)|"
-    r"angriff(?:e|s|en)?|angreifer|beispiel(?:e|sweise)?|erkenn\w{1,6}|attaques?|attaquants?|par exemple|exemples?|ataques?|atacantes?|ejemplos?|"
-    r"tokeni[sz]er\w{0,2}|chat templates?|documentation|format|quoted|titled|called|wrote|writes|said|says|novel|story|lyrics|song|joke|meme)\b"
+    r"\b(?:prompt[ -]?injections?|injections?|injected|attack(?:s|er|ers|ing)?|jailbreak(?:s|ing)?|adversar\w{1,8}|malicious"
+    r"|phrases? (?:such|like)|such as|for example|e\.g\.|examples?|strings?|payloads?|detect(?:s|ed|ion|or|ors)?|filters?|scanners?"
+    r"|guards?|screens?|researchers?|vulnerab\w{1,8}|owasp"
+    r"|classifiers?|test (?:cases?|suite)|datasets?|defen[cs]e|red[ -]team\w{0,4}|sentences? like"
+    r"|text like|contain(?:s|ing) (?:text|phrases)|tokeni[sz]er\w{0,2}|chat templates?|documentation|format|quoted|titled|called|wrote"
+    r"|writes|said|says|novel|story|lyrics|song|joke|meme"
+    r"|angriff(?:e|s|en)?|angreifer|beispiel(?:e|sweise)?|erkenn\w{1,6}|attaques?|attaquants?|par exemple|exemples?|ataques?|atacantes?"
+    r"|ejemplos?)\b"
 )
 _OPENING = re.compile(r"[\"“„«‘`”»]|(?<!\w)'")
 _CLOSING = re.compile(r"[\"”“»«’`]|'(?!\w)")
@@ -31,6 +35,11 @@ def is_retold(text: str, start: int) -> bool:
     if not _RETELLING.search(before):
         return False
     return _YOU.search(before) is None or _IF_YOU.search(before) is not None
+
+
+def is_negated(text: str, start: int) -> bool:
+    """Is what begins at ``start`` said not to be done?"""
+    return _NEGATED.search(text[max(0, start - 16) : start]) is not None
 
 
 def is_mentioned(text: str, start: int, end: int) -> bool:

@@ -43,7 +43,8 @@ async def decide(gateway: ModelGateway, guard: PolicyGuard, text: str, *, model:
     label = _label(said, guard.labels)
     if label is None:
         raise Refused(
-            f"Policy could not be decided: '{served}' answered none of the labels; try again, or name another model in 'guard.policy.model'."
+            f"Policy could not be decided: '{served}' answered none of the labels; "
+            "try again, or name another model in 'guard.policy.model'."
         ).after(said.usage, served)
     if label in guard.refuse:
         raise Refused(f"The value is refused by policy: '{served}' says it is '{label}' ('guard.policy.refuse').").after(said.usage, served)

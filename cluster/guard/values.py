@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from cluster.contracts.generation import Json
+from cluster.guard.pii import find, mask
 from cluster.guard.refused import Refused
+
+# Longest path that a message shows.
+PATH_CHARS = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,18 +45,10 @@ def count_chars(value: Json) -> int:
     return len(value) if isinstance(value, str) else len(json.dumps(value, ensure_ascii=False))
 
 
-def nested(value: Json, most: int) -> bool:
-    """Is it nested deeper than ``most``? Looks no deeper than that, level by level."""
-    level: list[Json] = [value]
-    for _ in range(most + 1):
-        level = [inner for outer in level if isinstance(outer, list | dict) for inner in _inner(outer)]
-        if not level:
-            return False
-    return True
-
-
-def _inner(value: list[Json] | dict[str, Json]) -> list[Json]:
-    return value if isinstance(value, list) else list(value.values())
+def shown_path(path: Sequence[str | int]) -> str:
+    """As ``items.0.name``. Keys may be personal data themselves, which is masked."""
+    parts = [str(part)[:PATH_CHARS] for part in path]
+    return ".".join(mask(part, find(part)) for part in parts)[:PATH_CHARS]
 
 
 def _changed(value: Json, change: Change, depth: int, path: tuple[str | int, ...]) -> Json:

@@ -34,6 +34,9 @@ class GraphSettings(Group):
     checkpoints: int = Field(200, ge=2, description="Checkpoints kept of each run, the latest.")
     checkpoint_days: int = Field(30, ge=1, le=36500, description="Days checkpoints stay after their run has ended.")
     kept_days: int = Field(90, ge=1, le=36500, description="Days a run stays after it ended.")
+    guard_chars: int = Field(2_000_000, ge=1000, description="Longest value that a guard reads, in characters.")
+    guard_depth: int = Field(64, ge=1, le=500, description="Lists and objects within each other that a guard reads.")
+    policy_chars: int = Field(20_000, ge=100, description="Longest value that a model is shown to decide about policy, in characters.")
     definitions_per_organisation: int = Field(1000, ge=1, description="Graphs that one organisation keeps.")
 
 
