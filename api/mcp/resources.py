@@ -6,7 +6,6 @@ import re
 import uuid
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Protocol
 
 from mcp.shared.exceptions import MCPError
 from mcp_types import (
@@ -26,6 +25,7 @@ from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 from api.documents.repository import DocumentRepository
 from api.documents.service import SPAN_CHARS
 from api.mcp.asking import Context, principal_in
+from api.mcp.diagrams import GraphDiagrams
 from api.mcp.paging import cursor_from, page_of, place_in
 from cluster.errors import BadInput, NotFound
 from cluster.knowledge.tables import DocumentRow
@@ -56,30 +56,8 @@ MISSING = -32002
 _GRAPHS, _START = "graphs:", "documents:"
 
 
-class Diagrams(Protocol):
-    """The graphs that an organisation has, as pictures."""
-
-    async def names(self, organisation_id: uuid.UUID) -> Sequence[str]:
-        """In order."""
-        ...
-
-    async def diagram(self, organisation_id: uuid.UUID, name: str) -> str:
-        """In Mermaid's notation. Raises NotFound."""
-        ...
-
-
-class NoDiagrams:
-    """Where there are no graphs."""
-
-    async def names(self, organisation_id: uuid.UUID) -> Sequence[str]:
-        return ()
-
-    async def diagram(self, organisation_id: uuid.UUID, name: str) -> str:
-        raise NotFound(f"There is no graph '{name[:100]}'.")
-
-
 class Resources:
-    def __init__(self, database: Database, diagrams: Diagrams, most: int) -> None:
+    def __init__(self, database: Database, diagrams: GraphDiagrams, most: int) -> None:
         self._database = database
         self._diagrams = diagrams
         self._most = most

@@ -10,9 +10,10 @@ from mcp.server.lowlevel import Server
 from mcp_types import CompleteRequestParams, CompleteResult, PromptReference, SetLevelRequestParams
 
 from api.mcp.asking import Context
+from api.mcp.diagrams import GraphDiagrams
 from api.mcp.failing import tell_errors
 from api.mcp.prompts import PromptShelf
-from api.mcp.resources import Diagrams, Resources
+from api.mcp.resources import Resources
 from api.mcp.saying import Levels
 from api.mcp.sessions import Sessions
 from api.mcp.tools import Tools
@@ -26,7 +27,7 @@ INSTRUCTIONS = (
 )
 
 
-def make_server(parts: Parts, toolbox: Toolbox, diagrams: Diagrams, sessions: Sessions, bells: Bells) -> Server[Any]:
+def make_server(parts: Parts, toolbox: Toolbox, diagrams: GraphDiagrams, sessions: Sessions, bells: Bells) -> Server[Any]:
     settings, database = parts.settings.tools, parts.stores.database
     tools = Tools(toolbox, bells, settings)
     resources = Resources(database, diagrams, settings.page)

@@ -17,7 +17,8 @@ from mcp_types import (
     ToolAnnotations,
 )
 
-from api.mcp.asking import Context, principal_in
+from api.generation.spending import spent_by_tools
+from api.mcp.asking import Context, exchange_in, principal_in
 from api.mcp.attending import attended
 from api.mcp.paging import page_of, place_in
 from api.mcp.saying import say
@@ -54,7 +55,9 @@ class Tools:
             raise MCPError(INVALID_PARAMS, error.message) from None
         try:
             work = self._toolbox.call(spec.name, params.arguments or {}, caller_of(who))
-            result = result_of(spec, await attended(context, work, self._bells, spec.title, self._settings.progress_s))
+            made = await attended(context, work, self._bells, spec.title, self._settings.progress_s)
+            exchange_in(context).spent += spent_by_tools(made.spent)
+            result = result_of(spec, made)
         except MCPError:
             raise
         except Exception as error:  # noqa: BLE001 - it is logged, and told as far as the caller may know it

@@ -1,8 +1,7 @@
-"""Which tools a model is offered: what the request says, else the conversation, else the person, else all that their role may call."""
+"""Which tools a request may name."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from fnmatch import fnmatchcase
 
@@ -16,13 +15,10 @@ def offered_to(role: Role, specs: Iterable[ToolSpec]) -> list[ToolSpec]:
     return sorted((spec for spec in specs if role.includes(Role(spec.role))), key=lambda spec: spec.name)
 
 
-def chosen(specs: Sequence[ToolSpec], asked: Sequence[str] | None, kept: Sequence[str] | None, field: str = "tools") -> list[ToolSpec]:
-    """``asked`` for in the request, else ``kept`` from before: a name there whose tool is gone means nothing, while in a request it is a
-    mistake (Unprocessable)."""
-    if asked is not None:
-        _need_known(specs, asked, field)
-    patterns = asked if asked is not None else kept
-    return list(specs) if patterns is None else [spec for spec in specs if is_named(spec.name, patterns)]
+def asked_for(specs: Sequence[ToolSpec], names: Sequence[str], field: str) -> list[ToolSpec]:
+    """Raises Unprocessable for a name that none has; a pattern may fit nothing."""
+    _need_known(specs, names, field)
+    return [spec for spec in specs if is_named(spec.name, names)]
 
 
 def is_named(name: str, patterns: Iterable[str]) -> bool:
@@ -32,7 +28,7 @@ def is_named(name: str, patterns: Iterable[str]) -> bool:
 def _need_known(specs: Sequence[ToolSpec], asked: Sequence[str], field: str) -> None:
     names = [spec.name for spec in specs]
     for place, pattern in enumerate(asked):
-        if not re.search(r"[*]", pattern) and pattern not in names:
+        if "*" not in pattern and pattern not in names:
             hint = nearest(pattern, names)
             told = f"There is no tool '{pattern}' that you may call" + (
                 f"; did you mean '{hint}'?" if hint else "; GET /api/v1/tools lists them."

@@ -74,7 +74,7 @@ STREAM = (
 async def mcp_chat(
     parts: WithParts, generations: WithGenerations, toolbox: WithToolbox, bells: WithBells, exchange: WithExchange, who: AsEditor
 ) -> McpChat:
-    return McpChat(parts, generations, toolbox, bells, who, exchange.request_id)
+    return McpChat(parts, generations, toolbox, bells, who, exchange)
 
 
 async def approvals(parts: WithParts, bells: WithBells, who: AsEditor) -> Approvals:

@@ -33,7 +33,7 @@ class Unsure(Exception):
 
 
 class Keeping:
-    """For one request of one person. ``chosen``: tools that the conversation's ``metadata.tools`` names.
+    """For one request of one person.
 
     Each step is one short transaction, so that nothing is held while a model or a tool works; what is there when the process ends, or the
     caller leaves, stays."""
@@ -43,14 +43,12 @@ class Keeping:
         self._who = who
         self._id = conversation_id
         self._leaf: uuid.UUID | None = None
-        self.chosen: list[str] | None = None
 
     async def begin(self, body: McpChatBody, status: ModelStatus, fits: Callable[[tuple[Told, ...]], bool]) -> tuple[Told, ...]:
         """Writes the question down; what the model is told of the conversation, with it. Raises Unsure, and has written nothing, where
         that is not known to fit."""
         async with self._parts.stores.database.session() as session:
             conversation = await self._locked(session)
-            self.chosen = _names(conversation.details.get("tools"))
             messages = Messages(session, self._parts.settings, self._who)
             parent = conversation.active_leaf_id
             row = Message(role="user", parts=stored(body.content or []), author_id=self._who.user_id, parent_id=parent)
@@ -109,8 +107,3 @@ class Keeping:
     async def _locked(self, session: AsyncSession) -> Conversation:
         """Raises NotFound, also where it was deleted meanwhile."""
         return await Conversations(session, self._parts.settings.conversations, self._who).get(self._id, roles=WRITERS, lock=True)
-
-
-def _names(kept: object) -> list[str] | None:
-    """What the conversation's metadata says of tools, as far as it is that."""
-    return [str(name) for name in kept] if isinstance(kept, list) else None

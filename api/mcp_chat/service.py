@@ -7,14 +7,15 @@ import time
 import uuid
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from pydantic_core import to_json
 
 from api.chat.answers import ProvenanceAnswer
 from api.generation.service import Generations, adapter_of
+from api.generation.spending import spent_by_tools
 from api.mcp_chat.approvals import Approvals
-from api.mcp_chat.choosing import chosen, is_named, offered_to
+from api.mcp_chat.choosing import asked_for, is_named, offered_to
 from api.mcp_chat.keeping import Keeping, Unsure
 from api.mcp_chat.schemas import McpAnswer, McpCall, McpChatBody
 from api.mcp_chat.telling import Telling, call_of
@@ -23,11 +24,15 @@ from api.streams.window import Measure, Window, surely_fits
 from api.web.bells import Bells
 from api.web.deps import Parts
 from api.web.errors import public
+from api.web.exchange import Exchange
 from api.web.principal import Principal
 from api.web.sse import event as framed
 from cluster.contracts.generation import GenerationDelta, GenerationRequest, Message, Provenance, Usage
 from cluster.contracts.models import ModelStatus
-from cluster.tools.loop import LoopLimits, ToolLoop, Turn, offered
+from cluster.tools.calls import CallHistory
+from cluster.tools.calls import Ended as HistoryEnd
+from cluster.tools.choices import Scope, ToolChoices
+from cluster.tools.loop import Ended, LoopLimits, ToolLoop, Turn, offered
 from cluster.tools.paths import conversation_workspace, user_workspace
 from cluster.tools.tool import Toolbox, ToolCaller, ToolSpec
 
@@ -66,6 +71,7 @@ class Outcome:
 class _Chat:
     request: GenerationRequest
     loop: ToolLoop
+    caller: ToolCaller
     offered: Sequence[ToolSpec]
     keeping: Keeping | None
 
@@ -73,15 +79,17 @@ class _Chat:
 class McpChat:
     """For one request of one person."""
 
-    def __init__(self, parts: Parts, generations: Generations, toolbox: Toolbox, bells: Bells, who: Principal, request_id: str) -> None:
+    def __init__(self, parts: Parts, generations: Generations, toolbox: Toolbox, bells: Bells, who: Principal, exchange: Exchange) -> None:
         self._parts = parts
         self._settings = parts.settings.tools
         self._generations = generations
         self._measure = Measure(parts.gateway, parts.settings.conversations.count_timeout_s)
         self._toolbox = toolbox
+        self._choices = ToolChoices(parts.stores.database)
+        self._history = CallHistory(parts.stores.database, self._settings)
         self._bells = bells
         self._who = who
-        self._request_id = request_id
+        self._exchange = exchange
 
     async def answer(self, body: McpChatBody) -> McpAnswer:
         began, outcome = time.monotonic(), Outcome()
@@ -137,8 +145,9 @@ class McpChat:
                 async for event in events:
                     for content in telling.of(event):
                         yield content
-                    if (call := call_of(event, telling.most)) is not None:
-                        outcome.calls.append(call)
+                    if isinstance(event, Ended):
+                        outcome.calls.append(call_of(event, telling.most))
+                        await self._note(event, chat.caller)
                     if isinstance(event, Turn):
                         await self._ended(chat, event, telling, outcome, body.model, began)
         except BaseException as error:
@@ -156,6 +165,16 @@ class McpChat:
         kept = None if chat.keeping is None else await chat.keeping.add(turn, text, thinking, model, _ms(began))
         outcome.add(turn, kept)
 
+    async def _note(self, ended: Ended, caller: ToolCaller) -> None:
+        """What its models used; and in the history a call that the toolbox never saw."""
+        self._exchange.spent += spent_by_tools(ended.spent)
+        if ended.outcome in {"denied", "refused"}:
+            call = ended.wanted.call
+            given = ended.wanted.arguments if ended.wanted.arguments is not None else {"text": call.arguments}
+            source = ended.wanted.spec.source if ended.wanted.spec else ""
+            call_id = await self._history.begin(call.name, source, given, replace(caller, key=f"{caller.key}:{ended.wanted.number}"))
+            await self._history.end(call_id, HistoryEnd("refused", ended.ms, error=ended.outcome, message=ended.text))
+
     async def _broken(self, chat: _Chat, telling: Telling, model: str, error: BaseException) -> None:
         if chat.keeping is None:
             return
@@ -167,29 +186,35 @@ class McpChat:
     async def _begin(self, body: McpChatBody) -> _Chat:
         status = await self._generations.resolve(body.model)
         specs = offered_to(self._who.role, await self._toolbox.specs(self._who.organisation_id))
-        # Before anything is written down, so that a mistake leaves nothing.
-        offer = chosen(specs, body.tools, None)
-        chosen(specs, body.approve, None, "approve")
+        asked_for(specs, body.approve, "approve")
+        offer = await self._offer(specs, body)
         window = Window(status, body.max_tokens or 1)
         keeping = Keeping(self._parts, self._who, body.conversation_id) if body.conversation_id else None
         if keeping is None:
             request = self._request(body, status, self._said(body), offer)
             await self._measure.need_room(request, window)
         else:
-            request = await self._kept(keeping, body, status, specs, window)
-            offer = chosen(specs, body.tools, keeping.chosen)
+            request = await self._kept(keeping, body, status, offer, window)
         approved = frozenset(spec.name for spec in offer if is_named(spec.name, body.approve))
         approver = Approvals(self._parts.stores.cache, self._bells, self._settings.approval_s, self._who, body.conversation_id)
-        loop = ToolLoop(self._ask, self._toolbox, self._caller(body), offer, self._limits(body), approver, approved)
-        return _Chat(request, loop, offer, keeping)
+        caller = self._caller(body)
+        loop = ToolLoop(self._ask, self._toolbox, caller, offer, self._limits(body), approver, approved)
+        return _Chat(request, loop, caller, offer, keeping)
+
+    async def _offer(self, specs: Sequence[ToolSpec], body: McpChatBody) -> list[ToolSpec]:
+        """What the request asks for, else what the conversation uses, else the person, else all."""
+        if body.tools is not None:
+            return asked_for(specs, body.tools, "tools")
+        scope = Scope(self._who.organisation_id, self._who.user_id, body.conversation_id)
+        return await self._choices.chosen(specs, scope)
 
     async def _kept(
-        self, keeping: Keeping, body: McpChatBody, status: ModelStatus, specs: Sequence[ToolSpec], window: Window
+        self, keeping: Keeping, body: McpChatBody, status: ModelStatus, offer: Sequence[ToolSpec], window: Window
     ) -> GenerationRequest:
         """The request, with its question written down. It is counted, where it must be, while no transaction is open."""
 
         def request(messages: tuple[Message, ...]) -> GenerationRequest:
-            return self._request(body, status, messages, chosen(specs, body.tools, keeping.chosen))
+            return self._request(body, status, messages, offer)
 
         try:
             return request(await keeping.begin(body, status, lambda messages: surely_fits(request(messages), window)))
@@ -218,7 +243,7 @@ class McpChat:
             sampling=body.sampling(),
             tools=tuple(map(offered, specs)),
             tool_choice=None if body.tool_choice == "auto" or not specs else body.tool_choice,
-            request_id=self._request_id,
+            request_id=self._exchange.request_id,
             fallbacks=tuple(body.fallbacks or ()),
             scope=self._generations.scope,
         )

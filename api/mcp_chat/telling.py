@@ -73,9 +73,7 @@ class Telling:
         return told
 
 
-def call_of(event: LoopEvent, most: int) -> McpCall | None:
-    if not isinstance(event, Ended):
-        return None
+def call_of(event: Ended, most: int) -> McpCall:
     call = event.wanted.call
     return McpCall(
         id=call.id,

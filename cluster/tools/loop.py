@@ -77,13 +77,15 @@ class Asks:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """``text``: what the model is told. ``flagged``: why the result counts as one that gives instructions."""
+    """``text``: what the model is told. ``flagged``: why the result counts as one that gives instructions. ``spent``: by models that the
+    tool asked."""
 
     wanted: Wanted
     outcome: Outcome
     text: str
     ms: int
     flagged: tuple[str, ...] = ()
+    spent: tuple[tuple[str, Usage], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,19 +230,19 @@ class ToolLoop:
             tell(Ended(wanted, outcome, refusal or denial or "", _ms(began)))
             return
         began = time.monotonic()
-        outcome, text = await self._result(wanted)
-        shown, flagged = await _as_data(text, self._limits.chars)
-        tell(Ended(wanted, outcome, shown, _ms(began), flagged))
+        outcome, result = await self._result(wanted)
+        shown, flagged = await _as_data(result.text + ("\n[cut: there was more]" if result.cut else ""), self._limits.chars)
+        tell(Ended(wanted, outcome, shown, _ms(began), flagged, result.spent))
 
-    async def _result(self, wanted: Wanted) -> tuple[Outcome, str]:
+    async def _result(self, wanted: Wanted) -> tuple[Outcome, ToolResult]:
         assert wanted.spec is not None
         assert wanted.arguments is not None
         caller = replace(self._caller, key=f"{self._caller.key}:{wanted.number}")
         try:
-            result: ToolResult = await self._toolbox.call(wanted.spec.name, wanted.arguments, caller)
+            result = await self._toolbox.call(wanted.spec.name, wanted.arguments, caller)
         except HearthError as error:
-            return "failed", error.message
-        return "failed" if result.failed else "done", result.text + ("\n[cut: there was more]" if result.cut else "")
+            return "failed", ToolResult(error.message, error.message, failed=True)
+        return "failed" if result.failed else "done", result
 
     async def _denied(self, wanted: Wanted, tell: Callable[[LoopEvent], None]) -> str | None:
         assert wanted.spec is not None

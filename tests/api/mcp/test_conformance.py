@@ -93,11 +93,9 @@ async def fill(shop, person):
     wrong = says("This tool intentionally returns an error for testing", failed=True)
     shop.tools.add(ToolSpec("test_error_handling", "Error", "Fails.", anything, "test"), wrong)
     shop.tools.add(ToolSpec("json_schema_2020_12_tool", "Schema", "Has a schema.", PERSON, "test"), says("done"))
+    prompts = {"test_simple_prompt": "This is a simple prompt for testing.", "test_prompt_with_arguments": "$arg1 and $arg2"}
     async with shop.client(person) as client:
-        for name, text in (
-            ("test_simple_prompt", "This is a simple prompt for testing."),
-            ("test_prompt_with_arguments", "$arg1 and $arg2"),
-        ):
+        for name, said in prompts.items():
             answer = await client.post("/api/v1/prompts", json={"name": name, "text": said, "description": "A prompt."})
             assert answer.status_code == 200, answer.text
 

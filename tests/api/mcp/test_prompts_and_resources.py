@@ -67,6 +67,30 @@ async def test_prompts_come_in_pages(shop):
     assert second.next_cursor is None
 
 
+async def every(client):
+    """Resources of all pages."""
+    page = await client.list_resources()
+    found = [*page.resources]
+    while page.next_cursor is not None:
+        page = await client.list_resources(cursor=page.next_cursor)
+        found += page.resources
+    return found
+
+
+@pytest.mark.parametrize("era", ERAS)
+async def test_graphs_are_drawn(shop, era):
+    async with mcp_client(shop, await shop.person(), era) as client:
+        drawn = [resource for resource in await every(client) if resource.uri.endswith("/diagram")]
+        (diagram,) = (await client.read_resource(drawn[0].uri)).contents
+        with pytest.raises(MCPError, match="There is no graph"):
+            await client.read_resource("hearth://graphs/nonsense/diagram")
+        template = ResourceTemplateReference(uri="hearth://graphs/{graph}/diagram")
+        name = drawn[0].uri.split("/")[3]
+        assert name in (await client.complete(template, {"name": "graph", "value": name[:2]})).completion.values
+    assert diagram.text.startswith("flowchart TD")
+    assert diagram.mime_type == "text/vnd.mermaid"
+
+
 async def test_documents_of_all_collections_are_listed_once(shop):
     mira = await shop.person()
     _, farm = await add_document(shop, mira, "a.txt", "goats")
@@ -75,12 +99,7 @@ async def test_documents_of_all_collections_are_listed_once(shop):
     for number in range(2):
         await add_document(shop, mira, f"c{number}.txt", "cows")
     async with mcp_client(shop, mira) as client:
-        found, cursor = [], None
-        for _ in range(3):
-            page = await client.list_resources(cursor=cursor)
-            found, cursor = [*found, *page.resources], page.next_cursor
-            if cursor is None:
-                break
+        found = [resource for resource in await every(client) if resource.mime_type == "text/plain"]
     assert sorted(resource.name for resource in found) == ["a.txt", "b0.txt", "b1.txt", "b2.txt", "c0.txt", "c1.txt"]
 
 
@@ -103,7 +122,7 @@ async def test_a_document_is_read_piece_by_piece(shop, era):
 async def test_another_organisation_s_document_is_not_there(shop, era, code):
     document, _ = await add_document(shop, await shop.person(), "secret.txt", "the sheep are blue")
     async with mcp_client(shop, await shop.person(), era) as client:
-        assert (await client.list_resources()).resources == []
+        assert [resource for resource in await every(client) if "documents" in resource.uri] == []
         with pytest.raises(MCPError, match="There is no document") as refused:
             await client.read_resource(f"hearth://documents/{document}")
         assert refused.value.code == code

@@ -9,7 +9,11 @@ import pytest
 
 from api.web.principal import Role
 from cluster.contracts.generation import GenerationRequest
+from cluster.settings import ToolSettings
+from cluster.tools.calls import CallHistory, Wanted
+from cluster.tools.choices import Choice, Scope, ToolChoices
 from tests.api.fixtures.tooling import open_shop
+from tests.patience import PATIENCE_S
 
 URL = "/api/v1/chat/mcp"
 
@@ -37,6 +41,16 @@ async def data_of(client, body, url=URL):
     answer = await client.post(url, json=body)
     assert answer.status_code == 200, answer.text
     return answer.json()["data"]
+
+
+async def waiting_for(client):
+    """The approval that a call waits for."""
+    async with asyncio.timeout(PATIENCE_S):
+        while True:
+            pending = (await client.get(f"{URL}/approvals")).json()["data"]["items"]
+            if pending:
+                return pending[0]["id"]
+            await asyncio.sleep(0.02)
 
 
 @pytest.mark.parametrize("url", [URL, "/api/chat/mcp"])
@@ -111,14 +125,12 @@ async def test_a_dangerous_call_waits_for_approval(shop, approve, sent):
     assert approve or "did not approve" in finished["summary"]
 
 
-async def test_nobody_approves_for_others(shop, eventually):
+async def test_nobody_approves_for_others(shop):
     async with chatting(shop, [("mail_send", '{"to": "Kees"}')]) as client, shop.client(await shop.person()) as other:
         asking = asyncio.create_task(data_of(client, asked()))
-        pending = []
-        while not pending:
-            pending = (await client.get(f"{URL}/approvals")).json()["data"]["items"]
+        approval = await waiting_for(client)
         assert (await other.get(f"{URL}/approvals")).json()["data"]["items"] == []
-        url = f"{URL}/approvals/{pending[0]['id']}"
+        url = f"{URL}/approvals/{approval}"
         assert (await other.post(url, json={"approve": True})).status_code == 404
         assert (await client.post(f"{URL}/approvals/{uuid.uuid4()}", json={"approve": True})).status_code == 404
         assert (await client.post(url, json={"approve": False})).status_code == 200
@@ -176,14 +188,36 @@ async def test_a_conversation_keeps_question_calls_and_answer(shop):
     assert shop.tools.calls[0][2].workspace == f"conversation-{chat['id']}"
 
 
-async def test_a_conversation_may_choose_its_tools(shop):
-    async with chatting(shop) as client:
-        chat = (await client.post("/api/v1/chat/conversations", json={"metadata": {"tools": ["echo", "gone"]}})).json()["data"]
-        body = {"model": "fake-llm", "conversation_id": chat["id"], "content": "hi"}
-        first = await client.post(f"{URL}/stream", json=body)
-        second = await client.post(f"{URL}/stream", json={**body, "tools": ["waits"]})
-    assert events_in(first.text)[0]["tools"] == ["echo"]
-    assert events_in(second.text)[0]["tools"] == ["waits"]
+async def test_a_conversation_s_choice_goes_before_a_person_s_and_a_request_s_before_both(shop):
+    shop.gateway.calls = []
+    mira = await shop.person()
+    choices = ToolChoices(shop.stores.database)
+    async with shop.client(mira) as client:
+        chat = (await client.post("/api/v1/chat/conversations", json={})).json()["data"]
+        await choices.set(Scope(mira.organisation_id, mira.user_id), Choice(("mail_*",)))
+        await choices.set(Scope(mira.organisation_id, None, uuid.UUID(chat["id"])), Choice(("echo", "gone")))
+        kept = {"model": "fake-llm", "conversation_id": chat["id"], "content": "hi"}
+        offered = [
+            events_in((await client.post(f"{URL}/stream", json=body)).text)[0]["tools"]
+            for body in (asked(), kept, {**kept, "tools": ["waits"]})
+        ]
+    assert offered == [["mail_send"], ["echo"], ["waits"]]
+
+
+async def test_calls_that_were_not_carried_out_are_in_the_history_too(shop):
+    shop.gateway.calls = [[("ecco", "{}"), ("echo", "[1]"), ("mail_send", '{"to": "Kees"}')]]
+    mira = await shop.person()
+    async with shop.client(mira) as client:
+        asking = asyncio.create_task(data_of(client, asked()))
+        approval = await waiting_for(client)
+        await client.post(f"{URL}/approvals/{approval}", json={"approve": False})
+        await asking
+    rows = await CallHistory(shop.stores.database, ToolSettings()).page(mira.organisation_id, Wanted(), 10)
+    assert {(row.tool, row.outcome, row.error) for row in rows} == {
+        ("ecco", "refused", "refused"),
+        ("echo", "refused", "refused"),
+        ("mail_send", "refused", "denied"),
+    }
 
 
 async def test_what_a_caller_left_behind_is_kept(shop, eventually):
