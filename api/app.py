@@ -18,11 +18,13 @@ from api.documents.install import install_documents
 from api.jobs.install import install_jobs
 from api.knowledge.install import install_knowledge
 from api.limits.install import install_limits
+from api.mcp.install import install_mcp
 from api.outgoing.install import install_outgoing
 from api.providers.install import install_providers
 from api.routing import ROUTES, TAGS
 from api.streams.running import install_streams
 from api.usage.install import install_usage
+from api.web.bells import install_bells
 from api.web.deps import Parts
 from api.web.errors import CrashMiddleware, install_error_handlers
 from api.web.exchange import ExchangeMiddleware
@@ -43,6 +45,8 @@ from cluster.specs.prices import PricesSpec, PriceTable
 from cluster.specs.providers import ProvidersSpec
 from cluster.stores.clients import StoreClients
 from cluster.traced import TracedGateway
+from cluster.tools.nothing import NoTools
+from cluster.tools.tool import Toolbox
 from cluster.vectors import VectorStore
 
 if TYPE_CHECKING:
@@ -66,6 +70,7 @@ def create_app(
     prices: PricesSpec | None = None,
     environment: Mapping[str, str] | None = None,
     metrics_dir: Path | None = None,
+    toolbox: Toolbox | None = None,
     request_id_echoed: bool = False,
 ) -> FastAPI:
     """The whole API over ``gateway``, ``stores``, ``vectors`` and ``agents``, which stay the caller's to close. ``agents`` None: nobody is
@@ -73,6 +78,7 @@ def create_app(
 
     ``providers``: whose models are offered beside those of ``gateway``; their keys may stand in ``environment``. ``prices``: what answers
     cost.
+    ``toolbox``: what models and MCP clients may have done.
     ``metrics_dir``: where several API processes share their counts (see api/web/metrics.py). ``request_id_echoed``: the server in front
     adds a request's X-Request-Id to the answer by itself.
     """
@@ -101,6 +107,7 @@ def create_app(
     install_outgoing(app)
     install_content(app)
     install_streams(app, install_usage(app, settings, stores, PriceTable(prices or PricesSpec(), providers)).answered)
+    install_mcp(app, toolbox or NoTools(), install_bells(app, stores.cache))
     install_docs(app)
     install_error_handlers(app, [path for route in app.routes if isinstance(path := getattr(route, "path_format", None), str)])
     install_limits(app, settings, stores)
@@ -121,9 +128,13 @@ async def _running(app: FastAPI) -> AsyncIterator[None]:
     await app.state.library.start()
     await app.state.outgoing.start()
     await app.state.contents.start()
+    await app.state.bells.start()
+    await app.state.mcp.start()
     try:
         yield
     finally:
+        await app.state.mcp.stop()
+        await app.state.bells.stop()
         await app.state.contents.stop()
         await app.state.outgoing.stop()
         await app.state.library.stop()

@@ -28,6 +28,8 @@ from api.jobs import log_endpoints as logs
 from api.keys import endpoints as keys
 from api.knowledge import endpoints as knowledge
 from api.limits import endpoints as limits
+from api.mcp import endpoints as mcp
+from api.mcp_chat import endpoints as mcp_chat
 from api.models import endpoints as models
 from api.outgoing import endpoints as outgoing
 from api.people import endpoints as people
@@ -58,6 +60,7 @@ _ROUTERS = (
     *conversations.routers,
     *streams.routers,
     *direct.routers,
+    *mcp_chat.routers,
     *prompts.routers,
     *semantic.routers,
     *knowledge.routers,
@@ -74,6 +77,7 @@ _ROUTERS = (
     agents.router,
     agent_types.router,
     tasks.router,
+    mcp.router,
     jobs.router,
     logs.router,
     auth.router,
@@ -112,6 +116,7 @@ TAGS = [
     {"name": "workflows", "description": "Graphs of steps: kept in versions, checked, drawn, run, and followed."},
     {"name": "agents", "description": "Models with instructions, tools and documents, and the kinds of them that come with Hearth."},
     {"name": "tasks", "description": "Work handed to an agent or a graph."},
+    mcp.TAG,
     jobs.TAG,
     semantic.TAG,
     knowledge.TAG,

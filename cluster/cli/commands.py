@@ -27,6 +27,7 @@ COMMANDS = {
     "secrets": "secrets.secrets_app",
     "ingest": "ingest.ingest",
     "jobs": "jobs.jobs_app",
+    "mcp": "mcp.mcp",
     "graph": "graph.graph_app",
     "usage": "usage.usage",
     "backup": "backup.backup",

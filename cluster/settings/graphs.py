@@ -62,3 +62,12 @@ class ToolSettings(Group):
         ByteSize(64 * 2**10), ge=1024, description="Longest arguments, and result, kept in the history of calls, in bytes of JSON."
     )
     calls_days: int = Field(90, ge=1, le=36500, description="Days a call stays in the history.")
+    page: int = Field(100, ge=1, le=1000, description="Tools, resources or prompts in one answer of /mcp; the rest is on further pages.")
+    message_bytes: ByteSize = Field(ByteSize(4 * 2**20), ge=1024, description="Largest message to /mcp, in bytes.")
+    sessions_per_user: int = Field(20, ge=1, le=10_000, description="MCP sessions that one person has; one more ends the oldest.")
+    session_idle_s: float = Field(3600.0, ge=1, description="Seconds without a message after which an MCP session ends.")
+    progress_s: float = Field(5.0, gt=0, le=300, description="Seconds between two signs of life of a tool that an MCP client called.")
+    rounds: int = Field(12, ge=1, le=1000, description="Times a model may call tools before it has to answer.")
+    calls: int = Field(32, ge=1, le=1000, description="Tools a model may call in one round; of more, the rest is not carried out.")
+    approval_s: float = Field(300.0, gt=0, description="Seconds a person has to approve of a dangerous tool; after that it is not called.")
+    shown_chars: int = Field(20_000, ge=200, description="Longest text of a tool's result that a model is given, in characters.")

@@ -1,0 +1,101 @@
+"""``/mcp``: the Model Context Protocol over streamable HTTP."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Header, Request
+from starlette.responses import Response
+
+from api.mcp.install import WithDoor
+from api.web.errors import ErrorBody
+from api.web.openapi import Document, responses
+from api.web.principal import AsViewer
+
+router = APIRouter(tags=["mcp"])
+TAG = {"name": "mcp", "description": "Tools, documents and prompts for MCP clients."}
+
+EXAMPLE = {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}
+MESSAGE: Document = {
+    "type": "object",
+    "properties": {
+        "jsonrpc": {"const": "2.0"},
+        "id": {"type": ["string", "integer"]},
+        "method": {"type": "string"},
+        "params": {"type": "object"},
+    },
+    "required": ["jsonrpc", "method"],
+}
+REPLY: Document = {
+    "type": "object",
+    "properties": {
+        "jsonrpc": {"const": "2.0"},
+        "id": {"type": ["string", "integer", "null"]},
+        "result": {"type": "object"},
+        "error": {
+            "type": "object",
+            "properties": {"code": {"type": "integer"}, "message": {"type": "string"}, "data": {}},
+            "required": ["code", "message"],
+        },
+    },
+    "required": ["jsonrpc"],
+}
+STREAM = 'event: message\r\ndata: {"jsonrpc":"2.0","id":1,"result":{"tools":[]}}\r\n\r\n'
+TOLD = {"jsonrpc": "2.0", "id": None, "error": {"code": -32600, "message": "Session not found"}}
+SessionHeader = Annotated[str | None, Header(alias="mcp-session-id", max_length=64, description="What `initialize` gave; optional.")]
+
+
+def _answers() -> dict[int | str, Document]:
+    """Errors of the transport have JSON-RPC's shape, ours the one they have everywhere."""
+    found = responses({"jsonrpc": "2.0", "id": 1, "result": {"tools": []}}, (408, 413, 500), media={"text/event-stream": STREAM})
+    found[200]["content"]["application/json"]["schema"] = REPLY
+    found[202] = {"description": "A notification or response was taken."}
+    either = {"anyOf": [{"$ref": "#/components/schemas/ErrorBody"}, REPLY]}
+    meanings = {
+        400: "No message of the protocol.",
+        404: "No such method, or no such session.",
+        406: "Accept lacks a type.",
+        415: "Not JSON.",
+    }
+    for status, meaning in meanings.items():
+        found[status] = {"description": meaning, "content": {"application/json": {"schema": either, "example": TOLD}}}
+    return found
+
+
+REQUEST: dict[str, Any] = {
+    "requestBody": {"required": True, "content": {"application/json": {"schema": MESSAGE, "example": EXAMPLE}}},
+    "parameters": [
+        {
+            "name": "Mcp-Protocol-Version",
+            "in": "header",
+            "required": False,
+            "schema": {"type": "string"},
+            "description": "The revision that was agreed on.",
+        }
+    ],
+}
+
+
+@router.post(
+    "/mcp", summary="A message of the Model Context Protocol", response_class=Response, responses=_answers(), openapi_extra=REQUEST
+)
+async def exchange(request: Request, door: WithDoor, who: AsViewer) -> Response:
+    """One JSON-RPC message, answered as JSON or as server-sent events: tools (`tools/list`, `tools/call`), documents and diagrams
+    (`resources/*`), system prompts (`prompts/*`), completion. Revisions 2024-11-05 to 2026-07-28."""
+    return await door.answer(request, who)
+
+
+@router.delete(
+    "/mcp",
+    summary="End an MCP session",
+    response_class=Response,
+    status_code=204,
+    responses={
+        204: {"description": "It has ended."},
+        **{status: {"model": ErrorBody, "description": "See /mcp."} for status in (400, 404)},
+    },
+)
+async def close(door: WithDoor, who: AsViewer, mcp_session_id: SessionHeader = None) -> Response:
+    """For clients that had one; without this it ends by itself."""
+    await door.sessions.close(mcp_session_id or "", who)
+    return Response(status_code=204)
