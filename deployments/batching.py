@@ -1,6 +1,8 @@
 """Dynamic batching of what has a length (token sequences): what waits while a batch is computed goes into the next, like lengths together.
 
 A request alone starts at once: no timer runs. Requests take turns, so that one of 2048 texts does not hold up one of a single sentence.
+Where the engine can compute several batches at once, each has a thread of its own, a lane: two of one thread do more on two cores than one
+of two threads, which wait for each other after every layer.
 """
 
 from __future__ import annotations
@@ -10,14 +12,18 @@ from collections import deque
 from collections.abc import Callable, Sequence, Sized
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import Generic, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
+from cluster.errors import Unavailable
+
 Vectors = npt.NDArray[np.float32]
 ItemT = TypeVar("ItemT", bound=Sized)
 MAX_ROWS = 256
+STOPPED = "This copy of the model is not running any more; retry in 2 s."
 
 
 @dataclass(slots=True, eq=False)
@@ -37,21 +43,24 @@ class _Sequence(Generic[ItemT]):
 
 
 class Batcher(Generic[ItemT]):
-    """``compute`` is called in the batcher's only thread with the items of one batch, and gives a row for each. ``max_tokens``: how many
-    tokens a batch may hold, padding included; a single longer item is a batch of its own. ``prepare`` is called first in that thread.
+    """``compute`` is called with the items of one batch, and gives a row for each; in as many threads at once as there are ``lanes``.
+    ``max_tokens``: how many tokens a batch may hold, padding included; a single longer item is a batch of its own. ``prepare`` is called
+    first in each of the threads.
 
     All methods are called on one event loop.
     """
 
-    def __init__(self, compute: Callable[[Sequence[ItemT]], Vectors], max_tokens: int, prepare: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self, compute: Callable[[Sequence[ItemT]], Vectors], max_tokens: int, prepare: Callable[[], None] = lambda: None, lanes: int = 1
+    ) -> None:
         self._compute = compute
         self._max_tokens = max_tokens
         self._sorted: list[_Sequence[ItemT]] = []  # all waiting sequences, by length
         self._turns: deque[_Request[ItemT]] = deque()
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="batch", initializer=prepare)
-        self._drain: asyncio.Task[None] | None = None
+        self._threads = ThreadPoolExecutor(lanes, thread_name_prefix="batch", initializer=prepare)
+        self._free = self.lanes = lanes
         self.running = 0
-        """Sequences in the batch being computed."""
+        """Sequences in the batches being computed."""
 
     @property
     def queued(self) -> int:
@@ -59,38 +68,49 @@ class Batcher(Generic[ItemT]):
         return len(self._sorted)
 
     async def submit(self, sequences: Sequence[ItemT]) -> Vectors:
-        """One row for each sequence, in their order. Raises what ``compute`` raised. Cancelling withdraws what has not been started."""
+        """One row for each sequence, in their order. Raises what ``compute`` raised, and Unavailable when the batcher is closed. Cancelling
+        withdraws what has not been started."""
         request: _Request[ItemT] = _Request(asyncio.get_running_loop().create_future(), deque(), [None] * len(sequences), len(sequences))
         request.waiting.extend(_Sequence(item, request, row) for row, item in enumerate(sequences))
         self._sorted.extend(request.waiting)
         self._sorted.sort(key=_length)
         self._turns.append(request)
-        if self._drain is None or self._drain.done():
-            self._drain = asyncio.create_task(self._run(), name="batches")
+        # After those that arrive in the same turn of the loop, so that they are computed together.
+        asyncio.get_running_loop().call_soon(self._fill)
         try:
             return await request.answer
         finally:
             self._withdraw(request)
 
     def close(self) -> None:
-        self._thread.shutdown(wait=True, cancel_futures=True)
+        """Ends the threads; batches that are being computed are waited for, and delivered."""
+        self._threads.shutdown(wait=True, cancel_futures=True)
 
-    async def _run(self) -> None:
+    def _fill(self) -> None:
+        """Has every lane that is free begin a batch."""
         loop = asyncio.get_running_loop()
-        while self._sorted:
+        while self._sorted and self._free:
             batch = self._next()
-            self.running = len(batch)
             try:
-                vectors = await loop.run_in_executor(self._thread, self._compute, [one.item for one in batch])
-            except Exception as error:  # noqa: BLE001 - it belongs to those who wait, not to this loop
-                for one in batch:
-                    if not one.request.answer.done():
-                        one.request.answer.set_exception(error)
+                computing = loop.run_in_executor(self._threads, self._compute, [one.item for one in batch])
+            except RuntimeError:  # the lanes were closed, or could not be prepared
+                _fail(batch, Unavailable(STOPPED))
                 continue
-            finally:
-                self.running = 0
-            for one, vector in zip(batch, vectors, strict=True):
+            self._free -= 1
+            self.running += len(batch)
+            computing.add_done_callback(partial(self._ended, batch))
+
+    def _ended(self, batch: Sequence[_Sequence[ItemT]], computing: asyncio.Future[Vectors]) -> None:
+        self._free += 1
+        self.running -= len(batch)
+        if computing.cancelled():  # closed before the lane had begun
+            _fail(batch, Unavailable(STOPPED))
+        elif (error := computing.exception()) is not None:
+            _fail(batch, error)
+        else:
+            for one, vector in zip(batch, computing.result(), strict=True):
                 _deliver(one, vector)
+        self._fill()
 
     def _next(self) -> list[_Sequence[ItemT]]:
         """The next batch: one sequence of the request whose turn it is, and its nearest in length, whosever they are."""
@@ -132,6 +152,12 @@ class Batcher(Generic[ItemT]):
 
 def _length(sequence: _Sequence[ItemT]) -> int:
     return len(sequence.item)
+
+
+def _fail(batch: Sequence[_Sequence[ItemT]], error: BaseException) -> None:
+    for one in batch:
+        if not one.request.answer.done():
+            one.request.answer.set_exception(error)
 
 
 def _deliver(one: _Sequence[ItemT], vector: npt.NDArray[np.float32]) -> None:

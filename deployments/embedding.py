@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from cluster.errors import BadInput
 from deployments.batching import Batcher
 from deployments.engines.protocols import EmbeddingEngine
 from deployments.replica import Replica
-from deployments.standing_back import stand_back
+from deployments.standing_back import BEHIND, NICENESS, stand_back
 
 # Tokenising this much takes about a millisecond; more of it goes to a thread, so that other requests are not kept waiting.
 INLINE_CHARS = 4096
@@ -27,10 +28,13 @@ class Embedding:
     def __init__(self, spec: ReplicaSpec | Mapping[str, Any]) -> None:
         self._replica = Replica(spec)
         self._engine: EmbeddingEngine = self._replica.engine
-        self._batcher: Batcher[list[int]] = Batcher(self._engine.embed, self._engine.batch_tokens, stand_back)
+        self._batcher = self._lanes(NICENESS)
+        # An engine that takes one call at a time has one row of waiting people for all, who take turns.
+        self._behind = self._batcher if self._engine.lanes is None else self._lanes(BEHIND)
 
     async def embed(self, request: EmbeddingRequest) -> Embeddings:
-        """Vectors in the order of the inputs; requests that arrive together are computed together.
+        """Vectors in the order of the inputs; requests that arrive together are computed together, and those that stand ``behind``
+        apart from the others, at a lower priority.
 
         Raises BadInput (no inputs, impossible ``dimensions``), ContextLengthExceeded, Unprocessable or EngineError.
         """
@@ -39,7 +43,7 @@ class Embedding:
             sequences = self._engine.tokenize(request.inputs, request.truncate)
         else:
             sequences = await asyncio.to_thread(self._engine.tokenize, request.inputs, request.truncate)
-        vectors = await self._batcher.submit(sequences)
+        vectors = await (self._behind if request.behind else self._batcher).submit(sequences)
         if request.dimensions is not None and request.dimensions < self._engine.dimensions:
             vectors = _shorten(vectors, request.dimensions)
         return Embeddings(vectors, sum(map(len, sequences)), self._engine.variant)
@@ -55,14 +59,20 @@ class Embedding:
             await self._batcher.submit(self._engine.tokenize(("healthy",), False))
 
     def stats(self) -> ReplicaStats:
-        """``running`` and ``queued`` count texts; one batch runs at a time."""
-        return self._replica.stats(1, self._batcher.running, self._batcher.queued)
+        """``running`` and ``queued`` count texts; the slots are batches that run at a time, those that stand behind not counted."""
+        both = {self._batcher, self._behind}
+        return self._replica.stats(self._batcher.lanes, sum(one.running for one in both), sum(one.queued for one in both))
 
     def __del__(self) -> None:
         # Called by Serve when the replica stops; nothing to close: the load failed.
-        if hasattr(self, "_batcher"):
+        if hasattr(self, "_behind"):
             self._batcher.close()
+            self._behind.close()
             self._engine.close()
+
+    def _lanes(self, niceness: int) -> Batcher[list[int]]:
+        engine = self._engine
+        return Batcher(engine.embed, engine.batch_tokens, partial(stand_back, niceness), engine.lanes or 1)
 
     def _check(self, request: EmbeddingRequest) -> None:
         if not request.inputs:

@@ -42,6 +42,8 @@ PROFILE = {
 }
 # Turns are taken less often, because this cluster is idle most of the time and shares two cores with the tests.
 RESIDENCY = {"tick_s": 1.0}
+# So that a test that kills workers of an ingestion needs few documents to have some.
+INGEST = {"direct_documents": 40}
 RAY_ENVIRONMENT = {
     "RAY_AUTH_MODE": "disabled",
     "RAY_USAGE_STATS_ENABLED": "0",
@@ -183,7 +185,7 @@ def hearth(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningHearth]:
     profile, secret = home.root / "tests.yaml", home.root / "client-secret"
     secret.touch(mode=0o600)
     secret.write_text("of the client")
-    settings = {"residency": RESIDENCY, "auth": {"oidc": [_issuer(issuer_port, secret)]}}
+    settings = {"residency": RESIDENCY, "ingest": INGEST, "auth": {"oidc": [_issuer(issuer_port, secret)]}}
     profile.write_text(json.dumps(PROFILE | {"settings": settings}))  # JSON is YAML
     home.providers.write_text(json.dumps(_providers(provider_port)))
     home.catalog.mkdir()

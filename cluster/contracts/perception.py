@@ -20,6 +20,8 @@ class EmbeddingRequest:
     # Whether a text longer than the model reads may be cut; else it is refused (ContextLengthExceeded), since a cut loses meaning silently.
     truncate: bool = False
     request_id: str = ""
+    # Whether nobody waits for it, as in an ingestion: it stands back behind the requests of people.
+    behind: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ import uuid
 from collections.abc import Iterable, Sequence
 
 import numpy as np
-from sqlalchemy import ColumnElement, Float, Select, bindparam, delete, or_, select, true, update
+from sqlalchemy import CTE, ColumnElement, Float, Select, Subquery, bindparam, delete, func, or_, select, true, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import aliased
 
@@ -107,30 +107,36 @@ def equal(collection_id: uuid.UUID, documents: Sequence[uuid.UUID]) -> Select[uu
 
 def alike(collection_id: uuid.UUID, documents: Sequence[uuid.UUID]) -> Select[uuid.UUID, bytes, uuid.UUID, bytes]:
     """Each of ``documents`` with its signature, and the older ones that share a band with it, with theirs."""
-    mine, my_row, its, its_row = DocumentPrint, DocumentRow, aliased(DocumentPrint), aliased(DocumentRow)
-    # The offset keeps the planner from going through the whole collection by age instead of through the bands' index, which took 130 ms
-    # a document among 20,000 instead of 5.
-    sharing = select(its.document_id, its.signature).where(its.bands.overlap(mine.bands)).correlate(mine).offset(0).subquery()
-    candidates = (
-        select(sharing.c.document_id.label("other"), sharing.c.signature.label("signature"))
-        .join(its_row, its_row.id == sharing.c.document_id)
-        .where(
-            its_row.collection_id == collection_id,
-            its_row.state == READY,
-            # Copies of another are as alike as that other.
-            or_(its_row.similarity.is_(None), its_row.similarity < 1),
-            _before(its_row, my_row),
-        )
-        .order_by(its_row.created_at, its_row.id)
-        .limit(MOST_COMPARED)
-        .lateral()
-    )
+    mine, its, candidates = aliased(DocumentPrint), aliased(DocumentPrint), _candidates(collection_id, _sharing(documents))
     return (
-        select(mine.document_id, mine.signature, candidates.c.other, candidates.c.signature)
-        .join(my_row, my_row.id == mine.document_id)
-        .join(candidates, true())
-        .where(mine.document_id.in_(documents))
+        select(mine.document_id, mine.signature, its.document_id, its.signature)
+        .select_from(candidates)
+        .join(mine, mine.document_id == candidates.c.document)
+        .join(its, its.document_id == candidates.c.other)
+        .where(candidates.c.place <= MOST_COMPARED)
     )
+
+
+def _sharing(documents: Sequence[uuid.UUID]) -> CTE:
+    """Each of ``documents`` with every other that shares a band with it. The planner has no say in what comes first: where it knows nothing
+    of a table yet, as when a collection is filled, it went through the collection by age and looked for the bands again at each row."""
+    mine, its = aliased(DocumentPrint), aliased(DocumentPrint)
+    found = select(its.document_id.label("other")).where(its.bands.overlap(mine.bands)).correlate(mine).offset(0).lateral()
+    since = select(DocumentRow.created_at).where(DocumentRow.id == mine.document_id).correlate(mine).scalar_subquery()
+    pairs = select(mine.document_id.label("document"), since.label("since"), found.c.other).join(found, true())
+    return pairs.where(mine.document_id.in_(documents)).cte("sharing").prefix_with("MATERIALIZED")
+
+
+def _candidates(collection_id: uuid.UUID, sharing: CTE) -> Subquery:
+    """The older ones of them, those of each document numbered by age."""
+    # By id and nothing else: the planner takes a whole collection for a row or two.
+    row = aliased(DocumentRow, select(DocumentRow).where(DocumentRow.id == sharing.c.other).correlate(sharing).offset(0).lateral())
+    older = or_(row.created_at < sharing.c.since, (row.created_at == sharing.c.since) & (row.id < sharing.c.document))
+    # Copies of another are as alike as that other.
+    original = or_(row.similarity.is_(None), row.similarity < 1)
+    place = func.row_number().over(partition_by=sharing.c.document, order_by=(row.created_at, row.id))
+    numbered = select(sharing.c.document, sharing.c.other, place.label("place")).join(row, true())
+    return numbered.where(row.collection_id == collection_id, row.state == READY, original, older).subquery()
 
 
 def _before(one: type[DocumentRow], other: type[DocumentRow]) -> ColumnElement[bool]:

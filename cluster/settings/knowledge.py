@@ -71,9 +71,9 @@ class IngestSettings(Group):
         ByteSize(64 * 2**20), ge=2**20, description="Share of Ray's object store that one ingestion may fill, in bytes."
     )
     direct_documents: int = Field(
-        16, ge=0, le=10_000, description="Documents up to which a job reads and indexes them itself; more go to workers of Ray."
+        500, ge=0, le=10_000, description="Documents up to which a job reads and indexes them itself; more go to workers of Ray."
     )
-    direct_bytes: ByteSize = Field(ByteSize(4 * 2**20), ge=0, description="Size up to which it does, all of them together, in bytes.")
+    direct_bytes: ByteSize = Field(ByteSize(16 * 2**20), ge=0, description="Size up to which it does, all of them together, in bytes.")
     workers: int = Field(
         2, ge=1, le=1000, description="Processes that read files at once, and as many that embed; spread over all Ray nodes."
     )

@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -51,17 +52,18 @@ class Transformer(Embeddings):
 
 
 class Engine(Embeddings):
-    """Hearth's own engine in this process, texts of like length together, as its batches are."""
+    """Hearth's own engine in this process, texts of like length together, as its batches are, and in as many threads."""
 
     def __init__(self, engine: EmbeddingEngine) -> None:
         self._engine = engine
+        self._threads = ThreadPoolExecutor(engine.lanes or 1)
 
     def embed_documents(self, texts: list[str]) -> list[list[float]]:
         tokens = self._engine.tokenize(texts, True)
         order = sorted(range(len(texts)), key=lambda at: len(tokens[at]))
         size = max(1, self._engine.batch_tokens // max(map(len, tokens)))
         parts = [order[start : start + size] for start in range(0, len(order), size)]
-        vectors = np.concatenate([self._engine.embed([tokens[at] for at in part]) for part in parts])
+        vectors = np.concatenate(list(self._threads.map(self._engine.embed, [[tokens[at] for at in part] for part in parts])))
         found: list[list[float]] = vectors[np.argsort(order)].tolist()
         return found
 

@@ -19,15 +19,17 @@ from deployments.engines.token_limits import TokenLimits
 from deployments.standing_back import stand_back
 
 NAMES = ["sentence_embedding"]
+# Batches computed at once, each in one thread. Each keeps memory of its own for what is between two layers; further cores help them all.
+MOST_LANES = 4
 
 
 class OnnxEmbedding:
     """An EmbeddingEngine. Both calls release the GIL while they compute."""
 
     matryoshka = False
-    # Beyond about 32 short sentences or two long ones a larger batch is no faster on a CPU: what is between two layers no longer fits its
-    # caches (four of 220 tokens took a tenth longer each than two, sixteen a third), and everyone in it waits longer.
-    batch_tokens = 512
+    # Beyond about 16 short sentences or a long one a larger batch is no faster on one core: what is between two layers no longer fits its
+    # cache, and everyone in it waits longer.
+    batch_tokens = 256
 
     def __init__(self, spec: ReplicaSpec) -> None:
         folder = Path(spec.path)
@@ -40,9 +42,10 @@ class OnnxEmbedding:
         self._tokenizer.no_padding()
         self._tokenizer.no_truncation()
         self._limits = TokenLimits.of(self._tokenizer, spec.model, self.max_tokens)
-        # Its threads are started with it, and have the priority of the thread that does.
+        self.lanes = min(spec.threads, MOST_LANES)
+        # Threads of its own, which there are where cores are left by the lanes, have the priority of the thread that starts them.
         with ThreadPoolExecutor(1, initializer=stand_back) as aside:
-            self._session = aside.submit(_session, folder / GRAPH, spec.threads).result()
+            self._session = aside.submit(_session, folder / GRAPH, spec.threads - self.lanes + 1).result()
 
     def tokenize(self, inputs: Sequence[str | Sequence[int]], truncate: bool) -> list[list[int]]:
         texts = iter(self._tokenizer.encode_batch_fast([one for one in inputs if isinstance(one, str)]))

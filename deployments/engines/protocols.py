@@ -64,13 +64,15 @@ class GenerationEngine(Protocol):
 class EmbeddingEngine(Protocol):
     """A text embedding model. ``variant`` as in ``Embeddings``; ``dimensions`` is the vector's length; ``max_tokens`` the longest input,
     special tokens included; ``matryoshka``: whether the leading part of a vector is an embedding too; ``batch_tokens``: from how many
-    tokens (padding included) a larger batch is no faster."""
+    tokens (padding included) a larger batch is no faster; ``lanes``: how many calls of ``embed`` at once keep all of its cores busy, where
+    any number may run; None: one at a time."""
 
     variant: str
     dimensions: int
     max_tokens: int
     matryoshka: bool
     batch_tokens: int
+    lanes: int | None
 
     def tokenize(self, inputs: Sequence[str | Sequence[int]], truncate: bool) -> list[list[int]]:
         """The token ids the model will see, special tokens included. Token ids as input get the special tokens they lack.

@@ -24,6 +24,8 @@ MATRYOSHKA = "matryoshka"
 class SentenceTransformersEmbedding:
     """An EmbeddingEngine."""
 
+    lanes = None
+
     def __init__(self, spec: ReplicaSpec) -> None:
         device, dtype = claim(spec)
         transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]

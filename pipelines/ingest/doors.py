@@ -157,4 +157,4 @@ def _first(
 
 def _embedded(cluster: Attachment, model: str, texts: tuple[str, ...]) -> Embeddings:
     reach = cluster.reach()
-    return reach.wait(reach.models.embed, EmbeddingRequest(model, texts, truncate=True))
+    return reach.wait(reach.models.embed, EmbeddingRequest(model, texts, truncate=True, behind=True))

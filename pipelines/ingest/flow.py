@@ -1,7 +1,7 @@
 """Sources in, events out, chunks embedded and written on the way.
 
-Few documents are read and indexed right here: starting workers for them would take longer than all the rest. More go to workers of Ray Data
-(see spread.py), whose library is loaded then only. The result does not depend on where documents are read, nor in which order: a chunk is
+Few documents are read and indexed in this process (see here.py), more on workers of Ray Data (see spread.py), whose library is loaded then
+only. The result does not depend on where documents are read, nor in which order: a chunk is
 known by its document and number alone, so writing one again overwrites it, and any run may be repeated, as Ray does by itself when a worker
 dies.
 """
@@ -9,16 +9,16 @@ dies.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import closing
 from dataclasses import dataclass
 
 import pyarrow as pa  # type: ignore[import-untyped]
 
 from cluster.contracts.documents import Chunk, Problem
 from cluster.settings import IngestSettings
+from pipelines.ingest.here import here
 from pipelines.ingest.prepare import Preparation
 from pipelines.ingest.rows import Event, Finished, Spent, Written, from_table
-from pipelines.ingest.steps import Embed, Indexing, Preparing, Write, row_of
+from pipelines.ingest.steps import Embed, Write
 from pipelines.stages.read import Source, folder_sources
 
 
@@ -28,9 +28,9 @@ def ingest(
     """Reads the sources (folders are read with all that is in them), and yields each document when all its chunks are written, and each
     problem. Documents come in no particular order.
 
-    ``embed`` and ``write`` may be pickled and called on Ray's workers. What they raise ends the ingestion: that is trouble of the cluster,
-    not of a document. Rows of documents that were not yielded may then be written in part; another run completes them. ``spent`` is called
-    here with the seconds of the workers.
+    ``embed`` and ``write`` may be pickled and called on Ray's workers, or called here from two threads. What they raise ends the ingestion:
+    that is trouble of the cluster, not of a document. Rows of documents that were not yielded may then be written in part; another run
+    completes them. ``spent`` is called here with the seconds of the workers.
     """
     files, problems = _files(sources, how.limits)
     yield from problems
@@ -40,7 +40,7 @@ def ingest(
 
 def _tables(files: Sequence[Source], how: Preparation, embed: Embed, write: Write) -> Iterator[pa.Table]:
     if _few(files, how.limits):
-        return _here(files, how, embed, write)
+        return here(files, how, embed, write)
     from pipelines.ingest.spread import spread
 
     return spread(files, how, embed, write)
@@ -58,14 +58,6 @@ def _size(source: Source) -> int:
         return source.path.lstat().st_size if source.path is not None else 0
     except OSError:
         return 0
-
-
-def _here(files: Sequence[Source], how: Preparation, embed: Embed, write: Write) -> Iterator[pa.Table]:
-    indexing, most = Indexing(embed, write), how.limits.embed_batch
-    with closing(Preparing(how)) as preparing:
-        for source in files:
-            for table in preparing(pa.Table.from_pylist([row_of(source)])):
-                yield from (indexing(table.slice(start, most)) for start in range(0, len(table), most))
 
 
 def _files(sources: Iterable[Source], limits: IngestSettings) -> tuple[list[Source], list[Problem]]:

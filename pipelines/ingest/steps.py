@@ -52,7 +52,8 @@ class Preparing:
 
 
 class Indexing:
-    """The second: a batch of rows is embedded and written. Equal texts of a batch are embedded once."""
+    """The second: a batch of rows is embedded and written. Equal texts of a batch are embedded once. May be called from several threads,
+    where ``embed`` and ``write`` may."""
 
     def __init__(self, embed: Embed, write: Write, niceness: int = 0) -> None:
         os.nice(niceness)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cluster.errors import EngineError
+from cluster.errors import EngineError, Unavailable
 from deployments.batching import Batcher, Vectors
 
 
@@ -111,11 +111,83 @@ async def test_a_cancelled_request_is_withdrawn(batcher: Batcher[list[int]], sum
     assert summer.batches == [[[1]]]
 
 
+class Lanes:
+    """Holds each batch until as many are computed at once as ``wanted``."""
+
+    def __init__(self, wanted: int) -> None:
+        self._together = threading.Barrier(wanted)
+
+    def __call__(self, batch: Sequence[Sequence[int]]) -> Vectors:
+        self._together.wait(20)
+        return np.array([[sum(one)] for one in batch], dtype=np.float32)
+
+
+async def test_as_many_batches_are_computed_at_once_as_there_are_lanes() -> None:
+    batcher: Batcher[list[int]] = Batcher(Lanes(3), max_tokens=10, lanes=3)
+    vectors = await batcher.submit([[number] * 10 for number in range(6)])
+    assert vectors[:, 0].tolist() == [number * 10 for number in range(6)]
+    batcher.close()
+
+
+async def test_what_waits_is_told_of_while_every_lane_is_busy(summer: Summer) -> None:
+    batcher: Batcher[list[int]] = Batcher(summer, max_tokens=10, lanes=2)
+    summer.gate.clear()
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(batcher.submit([[1] * 10 for _ in range(5)]))
+        await asyncio.to_thread(summer.entered.wait, 20)
+        assert (batcher.running, batcher.queued) == (2, 3)
+        summer.gate.set()
+    assert (batcher.running, batcher.queued) == (0, 0)
+    batcher.close()
+
+
+async def test_every_lane_is_prepared_before_it_computes() -> None:
+    prepared = set[int]()
+    batcher: Batcher[list[int]] = Batcher(Lanes(2), max_tokens=1, prepare=lambda: prepared.add(threading.get_native_id()), lanes=2)
+    await batcher.submit([[1], [2]])
+    assert len(prepared) == 2
+    batcher.close()
+
+
+async def test_a_lane_that_cannot_be_prepared_is_noticed_at_once() -> None:
+    def refuse() -> None:
+        raise EngineError("no such priority")
+
+    batcher: Batcher[list[int]] = Batcher(Lanes(1), max_tokens=10, prepare=refuse, lanes=2)
+    async with asyncio.timeout(20):
+        for _ in range(3):
+            with pytest.raises(Exception, match=r"initializer|not running"):
+                await batcher.submit([[1] * 10 for _ in range(8)])
+    batcher.close()
+
+
+async def test_whoever_waits_when_the_lanes_are_closed_hears_of_it_and_the_threads_end() -> None:
+    before = set(threading.enumerate())
+    brief = threading.Event()
+
+    def slowly(batch: Sequence[Sequence[int]]) -> Vectors:
+        brief.wait(0.0005)
+        return np.array([[sum(one)] for one in batch], dtype=np.float32)
+
+    async with asyncio.timeout(60):
+        for at in range(150):
+            batcher: Batcher[list[int]] = Batcher(slowly, max_tokens=4, lanes=1 + at % 4)
+            asked = [asyncio.create_task(batcher.submit([[number] * 4 for number in range(6)])) for _ in range(3)]
+            for _ in range(at % 9):
+                await asyncio.sleep(0.0002)
+            batcher.close()
+            for answer in await asyncio.gather(*asked, return_exceptions=True):
+                assert isinstance(answer, Unavailable) or answer[:, 0].tolist() == [0, 4, 8, 12, 16, 20]  # type: ignore[index]
+            with pytest.raises(Unavailable, match="not running any more"):
+                await batcher.submit([[1]])
+    assert {thread for thread in threading.enumerate() if thread.name.startswith("batch")} <= before
+
+
 @settings(max_examples=30, deadline=None)
-@given(st.lists(st.lists(st.integers(1, 120), min_size=1, max_size=6), min_size=1, max_size=12))
-async def test_every_text_of_every_request_is_answered_once(requests: list[list[int]]) -> None:
+@given(st.lists(st.lists(st.integers(1, 120), min_size=1, max_size=6), min_size=1, max_size=12), st.integers(1, 4))
+async def test_every_text_of_every_request_is_answered_once(requests: list[list[int]], lanes: int) -> None:
     summer = Summer()
-    batcher = Batcher(summer, max_tokens=100)
+    batcher = Batcher(summer, max_tokens=100, lanes=lanes)
     answers = await asyncio.gather(*(batcher.submit([[1] * length for length in lengths]) for lengths in requests))
     batcher.close()
     assert [answer[:, 0].tolist() for answer in answers] == requests

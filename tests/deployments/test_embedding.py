@@ -1,7 +1,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
+from collections import Counter
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,6 +13,7 @@ from cluster.contracts.perception import EmbeddingRequest, TokenSpansRequest
 from cluster.contracts.serving import ReplicaSpec
 from cluster.errors import BadInput, ContextLengthExceeded, Unprocessable
 from deployments.embedding import Embedding
+from deployments.standing_back import BEHIND
 
 SENTENCES = (
     "A cat is sleeping on the sofa.",
@@ -90,6 +94,30 @@ async def test_a_replica_says_what_it_uses(embedding: Embedding) -> None:
     stats = embedding.stats()
     assert (stats.running, stats.queued) == (0, 0)
     assert stats.memory_bytes > 50 * 2**20
+
+
+def niceness() -> Counter[int]:
+    """How many threads of this process there are of each."""
+    return Counter(os.getpriority(os.PRIO_PROCESS, int(task.name)) for task in Path("/proc/self/task").iterdir())
+
+
+async def test_what_stands_behind_gets_the_same_vectors_from_lanes_of_its_own_at_a_lower_priority(
+    minilm: Callable[..., ReplicaSpec],
+) -> None:
+    own = Embedding(minilm(threads=2))
+    texts = [f"{LONG[:900]} {number}" for number in range(6)]
+    first = await own.embed(request(*texts, truncate=True))
+    before = niceness()
+    second = await own.embed(request(*texts, truncate=True, behind=True))
+    assert np.array_equal(first.vectors, second.vectors)
+    assert set(niceness() - before) == {max(BEHIND, os.getpriority(os.PRIO_PROCESS, 0))}
+    assert own.stats().slots == 2
+
+
+async def test_an_engine_that_takes_one_call_at_a_time_gets_one_at_a_time(torch_embedding: Embedding) -> None:
+    both = await asyncio.gather(torch_embedding.embed(request("a")), torch_embedding.embed(request("a", behind=True)))
+    assert both[0].vectors == pytest.approx(both[1].vectors, abs=1e-6)
+    assert torch_embedding.stats().slots == 1
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
-from deployments.standing_back import NICENESS, stand_back
+from deployments.standing_back import BEHIND, NICENESS, stand_back
 
 
 def niceness() -> int:
@@ -30,3 +30,10 @@ def test_what_stands_further_back_already_stays_there():
 
     with ThreadPoolExecutor(1) as aside:
         assert aside.submit(asked_twice).result() == NICENESS + 5
+
+
+def test_what_nobody_waits_for_stands_further_back():
+    before = niceness()
+    with ThreadPoolExecutor(1, initializer=stand_back, initargs=(BEHIND,)) as aside:
+        assert aside.submit(niceness).result() == max(before, BEHIND)
+    assert niceness() == before

@@ -24,7 +24,7 @@ from pipelines.stages.read import Source
 from pipelines.stages.recognise import Recognisers
 from tests.pipelines.conftest import mail_file, pdf_file, picture, sheet_file, slides_file, word_file, zip_file
 
-LIMITS = IngestSettings(workers=2, worker_cpus=0.25, embed_batch=8)
+LIMITS = IngestSettings(workers=2, worker_cpus=0.25, embed_batch=8, direct_documents=16)
 
 
 @dataclass(frozen=True)
