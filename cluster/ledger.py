@@ -152,16 +152,17 @@ class Ledger:
         nvml = {gpu.id: gpu.uuid or str(index) for index, gpu in enumerate(report.gpus)} if self._reader.devices() else {}
         for device, ref in nvml.items():
             used[device] = self._reader.memory(ref).used_bytes
+        families = watch.Families()
         for model, names in report.running.items():
-            parts = [self._measure_replica(self._where[name], nvml) for name in names if name in self._where]
+            parts = [self._measure_replica(self._where[name], nvml, families) for name in names if name in self._where]
             known = [part for part in parts if part is not None]
             used[model] = sum(known) if known else None
         return used
 
-    def _measure_replica(self, where: watch.Whereabouts, nvml: Mapping[str, str]) -> int | None:
+    def _measure_replica(self, where: watch.Whereabouts, nvml: Mapping[str, str], families: watch.Families) -> int | None:
         if not where.gpus:
-            return watch.resident_bytes(where.pid)
-        return self._reader.used_by(where.gpus[0], watch.family(where.pid)) if nvml else None
+            return families.resident_bytes(where.pid)
+        return self._reader.used_by(where.gpus[0], families.of(where.pid)) if nvml else None
 
 
 def start(spec: LedgerSpec) -> ActorHandle[Ledger]:

@@ -1,9 +1,8 @@
-"""CPU time in order of who waits for it: computing for many at once stands back behind what streams to somebody."""
+"""How far the threads of a replica stand back (see cluster/standing_back.py)."""
 
 from __future__ import annotations
 
-import os
-import threading
+from cluster import standing_back
 
 # As of nice(1). With 5, a thread gets a third of what one at 0 gets where both want the same core, and all of it where nobody else does.
 NICENESS = 5
@@ -12,6 +11,5 @@ BEHIND = 15
 
 
 def stand_back(niceness: int = NICENESS) -> None:
-    """Lowers the priority of the calling thread, and so of those that it starts from now on; other threads keep theirs."""
-    thread = threading.get_native_id()
-    os.setpriority(os.PRIO_PROCESS, thread, max(niceness, os.getpriority(os.PRIO_PROCESS, thread)))
+    """Of the calling thread, and those that it starts from now on, behind what streams to somebody."""
+    standing_back.stand_back(niceness)

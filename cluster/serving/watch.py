@@ -6,6 +6,7 @@ The Serve controller, where the residency policy runs, must never wait; so this 
 from __future__ import annotations
 
 import os
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -61,21 +62,35 @@ def failures() -> dict[str, str]:
     return {} if app is None else _failed(app)
 
 
-def resident_bytes(pid: int) -> int | None:
-    """Memory of a process on this machine and its children, in RAM; None when it is gone."""
+class Families:
+    """The processes of this machine by parent, as they are when it is made: the table is read once for all that is asked."""
+
+    def __init__(self) -> None:
+        self._children: defaultdict[int, list[int]] = defaultdict(list)
+        for process in psutil.process_iter(["ppid"]):
+            self._children[process.info["ppid"]].append(process.pid)
+
+    def of(self, pid: int) -> frozenset[int]:
+        """The process and all below it; empty when it is gone."""
+        found, waiting = set[int](), [pid] if psutil.pid_exists(pid) else []
+        while waiting:
+            one = waiting.pop()
+            if one not in found:
+                found.add(one)
+                waiting.extend(self._children.get(one, ()))
+        return frozenset(found)
+
+    def resident_bytes(self, pid: int) -> int | None:
+        """Memory of the process and all below it, in RAM; None when it is gone."""
+        sizes = [size for member in self.of(pid) if (size := _resident(member)) is not None]
+        return sum(sizes) if sizes else None
+
+
+def _resident(pid: int) -> int | None:
     try:
-        process = psutil.Process(pid)
-        return sum(one.memory_info().rss for one in (process, *process.children(recursive=True)))
+        return int(psutil.Process(pid).memory_info().rss)
     except psutil.Error:
         return None
-
-
-def family(pid: int) -> frozenset[int]:
-    """The process and its children; empty when it is gone."""
-    try:
-        return frozenset({pid, *(child.pid for child in psutil.Process(pid).children(recursive=True))})
-    except psutil.Error:
-        return frozenset()
 
 
 def _failed(app: ApplicationStatusOverview) -> dict[str, str]:

@@ -1,32 +1,39 @@
-"""The job that ingests what waits in a collection: ``python -m pipelines.ingest JOB_ID``.
+"""``python -m pipelines.ingest JOB_ID``: ingests what waits in a collection (see job.py).
 
-Its spec is ``{"collection": ID}``. Whatever was uploaded before it ends is done when it ends. A second attempt goes on with what the first
-did not settle.
+What that loads takes seconds of CPU, which people who wait for an answer need more: it is loaded in a thread that stands back. The first
+thread does not, nor do those it starts to say that this process lives.
 """
 
 from __future__ import annotations
 
+import json
 import os
-import uuid
-from typing import Any
-
-import ray
+import sys
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from importlib import import_module
+from itertools import pairwise
+from pathlib import Path
 
 from cluster.home import Home
-from cluster.jobs.work import Work, run_job
-from cluster.serving.reach import Attachment
-from pipelines.ingest.collection import Ingestion
+from cluster.standing_back import stand_back
 
 
-def ingest_collection(work: Work) -> dict[str, Any]:
-    """The result: how many documents were ``indexed``, ``unchanged`` and ``failed``, how many ``chunks`` were written, and the ``seconds``
-    of all workers together, by stage."""
-    # Its workers do so themselves. The threads that say that this process lives were there before, and do not.
-    os.nice(work.settings.ingest.niceness)
-    ray.init(log_to_driver=True, ignore_reinit_error=True)
-    cluster = Attachment.of(Home(work.settings.home))
-    return Ingestion(work, cluster, uuid.UUID(work.spec["collection"])).run()
+def main() -> None:
+    with ThreadPoolExecutor(1, initializer=stand_back, initargs=(_niceness(sys.argv),)) as aside:
+        job = aside.submit(import_module, "pipelines.ingest.job").result()
+    job.main()
+
+
+def _niceness(words: Sequence[str]) -> int:
+    """``ingest.niceness`` of the running cluster, without what settings are checked by, which takes a second to load; 0 where none runs,
+    which the job will say."""
+    named = (after for word, after in pairwise(words) if word == "--home")
+    root = Path(next(named, os.environ.get("HEARTH_HOME", "~/.hearth"))).expanduser()
+    launch = Home(root).run / "launch.json"
+    told = json.loads(launch.read_bytes()) if launch.is_file() else {"settings": {"ingest": {"niceness": 0}}}
+    return int(told["settings"]["ingest"]["niceness"])
 
 
 if __name__ == "__main__":
-    run_job(ingest_collection)
+    main()
