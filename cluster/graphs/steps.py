@@ -139,7 +139,7 @@ class StepLog:
         """The number of the next event; only that comes back of the run's row, which may be large."""
         written = update(GraphRun).where(GraphRun.id == self._run_id, *mine(self._attempt))
         written = written.values(changes=GraphRun.changes + 1, **values).execution_options(synchronize_session=False)
-        number = await session.scalar(written.returning(GraphRun.changes))
+        number: int | None = await session.scalar(written.returning(GraphRun.changes))
         if number is None:
             raise self._superseded()
         return number
