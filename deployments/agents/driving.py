@@ -12,11 +12,11 @@ from typing import Any, TypeVar
 import structlog
 import tenacity
 from langchain_core.runnables import RunnableConfig
-from langgraph.checkpoint.base import BaseCheckpointSaver
 from langsmith.run_helpers import tracing_context
 
 from cluster.contracts.generation import JsonObject
 from cluster.errors import HearthError
+from cluster.graphs.checkpoints import Checkpoints
 from cluster.graphs.claims import Claims, Wish
 from cluster.graphs.pending import Pending
 from cluster.graphs.states import RunState
@@ -75,13 +75,13 @@ End = Succeeded | Failed | Waiting | Paused | Leave
 class Drive:
     """Begin with :meth:`run`. ``lost``: set when nothing that this process writes counts any more."""
 
-    def __init__(self, row: GraphRun, underway: Underway, claims: Claims, saver: BaseCheckpointSaver[Any], lost: asyncio.Event) -> None:
+    def __init__(self, row: GraphRun, underway: Underway, claims: Claims, checkpoints: Checkpoints, lost: asyncio.Event) -> None:
         self.id = row.id
         self.attempt = row.attempt
         self._row = row
         self._underway = underway
         self._claims = claims
-        self._saver = saver
+        self._checkpoints = checkpoints
         self._lost = lost
         self._leave: Leave | None = None
         self._work: asyncio.Task[End] | None = None
@@ -144,19 +144,27 @@ class Drive:
     async def _driven(self) -> End:
         underway = self._underway
         frame = Frame(underway, underway.graph.main, self._row.input)
-        compiled = compile_graph(frame.spec, frame.visit, self._saver)
+        compiled = compile_graph(frame.spec, frame.visit, self._checkpoints.saver())
         config: RunnableConfig = {
             "configurable": {"thread_id": str(self._row.thread)},
             "recursion_limit": 2 * underway.budget.most_steps + 10,
         }
         with tracing_context(enabled=False):  # whatever the environment says: nothing of a run goes to others
             given = await self._beginning(frame, compiled, config)
-            async for _ in compiled.astream(given, config, stream_mode="updates", durability="sync"):
-                pass
+            await self._stream(compiled, given, config)
             snapshot = await compiled.aget_state(config)
         if not snapshot.next:
             return Succeeded(await output_of(frame, snapshot.values["values"]))
         return Paused() if frame.paused else _waiting(frame)
+
+    async def _stream(self, compiled: Compiled, given: Any, config: RunnableConfig) -> None:
+        """To the end, or to where it waits. Checkpoints beyond their number are removed on the way."""
+        most, kept = self._underway.services.settings.graphs.checkpoints, 0
+        async for _ in compiled.astream(given, config, stream_mode="values", durability="sync"):
+            kept += 1
+            if kept > most:
+                kept = 0
+                await self._checkpoints.prune(self._row.thread)
 
     async def _beginning(self, frame: Frame, compiled: Compiled, config: RunnableConfig) -> Any:
         """What LangGraph is given: the state at first, and nothing where it goes on."""
@@ -201,6 +209,7 @@ class Drive:
                 await claims.end(run, attempt, RunState.CANCELLED)
             case Leave.BACK:
                 await claims.give_back(run, attempt)
+        self._underway.services.live.look(run)
 
     async def note_time(self) -> None:
         """Writes down how long it has worked since this was last done."""

@@ -147,7 +147,7 @@ class Runner:
             said = f"The run cannot be begun: {as_said(error)}"
             await self._claims.end(row.id, row.attempt, RunState.FAILED, error=said)
             return
-        drive = Drive(row, ready, self._claims, self._checkpoints.saver(), own.lost)
+        drive = Drive(row, ready, self._claims, self._checkpoints, own.lost)
         task = asyncio.create_task(self._drive(drive), name=f"drive of run {row.id}")
         self._drives[row.id] = (drive, task)
 

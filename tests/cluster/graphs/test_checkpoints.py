@@ -189,3 +189,16 @@ async def test_checkpoints_go_with_their_thread_a_while_after_its_run_and_when_i
     await checkpoints.delete(new.thread, fresh)
     assert await count(house, new.thread) == await count(house, fresh) == [0, 0, 0]
     assert await checkpoints.remove_lapsed() == 0
+
+
+async def test_a_long_run_keeps_no_more_than_the_latest_and_a_few(house: House):
+    checkpoints, thread = Checkpoints(house.limited(checkpoints=4).settings), uuid.uuid4()
+    await checkpoints.open()
+    graph = three_nodes(checkpoints)
+    for _ in range(5):
+        begin = {"values": {}, "visits": {}, "given": {"a": {"": 1}}, "taken": {}}
+        ended = await graph.ainvoke(begin, {"configurable": {"thread_id": str(thread)}})
+        assert (await count(house, thread))[0] <= 5
+    assert ended["values"] == {"a": [5], "b": [5], "c": [5]}
+    assert (await checkpoints.history(thread, 1))[0].visits == {"a": 5, "b": 5, "c": 5}
+    await checkpoints.close()

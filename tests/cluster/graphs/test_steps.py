@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 
 from cluster.errors import BadInput, TooLarge
+from cluster.graphs.claims import Claims
 from cluster.graphs.pending import Spent
+from cluster.graphs.states import RunState
 from cluster.graphs.steps import Ending, StepLog, Superseded
 from tests.cluster.graphs.house import House
 
@@ -161,3 +163,18 @@ async def test_a_step_that_waits_is_begun_again(house: House):
     assert (await house.steps(run))["w#1"].state == "waiting"
     again = await log.begin("w#1", "w", "wait")
     assert (again.done, again.started_at) == (False, first.started_at)
+
+
+async def test_whoever_follows_is_told_once_it_is_committed(house: House):
+    told: list[int] = []
+    run = await house.add()
+    claims = Claims(house.database, house.graphs, lambda _: told.append(1))
+    (claimed,) = await claims.claim(1, 1)
+    log = StepLog(house.database, house.graphs, run.id, claimed.attempt, lambda _: told.append(2))
+    await log.begin("a#1", "a", "llm")
+    await log.finish("a#1", 1)
+    await claims.end(run.id, claimed.attempt, RunState.SUCCEEDED, output={})
+    assert told == [1, 2, 2, 1]
+    with pytest.raises(Superseded):
+        await log.wait("a#1")
+    assert told == [1, 2, 2, 1]

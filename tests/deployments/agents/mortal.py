@@ -1,8 +1,8 @@
 """Processes that carry a run on, and are killed in the middle: each at a later moment than the one before.
 
-``python -m tests.deployments.agents.mortal FILE`` reads what to do (``Task`` as JSON). It forks one process after another, because to start one
-anew takes seconds. Each finishes the run that the one before it left, begins one of its own, and kills itself before or after the n-th write
-or effect of that; the last one lives to the end. What became of each is said in one line of JSON.
+``python -m tests.deployments.agents.mortal FILE`` reads what to do (``Task`` as JSON). It forks one process after another, because to
+start one anew takes seconds. Each finishes the run that the one before it left, begins one of its own, and kills itself before or after
+the n-th write or effect of that; the last one lives to the end. What became of each is said in one line of JSON.
 """
 
 from __future__ import annotations
@@ -42,7 +42,8 @@ from deployments.agents.services import Services
 from deployments.agents.waking import StepLogs
 from tests.deployments.agents.place import Files, Heard, Shelf
 
-LONGEST_S = 60.0
+LONGEST_S = 120.0
+ONCE = Ending()
 
 
 class Task(BaseModel):
@@ -86,7 +87,7 @@ class MortalLog(StepLog):
         self._death.look(self._of, f"after begin {key}")
         return begun
 
-    async def finish(self, key: str, value: Json, ending: Ending = Ending()) -> None:
+    async def finish(self, key: str, value: Json, ending: Ending = ONCE) -> None:
         self._death.look(self._of, f"before finish {key}")
         await self._inner.finish(key, value, ending)
         self._death.look(self._of, f"after finish {key}")
@@ -220,7 +221,7 @@ def forked(task: Task, before: uuid.UUID | None, mine: uuid.UUID, at: int) -> bo
         try:
             asyncio.run(live(task, before, mine, at))
             os._exit(0)
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001 - a fork must not go on as its parent
             print(json.dumps({"error": repr(error)}), flush=True)  # noqa: T201 - read by the test
             os._exit(1)
     _, status = os.waitpid(child, 0)
