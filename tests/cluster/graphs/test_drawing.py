@@ -9,6 +9,7 @@ from PIL import Image
 from cluster.errors import BadInput
 from cluster.graphs.drawing import COLOURS, mermaid
 from cluster.graphs.picture import draw, lay_out
+from cluster.specs.graph import GraphSpec
 from cluster.specs.graph_text import parse_graph
 
 GRAPH = """\
@@ -24,7 +25,7 @@ nodes:
 """
 
 
-def graph(text=GRAPH):
+def graph(text: str = GRAPH) -> GraphSpec:
     return parse_graph(text, "mine.yaml", 2**20).spec
 
 
