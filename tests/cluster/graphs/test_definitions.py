@@ -52,7 +52,7 @@ async def test_a_name_is_taken_once_and_the_librarys_never(house: House):
 
 async def test_of_two_who_take_a_name_at_once_one_gets_it(house: House):
     made = await asyncio.gather(create(house), create(house), return_exceptions=True)
-    assert sorted(type(one) for one in made if isinstance(one, BaseException)) == [Conflict]
+    assert [type(one) for one in made if isinstance(one, BaseException)] == [Conflict]
 
 
 async def test_every_change_is_a_version_and_the_old_ones_stay(house: House):
@@ -74,7 +74,7 @@ async def test_every_change_is_a_version_and_the_old_ones_stay(house: House):
 async def test_who_has_not_seen_the_latest_version_does_not_overwrite_it(house: House):
     graph, _ = await create(house)
 
-    async def change():
+    async def change() -> object:
         async with defining(house) as definitions:
             return await definitions.change(graph, house.owner_id, content("2"), expected=1)
 
@@ -87,9 +87,9 @@ async def test_who_has_not_seen_the_latest_version_does_not_overwrite_it(house: 
 async def test_changes_of_several_who_do_not_care_all_stay(house: House):
     graph, _ = await create(house)
 
-    async def change(answer: str):
+    async def change(answer: str) -> None:
         async with defining(house) as definitions:
-            return await definitions.change(graph, house.owner_id, content(answer))
+            await definitions.change(graph, house.owner_id, content(answer))
 
     await asyncio.gather(*(change(str(number)) for number in range(5)))
     async with defining(house) as definitions:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
+
 import pytest
 
 from cluster.errors import BadInput, TooLarge
@@ -84,17 +86,18 @@ async def test_an_attempt_that_is_over_writes_nothing(house: House):
     await old.begin("a#1", "a", "llm")
     await house.claims.take_over()
     await house.claims.claim(2, 1)
-    for doing in (
-        lambda log: log.begin("a#1", "a", "llm"),
-        lambda log: log.begin("b#1", "b", "llm"),
-        lambda log: log.sent("a#1"),
-        lambda log: log.finish("a#1", "late"),
-        lambda log: log.fail("a#1", "late"),
-        lambda log: log.skip("a#1", "late"),
-        lambda log: log.wait("a#1"),
-    ):
+    late: list[Awaitable[object]] = [
+        old.begin("a#1", "a", "llm"),
+        old.begin("b#1", "b", "llm"),
+        old.sent("a#1"),
+        old.finish("a#1", "late"),
+        old.fail("a#1", "late"),
+        old.skip("a#1", "late"),
+        old.wait("a#1"),
+    ]
+    for writing in late:
         with pytest.raises(Superseded):
-            await doing(old)
+            await writing
     steps = await house.steps(run)
     assert list(steps) == ["a#1"]
     assert (steps["a#1"].state, steps["a#1"].begun) == ("running", False)
