@@ -141,6 +141,7 @@ class Connection:
                 self._transport(), mode=mode, client_info=US, message_handler=self._heard, cache=None, read_timeout_seconds=None
             ) as client:
                 self._client = client
+                self._used = time.monotonic()
                 self._ready.set()
                 await self._stay(client)
         except Exception as error:  # noqa: BLE001 - whoever waits for an answer is told
@@ -221,7 +222,7 @@ class Connection:
         if error.code == CONNECTION_CLOSED:
             # Why it closed, where that is known in a moment.
             try:
-                async with asyncio.timeout(1.0):
+                async with asyncio.timeout(END_S):
                     await self._over.wait()
             except TimeoutError:
                 self._stop.set()

@@ -21,6 +21,7 @@ from cluster.tools.workspace import Workspace
 
 ENDINGS = {"image/png": ".png", "image/jpeg": ".jpg", "image/webp": ".webp", "image/gif": ".gif", "audio/wav": ".wav", "audio/mpeg": ".mp3"}
 MOST_BLOCKS = 1000
+Opening = Callable[[], Workspace]
 
 
 async def result_of(

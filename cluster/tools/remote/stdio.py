@@ -100,6 +100,7 @@ async def _read(process: asyncio.subprocess.Process, arriving: Sending, most_byt
             try:
                 line = await process.stdout.readline()
             except ValueError:
+                _signal(process.pid, signal.SIGKILL)
                 raise TooLarge(f"The server's message is larger than {most_bytes} bytes (setting tools.message_bytes).") from None
             if not line:
                 raise RemoteFailed(f"The program ended{await _status(process)}{said.last}.")
@@ -108,6 +109,7 @@ async def _read(process: asyncio.subprocess.Process, arriving: Sending, most_byt
             except ValidationError:
                 noise += 1
                 if noise > MOST_NOISE:
+                    _signal(process.pid, signal.SIGKILL)
                     raise RemoteFailed(f"The program writes what are no messages of MCP to its standard output{said.last}.") from None
                 continue
             with suppress(anyio.BrokenResourceError, anyio.ClosedResourceError):  # nobody listens any more
