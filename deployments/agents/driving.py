@@ -151,20 +151,12 @@ class Drive:
         }
         with tracing_context(enabled=False):  # whatever the environment says: nothing of a run goes to others
             given = await self._beginning(frame, compiled, config)
-            await self._stream(compiled, given, config)
+            async for _ in compiled.astream(given, config, stream_mode="updates", durability="sync"):
+                pass
             snapshot = await compiled.aget_state(config)
         if not snapshot.next:
             return Succeeded(await output_of(frame, snapshot.values["values"]))
         return Paused() if frame.paused else _waiting(frame)
-
-    async def _stream(self, compiled: Compiled, given: Any, config: RunnableConfig) -> None:
-        """To the end, or to where it waits. Checkpoints beyond their number are removed on the way."""
-        most, kept = self._underway.services.settings.graphs.checkpoints, 0
-        async for _ in compiled.astream(given, config, stream_mode="values", durability="sync"):
-            kept += 1
-            if kept > most:
-                kept = 0
-                await self._checkpoints.prune(self._row.thread)
 
     async def _beginning(self, frame: Frame, compiled: Compiled, config: RunnableConfig) -> Any:
         """What LangGraph is given: the state at first, and nothing where it goes on."""
@@ -209,7 +201,6 @@ class Drive:
                 await claims.end(run, attempt, RunState.CANCELLED)
             case Leave.BACK:
                 await claims.give_back(run, attempt)
-        self._underway.services.live.look(run)
 
     async def note_time(self) -> None:
         """Writes down how long it has worked since this was last done."""

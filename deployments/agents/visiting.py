@@ -148,13 +148,11 @@ Perform = Callable[[Node, Visit], Awaitable[Json]]
 async def stepped(visit: Visit, kind: str, do: Callable[[Visit], Awaitable[Json]], *, skips: bool = False) -> Json:
     """What ``do`` gives, or gave the last time, where it was done before. How it ends is written down. ``skips``: a failure is null."""
     run, steps, tally = visit.run, visit.run.steps, visit.tally
-    live = run.services.live
     if run.pausing:
         raise Paused
     begun = await steps.begin(visit.key, visit.frame.path + visit.name, kind)
     if begun.done:
         return begun.value
-    live.look(run.id)
     try:
         run.budget.begin_step()
         given = await do(replace(visit, began=begun.started_at, unanswered=begun.unanswered))
@@ -173,7 +171,6 @@ async def stepped(visit: Visit, kind: str, do: Callable[[Visit], Awaitable[Json]
         await steps.fail(visit.key, as_said(error), tally.ending, unanswered=isinstance(error, NobodyKnows))
         raise
     await steps.finish(visit.key, value, tally.ending)
-    live.look(run.id)
     if tally.taken is not None:
         run.answers.pop(tally.taken, None)
     return value

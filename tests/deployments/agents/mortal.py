@@ -26,7 +26,7 @@ from cluster.fakes.gateway import FakeGateway
 from cluster.fakes.tools import FakeTools
 from cluster.graphs.checkpoints import Checkpoints
 from cluster.graphs.runs import NewRun, Runs
-from cluster.graphs.saver import Saver, strict
+from cluster.graphs.saver import Saver
 from cluster.graphs.states import ENDED
 from cluster.graphs.steps import Begun, Ending, StepLog
 from cluster.graphs.table import GraphRun
@@ -110,12 +110,12 @@ class MortalCheckpoints(Checkpoints):
         self._death = death
 
     def saver(self) -> Saver:
-        return MortalSaver(self._pool, self._death)
+        return MortalSaver(self._pool, self._settings.graphs.checkpoints, self._death)
 
 
 class MortalSaver(Saver):
-    def __init__(self, pool: Any, death: Death) -> None:
-        super().__init__(pool, serde=strict())
+    def __init__(self, pool: Any, most: int, death: Death) -> None:
+        super().__init__(pool, most)
         self._death = death
 
     async def aput(self, config: RunnableConfig, *given: Any) -> RunnableConfig:
