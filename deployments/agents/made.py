@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -10,6 +11,7 @@ from cluster.graphs.library import graph_library
 from cluster.graphs.live import LiveVoice
 from cluster.graphs.starting import RunStarter
 from cluster.guard.guarding import Guard
+from cluster.home import Home
 from cluster.outgoing.client import Outgoing
 from cluster.outgoing.journal import Journal
 from cluster.providers.gateway import ProviderGateway
@@ -21,6 +23,7 @@ from cluster.specs.prices import PriceTable
 from cluster.stores.clients import StoreClients, connect
 from cluster.tools.making import make_tools
 from cluster.tools.toolbox import HearthTools
+from cluster.tools.workspaces import Workspaces
 from deployments.agents.around import CollectionSearch, StoredMedia
 from deployments.agents.expressions import Expressions
 from deployments.agents.runner import Runner
@@ -75,6 +78,8 @@ async def make(args: AgentsArgs, environment: Mapping[str, str]) -> Made:
         prices=PriceTable(args.prices, args.providers),
         expressions=expressions,
     )
-    runner = Runner(stores.database, checkpoints, services)
+    workspaces = Workspaces(Home(settings.home).workspaces, settings.tools)
+    chores = {"calls": tools.history.remove_older, "workspaces": lambda: asyncio.to_thread(workspaces.remove_lapsed)}
+    runner = Runner(stores.database, checkpoints, services, chores=chores)
     starter.wakes(runner.wake)
     return Made(runner, stores, local, gateway, vectors, tools, outgoing, checkpoints, voice, expressions)

@@ -50,6 +50,10 @@ class Live(Protocol):
         """Raises nothing."""
         ...
 
+    def look(self, run_id: uuid.UUID) -> None:
+        """Something new is written down of the run. Raises nothing."""
+        ...
+
 
 class Guarding(Protocol):
     """What values must pass (cluster/guard/guarding.py)."""

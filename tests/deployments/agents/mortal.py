@@ -1,8 +1,8 @@
 """Processes that carry a run on, and are killed in the middle: each at a later moment than the one before.
 
-``python -m tests.deployments.agents.mortal FILE`` reads what to do (``Task`` as JSON). It forks one process after another, because to start one
-anew takes seconds. Each finishes the run that the one before it left, begins one of its own, and kills itself before or after the n-th write
-or effect of that; the last one lives to the end. What became of each is said in one line of JSON.
+``python -m tests.deployments.agents.mortal FILE`` reads what to do (``Task`` as JSON). It forks one process after another, because to
+start one anew takes seconds. Each finishes the run that the one before it left, begins one of its own, and kills itself before or after
+the n-th write or effect of that; the last one lives to the end. What became of each is said in one line of JSON.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from cluster.fakes.gateway import FakeGateway
 from cluster.fakes.tools import FakeTools
 from cluster.graphs.checkpoints import Checkpoints
 from cluster.graphs.runs import NewRun, Runs
-from cluster.graphs.saver import Saver, strict
+from cluster.graphs.saver import Saver
 from cluster.graphs.states import ENDED
 from cluster.graphs.steps import Begun, Ending, StepLog
 from cluster.graphs.table import GraphRun
@@ -42,7 +42,8 @@ from deployments.agents.services import Services
 from deployments.agents.waking import StepLogs
 from tests.deployments.agents.place import Files, Heard, Shelf
 
-LONGEST_S = 60.0
+LONGEST_S = 120.0
+ONCE = Ending()
 
 
 class Task(BaseModel):
@@ -86,7 +87,7 @@ class MortalLog(StepLog):
         self._death.look(self._of, f"after begin {key}")
         return begun
 
-    async def finish(self, key: str, value: Json, ending: Ending = Ending()) -> None:
+    async def finish(self, key: str, value: Json, ending: Ending = ONCE) -> None:
         self._death.look(self._of, f"before finish {key}")
         await self._inner.finish(key, value, ending)
         self._death.look(self._of, f"after finish {key}")
@@ -109,12 +110,12 @@ class MortalCheckpoints(Checkpoints):
         self._death = death
 
     def saver(self) -> Saver:
-        return MortalSaver(self._pool, self._death)
+        return MortalSaver(self._pool, self._settings.graphs.checkpoints, self._death)
 
 
 class MortalSaver(Saver):
-    def __init__(self, pool: Any, death: Death) -> None:
-        super().__init__(pool, serde=strict())
+    def __init__(self, pool: Any, most: int, death: Death) -> None:
+        super().__init__(pool, most)
         self._death = death
 
     async def aput(self, config: RunnableConfig, *given: Any) -> RunnableConfig:
@@ -220,7 +221,7 @@ def forked(task: Task, before: uuid.UUID | None, mine: uuid.UUID, at: int) -> bo
         try:
             asyncio.run(live(task, before, mine, at))
             os._exit(0)
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001 - a fork must not go on as its parent
             print(json.dumps({"error": repr(error)}), flush=True)  # noqa: T201 - read by the test
             os._exit(1)
     _, status = os.waitpid(child, 0)

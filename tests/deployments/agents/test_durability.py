@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
-import subprocess
 import sys
 import uuid
+from asyncio.subprocess import PIPE
 from collections import Counter
 from pathlib import Path
 
@@ -36,10 +37,11 @@ async def test_a_run_is_killed_at_every_moment_and_nothing_is_done_twice(place: 
     told.write_text(task.model_dump_json())
 
     command = [sys.executable, "-m", "tests.deployments.agents.mortal", str(told)]
-    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=400, check=False)
+    mortals = await asyncio.create_subprocess_exec(*command, cwd=REPOSITORY, stdout=PIPE, stderr=PIPE)
+    out, wrong = await mortals.communicate()
 
-    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-4000:]
-    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    assert mortals.returncode == 0, out.decode()[-2000:] + wrong.decode()[-4000:]
+    lines = [json.loads(line) for line in out.decode().splitlines() if line.startswith("{")]
     runs = [uuid.UUID(line["run"]) for line in lines if "run" in line]
     moments = [line["died"] for line in lines if "died" in line]
     # Of each of five nodes, the beginning and the end; of each checkpoint and of what leads to it; of two effects.
