@@ -21,13 +21,17 @@ from cluster.batches.store import Batches
 from cluster.batches.tables import Batch, BatchStatus, FileRow
 from cluster.content.cache import ContentCache
 from cluster.content.pipeline import Processed
+from cluster.graphs.resolved import ResolvedGraph
+from cluster.graphs.runs import NewRun, Runs
 from cluster.jobs.kinds import JOB_KINDS
 from cluster.jobs.store import Jobs, NewJob
 from cluster.outgoing.journal import Asker, Journal
-from cluster.settings import ContentSettings, JobSettings
+from cluster.settings import ContentSettings, GraphSettings, JobSettings
+from cluster.specs.graph import GraphSpec
 from cluster.stores.clients import StoreClients
 from tests.api.fixtures.application import operations
 from tests.api.fixtures.facts import keep_facts
+from tests.api.fixtures.graphing import ECHO
 from tests.api.fixtures.people import Person, add_person
 
 # The least role that each operation is for. A new operation has to be added here.
@@ -230,6 +234,46 @@ viewer GET /api/v1/usage
 viewer GET /api/v1/usage/export
 admin GET /api/v1/audit
 admin GET /api/v1/audit/export
+viewer GET /api/v1/workflows/definitions
+editor POST /api/v1/workflows/definitions
+viewer GET /api/v1/workflows/definitions/{graph_id}
+editor PUT /api/v1/workflows/definitions/{graph_id}
+editor DELETE /api/v1/workflows/definitions/{graph_id}
+viewer GET /api/v1/workflows/definitions/{graph_id}/versions
+viewer GET /api/v1/workflows/definitions/{graph_id}/versions/{version}
+editor POST /api/v1/workflows/definitions/{graph_id}/revert
+viewer GET /api/v1/workflows/definitions/{graph_id}/diagram
+viewer POST /api/v1/workflows/check
+viewer POST /api/v1/workflows/execute
+viewer GET /api/v1/workflows/runs
+viewer GET /api/v1/workflows/runs/{run_id}
+viewer GET /api/v1/workflows/runs/{run_id}/steps
+viewer GET /api/v1/workflows/runs/{run_id}/events
+viewer GET /api/v1/workflows/runs/{run_id}/checkpoints
+viewer POST /api/v1/workflows/runs/{run_id}/cancel
+viewer POST /api/v1/workflows/runs/{run_id}/pause
+viewer POST /api/v1/workflows/runs/{run_id}/resume
+viewer POST /api/v1/workflows/runs/{run_id}/retry
+viewer POST /api/v1/workflows/runs/{run_id}/fork
+viewer POST /api/v1/workflows/runs/{run_id}/answer
+viewer DELETE /api/v1/workflows/runs/{run_id}
+viewer GET /api/v1/agents
+editor POST /api/v1/agents
+viewer GET /api/v1/agents/{graph_id}
+editor PUT /api/v1/agents/{graph_id}
+editor DELETE /api/v1/agents/{graph_id}
+viewer GET /api/v1/agents/{graph_id}/versions
+viewer GET /api/v1/agents/{graph_id}/versions/{version}
+editor POST /api/v1/agents/{graph_id}/revert
+viewer GET /api/v1/agent-types
+viewer GET /api/v1/agent-types/{agent_type}/documentation
+viewer GET /api/v1/docs/agent-creation
+viewer POST /api/v1/tasks
+viewer GET /api/v1/tasks
+viewer GET /api/v1/tasks/{run_id}
+viewer GET /api/v1/tasks/{run_id}/result
+viewer GET /api/v1/tasks/{run_id}/history
+viewer POST /api/v1/tasks/{run_id}/cancel
 public GET /healthz
 public GET /readyz
 public GET /metrics
@@ -240,6 +284,8 @@ KEYED = [found for found in OPERATIONS if LEAST.get((found[1], found[0])) != "pu
 TAGS = sorted({tag for _, _, operation in KEYED for tag in operation["tags"]})
 # When a key was last shown, and what the index and its neighbours make of a knowledge item.
 BY_ITSELF = {"last_used_at", "indexed_revision", "indexed_model", "proposal", "reads", "read_at"}
+# What everybody has.
+SHARED = ("/v1/models/", "/api/v1/models/", "/api/v1/agent-types/")
 MARK = "Velmhaven"  # in everything that the organisation writes
 UNKNOWN = "m1yJ0tqk8m2cXcXqg2VnUoQ0b0r6m4v1Zs9k3tY7e5A"
 
@@ -308,6 +354,9 @@ async def make_house(client: httpx.AsyncClient, stores: StoreClients) -> House:
             "to_id": other,
             "link_id": await made(f"/api/v1/knowledge/items/{item}/links", {"to_id": other, "kind": "about"}),
             **await keep_facts(stores, admin, MARK),
+            "graph_id": await made("/api/v1/agents", {"name": MARK.lower(), "instructions": MARK}),
+            "run_id": await ended_run(stores, admin),
+            "agent_type": "answer",
             "flag_key": await made("/api/v1/flags", {"key": MARK.lower(), "description": MARK}, "key"),
             "model": "fake-llm",
             "token": UNKNOWN,
@@ -334,6 +383,17 @@ async def ended_job(stores: StoreClients, admin: Person) -> str:
     return str(job.id)
 
 
+async def ended_run(stores: StoreClients, person: Person) -> str:
+    """One that was cancelled before it began."""
+    spec = ResolvedGraph(GraphSpec.model_validate(ECHO)).to_json()
+    whose = {"organisation_id": person.organisation_id, "owner_id": person.user_id}
+    new = NewRun(graph="echo", version=1, spec=spec, input={"question": MARK}, role="viewer", task_type="echo", **whose)
+    async with stores.database.session() as session:
+        runs = Runs(session, GraphSettings())
+        await runs.cancel(await runs.enqueue(new))
+    return str(new.id)
+
+
 async def uploaded(client: httpx.AsyncClient, admin: Person) -> str:
     file = {"file": (f"{MARK}.txt", MARK.encode())}
     answer = await client.post("/v1/files", data={"purpose": "user_data"}, files=file, headers=admin.headers)
@@ -355,6 +415,8 @@ async def theirs(stores: StoreClients, person: Person, path: str) -> dict[str, s
     """What only its owner, or an admin, may do something with: one of ``person``."""
     if "{job_id}" in path:
         return {"job_id": await ended_job(stores, person)}
+    if "{run_id}" in path:
+        return {"run_id": await ended_run(stores, person)}
     if "{batch_id}" in path:
         return {"batch_id": await ended_batch(stores, person)}
     return {"file_id": await noted_file(stores, person)} if "{file_id}" in path else {}
@@ -429,7 +491,7 @@ async def test_another_organisation_s_rows_cannot_be_reached_by_their_id(strange
     house, other = await make_house(stranger, stores), await add_person(stores)
     before = await rows_of(stores, house)
     for path, method, operation in KEYED:
-        if "{" in path and "/models/" not in path:
+        if "{" in path and not path.startswith(SHARED):
             answer = await ask(stranger, other, house.ids, path, method, operation)
             assert answer.status_code in {403, 404}, (method, path, answer.text)
             assert MARK not in answer.text, (method, path)
@@ -455,6 +517,8 @@ async def test_another_organisation_s_rows_are_in_no_list_and_no_search(stranger
                 "job_id",
                 "request_id",
                 "content_id",
+                "graph_id",
+                "run_id",
             )
         ),
     }
