@@ -25,6 +25,7 @@ from api.jobs import log_endpoints as logs
 from api.keys import endpoints as keys
 from api.knowledge import endpoints as knowledge
 from api.limits import endpoints as limits
+from api.mcp_servers import endpoints as mcp_servers
 from api.models import endpoints as models
 from api.outgoing import endpoints as outgoing
 from api.people import endpoints as people
@@ -36,9 +37,12 @@ from api.retrieval import endpoints as retrieval
 from api.secrets import endpoints as secrets
 from api.semantic import endpoints as semantic
 from api.streams import endpoints as streams
+from api.tools import choice_endpoints as tool_choices
+from api.tools import endpoints as tools
 from api.transcriptions import endpoints as transcriptions
 from api.usage import endpoints as usage
 from api.vision import endpoints as vision
+from api.workspaces import endpoints as workspaces
 
 _ROUTERS = (
     chat.router,
@@ -62,6 +66,10 @@ _ROUTERS = (
     outgoing.router,
     connectors.router,
     content.router,
+    tool_choices.router,
+    tools.router,
+    mcp_servers.router,
+    workspaces.router,
     jobs.router,
     logs.router,
     auth.router,
@@ -97,6 +105,9 @@ TAGS = [
     outgoing.TAG,
     connectors.TAG,
     content.TAG,
+    tools.TAG,
+    mcp_servers.TAG,
+    workspaces.TAG,
     jobs.TAG,
     semantic.TAG,
     knowledge.TAG,
