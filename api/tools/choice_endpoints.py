@@ -72,7 +72,7 @@ async def choose_for_organisation(changes: ByAdmin, service: Looking, who: AsAdm
     responses=responses(ok(CHOICE), READS),
 )
 async def reset_organisation(changes: ByAdmin, service: Looking, who: AsAdmin) -> Response:
-    """As if nothing had been chosen."""
+    """As if nothing had been chosen for all of you."""
     return await _chosen(changes, service, Scope(who.organisation_id), None)
 
 
@@ -96,7 +96,7 @@ async def choose_mine(changes: ByViewer, service: Looking, who: AsViewer, body: 
 
 @router.delete("/me", summary="Use all tools yourself", response_model=Success[ChoiceAnswer], responses=responses(ok(CHOICE), READS))
 async def reset_mine(changes: ByViewer, service: Looking, who: AsViewer) -> Response:
-    """As if you had chosen nothing."""
+    """As if you had chosen nothing for yourself."""
     return await _chosen(changes, service, Scope(who.organisation_id, user_id=who.user_id), None)
 
 

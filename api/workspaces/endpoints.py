@@ -91,5 +91,5 @@ async def read_file(service: Reading, workspace: Workspace, path: FilePath) -> R
     responses=responses(ok({"path": FILE["path"], "deleted": True}), READS),
 )
 async def delete_file(service: Writing, workspace: Workspace, path: FilePath, wanted: Annotated[RemoveQuery, Query()]) -> Response:
-    """A file or a folder, for good."""
+    """A file or a folder, for good: it is kept nowhere else."""
     return success(await service.remove(workspace, path, deep=wanted.deep))
