@@ -23,6 +23,7 @@ from api.outgoing.install import install_outgoing
 from api.providers.install import install_providers
 from api.routing import ROUTES, TAGS
 from api.streams.running import install_streams
+from api.tools.install import install_tools
 from api.usage.install import install_usage
 from api.web.bells import install_bells
 from api.web.deps import Parts
@@ -39,13 +40,13 @@ from api.workflows.install import install_graphs
 from cluster.agents import AgentRuntime, NobodyToWake
 from cluster.gateway import ModelGateway
 from cluster.graphs.library import graph_library
+from cluster.graphs.starting import RunStarter
 from cluster.serving.args import ApiArgs
 from cluster.settings import HttpSettings, Settings
 from cluster.specs.prices import PricesSpec, PriceTable
 from cluster.specs.providers import ProvidersSpec
 from cluster.stores.clients import StoreClients
 from cluster.traced import TracedGateway
-from cluster.tools.nothing import NoTools
 from cluster.tools.tool import Toolbox
 from cluster.vectors import VectorStore
 
@@ -78,7 +79,7 @@ def create_app(
 
     ``providers``: whose models are offered beside those of ``gateway``; their keys may stand in ``environment``. ``prices``: what answers
     cost.
-    ``toolbox``: what models and MCP clients may have done.
+    ``toolbox``: what models and MCP clients may have done, in place of our tools and those of the organisation's MCP servers.
     ``metrics_dir``: where several API processes share their counts (see api/web/metrics.py). ``request_id_echoed``: the server in front
     adds a request's X-Request-Id to the answer by itself.
     """
@@ -99,21 +100,34 @@ def create_app(
     everybody = install_providers(app, gateway, providers, environment or {}, settings, stores)
     traced = settings.tracing.endpoint is not None
     app.state.parts = Parts(TracedGateway(everybody) if traced else everybody, settings, metrics, stores, vectors)
-    install_graphs(app, agents or NobodyToWake(), graph_library(settings.home, int(settings.graphs.spec_bytes)))
     install_jobs(app)
     install_knowledge(app)
     install_batches(app)
     install_documents(app)
     install_outgoing(app)
     install_content(app)
+    tools = _install_graphs_and_tools(app, agents or NobodyToWake(), toolbox)
     install_streams(app, install_usage(app, settings, stores, PriceTable(prices or PricesSpec(), providers)).answered)
-    install_mcp(app, toolbox or NoTools(), install_bells(app, stores.cache))
+    install_mcp(app, tools, install_bells(app, stores.cache))
     install_docs(app)
     install_error_handlers(app, [path for route in app.routes if isinstance(path := getattr(route, "path_format", None), str)])
     install_limits(app, settings, stores)
     install_authentication(app, settings, stores)
     _install_middleware(app, settings.http, metrics, echoed=request_id_echoed, traced=traced)
     return app
+
+
+def _install_graphs_and_tools(app: FastAPI, runtime: AgentRuntime, toolbox: Toolbox | None) -> Toolbox:
+    """Graphs call tools, and a tool runs graphs."""
+    parts = app.state.parts
+    graphs, home = parts.settings.graphs, parts.settings.home
+    library = graph_library(home, int(graphs.spec_bytes))
+    starter = RunStarter(parts.stores.database, graphs, library)
+    ours = install_tools(app, starter).toolbox
+    tools = toolbox or ours
+    installed = install_graphs(app, runtime, library, tools)
+    starter.wakes(lambda: installed.aside(runtime.wake()))
+    return tools
 
 
 @asynccontextmanager
@@ -130,11 +144,13 @@ async def _running(app: FastAPI) -> AsyncIterator[None]:
     await app.state.contents.start()
     await app.state.bells.start()
     await app.state.mcp.start()
+    await app.state.tools.start()
     try:
         yield
     finally:
         await app.state.mcp.stop()
         await app.state.bells.stop()
+        await app.state.tools.stop()
         await app.state.contents.stop()
         await app.state.outgoing.stop()
         await app.state.library.stop()
