@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
@@ -90,7 +91,7 @@ async def test_pages_of_others_and_other_names_are_refused(shop, headers):
 async def test_a_message_that_is_too_large_is_refused_before_it_is_read(shop, streamed):
     big = json.dumps({**LIST, "params": {"cursor": "x" * 30_000}}).encode()
 
-    async def pieces():
+    async def pieces() -> AsyncIterator[bytes]:
         for start in range(0, len(big), 5000):
             yield big[start : start + 5000]
 
@@ -115,6 +116,7 @@ async def test_what_is_not_offered_says_so(shop):
     async with shop.client(await shop.person()) as client:
         assert (await client.get("/mcp", headers={"Accept": "text/event-stream"})).status_code == 405
         assert (await client.post("/mcp", json=LIST, headers={"Accept": "text/html"})).status_code == 406
+        assert (await client.post("/mcp", content=b"{}", headers={**BOTH, "Content-Type": "text/plain"})).status_code == 415
         answer = await client.post("/mcp", json={**LIST, "method": "cows/list"}, headers=BOTH)
     assert message_in(answer)["error"]["code"] == -32601
 
@@ -128,7 +130,7 @@ async def test_a_session_belongs_to_whoever_opened_it(shop):
         for client in (his, stranger):
             assert (await client.post("/mcp", json=LIST, headers=of(session))).status_code == 404
             assert (await client.delete("/mcp", headers=of(session))).status_code == 404
-        assert (await hers.delete("/mcp", headers=of(session))).status_code == 204
+        assert (await hers.delete("/mcp", headers=of(session))).json()["data"] == {"ended": True}
         assert (await hers.post("/mcp", json=LIST, headers=of(session))).status_code == 404
 
 

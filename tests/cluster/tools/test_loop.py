@@ -11,8 +11,8 @@ import pytest
 from cluster.contracts.generation import GenerationRequest, Message
 from cluster.errors import EngineError
 from cluster.fakes.gateway import FakeGateway
-from cluster.fakes.tools import FakeTools
-from cluster.tools.loop import Asks, Began, Ended, LoopEvent, LoopLimits, Said, ToolLoop, Turn
+from cluster.fakes.tools import ECHO, FakeTools
+from cluster.tools.loop import Asks, Began, Ended, LoopEvent, LoopLimits, Said, ToolLoop, Turn, offered
 from cluster.tools.tool import Role, ToolCaller, ToolResult
 from tests.patience import PATIENCE_S
 
@@ -105,7 +105,7 @@ async def test_a_tool_that_was_not_offered_is_not_there():
     (ended,) = of(Ended, await run(gateway, tools, names={"echo"}))
     assert ended.outcome == "refused"
     assert tools.counters == {}
-    assert [tool["function"]["name"] for tool in gateway.asked_for(GenerationRequest)[0].tools] == ["echo"]
+    assert gateway.asked_for(GenerationRequest)[0].tools == (offered(ECHO),)
 
 
 @pytest.mark.parametrize(("says", "outcome", "sent"), [(None, "done", ["Kees"]), ("Not now.", "denied", [])])
