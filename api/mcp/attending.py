@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Coroutine
+from collections.abc import Coroutine
 from typing import Any, TypeVar
 
 import anyio
@@ -51,11 +51,11 @@ async def attended(context: Context, work: Coroutine[Any, Any, T], bells: Bells,
 
 async def _ended(context: Context, task: asyncio.Task[T], bell: asyncio.Task[Any], what: str, every_s: float) -> T:
     began = asyncio.get_running_loop().time()
-    waited: set[Awaitable[Any]] = {task, bell}
+    waited: set[asyncio.Task[Any]] = {task, bell}
     while not task.done():
         seconds = round(asyncio.get_running_loop().time() - began, 1)
         await context.session.report_progress(seconds, None, f"{what}: {seconds:g} s" if seconds else f"{what} begins")
-        done, _ = await asyncio.wait({task, *(waited & {bell})}, timeout=every_s, return_when=asyncio.FIRST_COMPLETED)
+        done, _ = await asyncio.wait(waited, timeout=every_s, return_when=asyncio.FIRST_COMPLETED)
         if bell in done and not task.done():
             if bell.exception() is None:
                 raise MCPError(CANCELLED, "Request cancelled")

@@ -18,9 +18,10 @@ from starlette.types import Message, Receive, Scope, Send
 from api.mcp.attending import KEPT_S, bell_of
 from api.mcp.sessions import Sessions
 from api.web.bells import Bells
+from api.web.bodies import content_type
 from api.web.ending import end
 from api.web.principal import Principal
-from cluster.errors import Cancelled, TooLarge
+from cluster.errors import Cancelled, TooLarge, UnsupportedMedia
 from cluster.settings import ToolSettings
 
 SESSION, VERSION = "mcp-session-id", "mcp-protocol-version"
@@ -48,7 +49,10 @@ class Door:
             await end([self._serving])
 
     async def answer(self, request: Request, who: Principal) -> Response:
-        """Raises TooLarge, NotFound for a session that is not theirs, and what the body limits raise."""
+        """Raises UnsupportedMedia, TooLarge, NotFound for a session that is not theirs, and what the body limits raise."""
+        kind = content_type(request)
+        if kind != "application/json":
+            raise UnsupportedMedia(f"Messages are JSON, found {kind[:100] or 'no content type'}; send Content-Type: application/json.")
         body = await _whole(request, self._most)
         session_id, opened = request.headers.get(SESSION), None
         request.scope["state"]["mcp_session"] = None

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Header, Request
 from starlette.responses import Response
 
 from api.mcp.install import WithDoor
-from api.web.errors import ErrorBody
+from api.web.answers import Success, success
 from api.web.openapi import Document, responses
 from api.web.principal import AsViewer
+from api.web.schema import Answer
 
 router = APIRouter(tags=["mcp"])
 TAG = {"name": "mcp", "description": "Tools, documents and prompts for MCP clients."}
@@ -41,24 +42,22 @@ REPLY: Document = {
     "required": ["jsonrpc"],
 }
 STREAM = 'event: message\r\ndata: {"jsonrpc":"2.0","id":1,"result":{"tools":[]}}\r\n\r\n'
-TOLD = {"jsonrpc": "2.0", "id": None, "error": {"code": -32600, "message": "Session not found"}}
 SessionHeader = Annotated[str | None, Header(alias="mcp-session-id", max_length=64, description="What `initialize` gave; optional.")]
+
+
+class SessionEnded(Answer):
+    ended: Literal[True] = True
 
 
 def _answers() -> dict[int | str, Document]:
     """Errors of the transport have JSON-RPC's shape, ours the one they have everywhere."""
-    found = responses({"jsonrpc": "2.0", "id": 1, "result": {"tools": []}}, (408, 413, 500), media={"text/event-stream": STREAM})
+    errors = (400, 404, 408, 413, 415, 500)
+    found = responses({"jsonrpc": "2.0", "id": 1, "result": {"tools": []}}, errors, media={"text/event-stream": STREAM})
     found[200]["content"]["application/json"]["schema"] = REPLY
     found[202] = {"description": "A notification or response was taken."}
-    either = {"anyOf": [{"$ref": "#/components/schemas/ErrorBody"}, REPLY]}
-    meanings = {
-        400: "No message of the protocol.",
-        404: "No such method, or no such session.",
-        406: "Accept lacks a type.",
-        415: "Not JSON.",
-    }
-    for status, meaning in meanings.items():
-        found[status] = {"description": meaning, "content": {"application/json": {"schema": either, "example": TOLD}}}
+    for status in (400, 404):
+        found[status].pop("model")
+        found[status]["content"]["application/json"]["schema"] = {"anyOf": [{"$ref": "#/components/schemas/ErrorBody"}, REPLY]}
     return found
 
 
@@ -88,14 +87,10 @@ async def exchange(request: Request, door: WithDoor, who: AsViewer) -> Response:
 @router.delete(
     "/mcp",
     summary="End an MCP session",
-    response_class=Response,
-    status_code=204,
-    responses={
-        204: {"description": "It has ended."},
-        **{status: {"model": ErrorBody, "description": "See /mcp."} for status in (400, 404)},
-    },
+    response_model=Success[SessionEnded],
+    responses=responses({"status": "success", "data": {"ended": True}}, (400, 404, 500)),
 )
 async def close(door: WithDoor, who: AsViewer, mcp_session_id: SessionHeader = None) -> Response:
-    """For clients that had one; without this it ends by itself."""
+    """For clients of revisions that have sessions; without this one ends by itself when it is idle."""
     await door.sessions.close(mcp_session_id or "", who)
-    return Response(status_code=204)
+    return success(SessionEnded())

@@ -23,10 +23,10 @@ def error_of(error: HearthError) -> ErrorData:
     return ErrorData(code=code, message=error.message, data={"code": error.code})
 
 
-async def tell_errors(context: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
+async def tell_errors(ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
     """Middleware of the server: whatever is not the protocol's own error becomes one."""
     try:
-        return await call_next(context)
+        return await call_next(ctx)
     except (MCPError, ValidationError):
         raise
     except Exception as error:  # noqa: BLE001 - it is logged, and told as far as the caller may know it

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Awaitable
 from dataclasses import dataclass
-from typing import cast
 
 from redis.asyncio import Redis
 
@@ -69,7 +67,7 @@ class Sessions:
         return McpSession(session_id, str(level) or None)
 
     async def choose(self, session: McpSession, level: str) -> None:
-        await cast("Awaitable[int]", self._cache.hset(_key(session.id), "level", level))
+        await self._cache.hset(_key(session.id), "level", level)
 
     async def close(self, session_id: str, who: Principal) -> None:
         """Raises NotFound."""

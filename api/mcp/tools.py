@@ -25,6 +25,7 @@ from api.mcp.saying import say
 from api.web.bells import Bells
 from api.web.errors import public
 from api.web.principal import Principal, Role
+from cluster.contracts.generation import JsonObject
 from cluster.errors import NotFound
 from cluster.settings import ToolSettings
 from cluster.tools.paths import user_workspace
@@ -63,8 +64,8 @@ class Tools:
         except Exception as error:  # noqa: BLE001 - it is logged, and told as far as the caller may know it
             result = CallToolResult(content=[TextContent(text=public(error).message)], is_error=True)
         ended = "failed" if result.is_error else "ended"
-        told = {"tool": spec.name, "state": ended, "ms": round((time.monotonic() - began) * 1000)}
-        await say(context, "warning" if result.is_error else "info", {**told})
+        told: JsonObject = {"tool": spec.name, "state": ended, "ms": round((time.monotonic() - began) * 1000)}
+        await say(context, "warning" if result.is_error else "info", told)
         return result
 
 

@@ -27,7 +27,7 @@ from api.web.errors import public
 from api.web.exchange import Exchange
 from api.web.principal import Principal
 from api.web.sse import event as framed
-from cluster.contracts.generation import GenerationDelta, GenerationRequest, Message, Provenance, Usage
+from cluster.contracts.generation import GenerationDelta, GenerationRequest, JsonObject, Message, Provenance, Usage
 from cluster.contracts.models import ModelStatus
 from cluster.tools.calls import CallHistory
 from cluster.tools.calls import Ended as HistoryEnd
@@ -170,7 +170,7 @@ class McpChat:
         self._exchange.spent += spent_by_tools(ended.spent)
         if ended.outcome in {"denied", "refused"}:
             call = ended.wanted.call
-            given = ended.wanted.arguments if ended.wanted.arguments is not None else {"text": call.arguments}
+            given: JsonObject = ended.wanted.arguments if ended.wanted.arguments is not None else {"text": call.arguments}
             source = ended.wanted.spec.source if ended.wanted.spec else ""
             call_id = await self._history.begin(call.name, source, given, replace(caller, key=f"{caller.key}:{ended.wanted.number}"))
             await self._history.end(call_id, HistoryEnd("refused", ended.ms, error=ended.outcome, message=ended.text))

@@ -6,7 +6,7 @@ import asyncio
 import base64
 import json
 import sys
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import httpx
@@ -56,9 +56,8 @@ class Bridge:
         if not isinstance(message, dict):
             self._fail(None, PARSE_ERROR, "Each line is one JSON-RPC message, as a JSON object.")
             return
-        params = message.get("params") if isinstance(message.get("params"), dict) else {}
         if message.get("method") == "notifications/cancelled" and self._session is None:
-            self._cancel(params)
+            self._cancel(message.get("params"))
         elif message.get("method") == "initialize" or "id" not in message:
             # What comes after a handshake needs what it gave, and notifications keep their order.
             await self._carry(message)
@@ -68,9 +67,10 @@ class Bridge:
             self._tasks[key] = task
             task.add_done_callback(lambda done: self._tasks.pop(key, None) if self._tasks.get(key) is done else None)
 
-    def _cancel(self, params: Mapping[str, Any]) -> None:
+    def _cancel(self, params: object) -> None:
         """Leaving is how a request is taken back where there is no session."""
-        task = self._tasks.get(json.dumps(params.get("requestId")))
+        request_id = params.get("requestId") if isinstance(params, dict) else None
+        task = self._tasks.get(json.dumps(request_id))
         if task is not None:
             task.cancel()
 

@@ -6,17 +6,23 @@ import asyncio
 import os
 import re
 import socket
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 import uvicorn
 from starlette.requests import Request
 from starlette.responses import StreamingResponse
+from starlette.types import Receive, Scope, Send
 
-from cluster.tools.tool import ToolResult, ToolSpec, readable
-from tests.api.fixtures.tooling import open_shop, until
+from cluster.contracts.generation import JsonObject
+from cluster.fakes.tools import Do
+from cluster.tools.tool import ToolCaller, ToolResult, ToolSpec, readable
+from tests.api.fixtures.people import Person
+from tests.api.fixtures.tooling import Shop, open_shop, until
 
 FOLDER = os.environ.get("MCP_CONFORMANCE", "")
 SUITE = Path(FOLDER) / "node_modules/@modelcontextprotocol/conformance/dist/index.js"
@@ -38,7 +44,7 @@ OFFERED = (
     "prompts-get-with-args",
     "dns-rebinding-protection",
 )
-PERSON = {
+PERSON: JsonObject = {
     "$schema": "https://json-schema.org/draft/2020-12/schema",
     "type": "object",
     "$defs": {"address": {"type": "object", "properties": {"street": {"type": "string"}, "city": {"type": "string"}}}},
@@ -50,11 +56,11 @@ pytestmark = pytest.mark.skipif(not SUITE.is_file(), reason="MCP_CONFORMANCE nam
 
 
 @asynccontextmanager
-async def opened(shop, person):
+async def opened(shop: Shop, person: Person) -> AsyncIterator[str]:
     """The server's address for somebody who shows no key: the suite cannot."""
     async with httpx.AsyncClient(base_url=shop.base, headers=person.headers, timeout=60) as client:
 
-        async def app(scope, receive, send):
+        async def app(scope: Scope, receive: Receive, send: Send) -> None:
             if scope["type"] != "http":
                 return
             request = Request(scope, receive)
@@ -77,16 +83,16 @@ async def opened(shop, person):
             listener.close()
 
 
-async def fill(shop, person):
+async def fill(shop: Shop, person: Person) -> None:
     """What the suite expects to find."""
 
-    def says(value, failed=False):
-        async def do(arguments, caller):
+    def says(value: str, *, failed: bool = False) -> Do:
+        async def do(arguments: Mapping[str, Any], caller: ToolCaller) -> ToolResult:
             return ToolResult(value, readable(value), failed=failed)
 
         return do
 
-    anything = {"type": "object", "properties": {}}
+    anything: JsonObject = {"type": "object", "properties": {}}
     shop.tools.add(
         ToolSpec("test_simple_text", "Text", "Says something.", anything, "test"), says("This is a simple text response for testing.")
     )

@@ -1,16 +1,22 @@
 from __future__ import annotations
 
+import uuid
+
 import pytest
+from mcp.client.client import Client
 from mcp.shared.exceptions import MCPError
-from mcp_types import PromptReference, ResourceTemplateReference
+from mcp_types import PromptReference, Resource, ResourceTemplateReference, TextContent, TextResourceContents
 
 from cluster.knowledge.tables import Collection, DocumentRow, DocumentText
-from tests.api.fixtures.tooling import mcp_client
+from tests.api.fixtures.people import Person
+from tests.api.fixtures.tooling import Shop, mcp_client
 
 ERAS = ["legacy", "2026-07-28"]
 
 
-async def add_document(shop, person, path, text, collection=None):
+async def add_document(
+    shop: Shop, person: Person, path: str, text: str, collection: Collection | None = None
+) -> tuple[uuid.UUID, Collection]:
     async with shop.stores.database.session() as session:
         if collection is None:
             collection = Collection(
@@ -33,7 +39,7 @@ async def add_document(shop, person, path, text, collection=None):
         return row.id, collection
 
 
-async def add_prompt(shop, person, name, text, **variables):
+async def add_prompt(shop: Shop, person: Person, name: str, text: str, **variables: str) -> None:
     async with shop.client(person) as client:
         answer = await client.post("/api/v1/prompts", json={"name": name, "text": text, "variables": variables})
         assert answer.status_code == 200, answer.text
@@ -45,14 +51,16 @@ async def test_prompts_of_the_organisation_are_filled_in(shop, era):
     await add_prompt(shop, mira, "farm", "You help $farmer with $animals.", farmer="Mira")
     async with mcp_client(shop, mira, era) as client:
         (prompt,) = (await client.list_prompts()).prompts
-        assert [(argument.name, argument.required) for argument in prompt.arguments] == [("animals", True), ("farmer", False)]
+        assert [(argument.name, argument.required) for argument in prompt.arguments or ()] == [("animals", True), ("farmer", False)]
         filled = await client.get_prompt("farm", {"animals": "goats"})
         with pytest.raises(MCPError, match="needs values for animals"):
             await client.get_prompt("farm", {})
         with pytest.raises(MCPError, match="no system prompt 'barn'"):
             await client.get_prompt("barn", {})
         completed = await client.complete(PromptReference(name="farm"), {"name": "farmer", "value": "Mi"})
-    assert (filled.messages[0].role, filled.messages[0].content.text) == ("user", "You help Mira with goats.")
+    said = filled.messages[0].content
+    assert isinstance(said, TextContent)
+    assert (filled.messages[0].role, said.text) == ("user", "You help Mira with goats.")
     assert completed.completion.values == ["Mira"]
 
 
@@ -67,7 +75,7 @@ async def test_prompts_come_in_pages(shop):
     assert second.next_cursor is None
 
 
-async def every(client):
+async def every(client: Client) -> list[Resource]:
     """Resources of all pages."""
     page = await client.list_resources()
     found = [*page.resources]
@@ -77,11 +85,17 @@ async def every(client):
     return found
 
 
+async def read(client: Client, uri: str) -> TextResourceContents:
+    (content,) = (await client.read_resource(uri)).contents
+    assert isinstance(content, TextResourceContents)
+    return content
+
+
 @pytest.mark.parametrize("era", ERAS)
 async def test_graphs_are_drawn(shop, era):
     async with mcp_client(shop, await shop.person(), era) as client:
         drawn = [resource for resource in await every(client) if resource.uri.endswith("/diagram")]
-        (diagram,) = (await client.read_resource(drawn[0].uri)).contents
+        diagram = await read(client, drawn[0].uri)
         with pytest.raises(MCPError, match="There is no graph"):
             await client.read_resource("hearth://graphs/nonsense/diagram")
         template = ResourceTemplateReference(uri="hearth://graphs/{graph}/diagram")
@@ -109,12 +123,13 @@ async def test_a_document_is_read_piece_by_piece(shop, era):
     text = "0123456789" * 10_001
     document, _ = await add_document(shop, mira, "a.txt", text)
     async with mcp_client(shop, mira, era) as client:
-        (first,) = (await client.read_resource(f"hearth://documents/{document}")).contents
-        (second,) = (await client.read_resource(first.meta["hearth/next"])).contents
+        first = await read(client, f"hearth://documents/{document}")
+        assert first.meta
+        second = await read(client, first.meta["hearth/next"])
         templates = (await client.list_resource_templates()).resource_templates
     assert first.text + second.text == text
     assert first.meta["hearth/chars"] == len(text)
-    assert "hearth/next" not in second.meta
+    assert "hearth/next" not in (second.meta or {})
     assert {template.name for template in templates} == {"document", "diagram"}
 
 

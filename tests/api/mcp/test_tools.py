@@ -8,7 +8,7 @@ from mcp.shared.exceptions import MCPError
 from api.web.principal import Role
 from cluster.fakes.tools import WAITING
 from cluster.tools.tool import ToolResult, ToolSpec
-from tests.api.fixtures.tooling import mcp_client
+from tests.api.fixtures.tooling import mcp_client, open_shop, text_of
 from tests.patience import PATIENCE_S
 
 ERAS = ["legacy", "2026-07-28"]
@@ -31,7 +31,7 @@ async def test_a_tool_is_called_in_the_name_of_whoever_asks(shop, era):
     mira = await shop.person()
     async with mcp_client(shop, mira, era) as client:
         answer = await client.call_tool("echo", {"text": "3 goats"})
-    assert (answer.content[0].text, answer.is_error) == ("3 goats", False)
+    assert (text_of(answer), answer.is_error) == ("3 goats", False)
     caller = shop.tools.calls[-1][2]
     assert (caller.user_id, caller.organisation_id, caller.role) == (mira.user_id, mira.organisation_id, "editor")
 
@@ -44,9 +44,11 @@ async def test_tools_come_in_pages_with_what_they_may_do(shop, era):
     assert [tool.name for tool in first.tools] == ["always_fails", "always_raises", "counter_add", "echo"]
     assert [tool.name for tool in second.tools] == ["mail_send", "waits"]
     assert second.next_cursor is None
-    send = second.tools[0].annotations
+    send, echo = second.tools[0].annotations, first.tools[3].annotations
+    assert send
+    assert echo
     assert (send.read_only_hint, send.destructive_hint, send.idempotent_hint) == (False, True, False)
-    assert first.tools[3].annotations.read_only_hint
+    assert echo.read_only_hint
     assert first.tools[3].input_schema["required"] == ["text"]
 
 
@@ -63,7 +65,7 @@ async def test_a_viewer_neither_sees_nor_calls_what_takes_an_editor(shop):
         answer = await client.call_tool("mail_send", {"to": "Kees"})
     assert [tool.name for tool in second.tools] == ["waits"]
     assert answer.is_error
-    assert "needs the role 'editor'" in answer.content[0].text
+    assert "needs the role 'editor'" in text_of(answer)
     assert shop.tools.sent == []
 
 
@@ -73,7 +75,7 @@ async def test_what_has_a_shape_comes_structured(shop, era):
     async with mcp_client(shop, await shop.person(), era) as client:
         answer = await client.call_tool("weather", {})
     assert answer.structured_content == {"celsius": 21}
-    assert answer.content[0].text == '{"celsius": 21}'
+    assert text_of(answer) == '{"celsius": 21}'
 
 
 @pytest.mark.parametrize(
@@ -87,7 +89,7 @@ async def test_what_has_a_shape_comes_structured(shop, era):
 async def test_what_goes_wrong_is_a_result_in_our_words(shop, tool, arguments, told):
     async with mcp_client(shop, await shop.person()) as client:
         answer = await client.call_tool(tool, arguments)
-    assert (answer.is_error, answer.content[0].text) == (True, told)
+    assert (answer.is_error, text_of(answer)) == (True, told)
 
 
 async def test_what_nobody_expected_is_told_without_what_is_inside(shop):
@@ -98,7 +100,7 @@ async def test_what_nobody_expected_is_told_without_what_is_inside(shop):
     async with mcp_client(shop, await shop.person()) as client:
         answer = await client.call_tool("weather", {})
     assert answer.is_error
-    assert "Something went wrong on the server" in answer.content[0].text
+    assert "Something went wrong on the server" in text_of(answer)
 
 
 @pytest.mark.parametrize("era", ERAS)
@@ -120,7 +122,7 @@ async def test_progress_is_told_while_a_tool_works(shop, era):
 
     async with mcp_client(shop, await shop.person(), era) as client:
         answer = await client.call_tool("waits", {}, progress_callback=note)
-    assert answer.content[0].text == "done"
+    assert text_of(answer) == "done"
     assert told[0] == (0, "Wait begins")
     assert [progress for progress, _ in told] == sorted(progress for progress, _ in told)
 
@@ -132,7 +134,7 @@ async def test_a_call_that_is_taken_back_ends(shop, era, eventually):
         await eventually(lambda: shop.tools.waiting == 1)
         calling.cancel()
         await eventually(lambda: shop.tools.waiting == 0)
-        assert (await client.call_tool("echo", {"text": "still here"})).content[0].text == "still here"
+        assert text_of(await client.call_tool("echo", {"text": "still here"})) == "still here"
 
 
 @pytest.mark.parametrize("version", ["2025-11-25", "2026-07-28"])
@@ -150,12 +152,10 @@ async def test_a_call_ends_when_its_client_has_left(shop, eventually, version):
 
 
 async def test_a_call_takes_no_longer_than_a_request_may(shop_settings):
-    from tests.api.fixtures.tooling import open_shop
-
     quick = shop_settings.model_copy(update={"http": shop_settings.http.model_copy(update={"request_timeout_s": 1.0})})
     async with open_shop(quick) as shop, mcp_client(shop, await shop.person()) as client:
         async with asyncio.timeout(PATIENCE_S):
             answer = await client.call_tool(WAITING.name, {})
         assert answer.is_error
-        assert "http.request_timeout_s" in answer.content[0].text
+        assert "http.request_timeout_s" in text_of(answer)
         assert shop.tools.waiting == 0

@@ -3,53 +3,57 @@ from __future__ import annotations
 import asyncio
 import json
 import uuid
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
+import httpx
 import pytest
 
-from api.web.principal import Role
 from cluster.contracts.generation import GenerationRequest
 from cluster.settings import ToolSettings
 from cluster.tools.calls import CallHistory, Wanted
 from cluster.tools.choices import Choice, Scope, ToolChoices
-from tests.api.fixtures.tooling import open_shop
+from tests.api.fixtures.tooling import Shop, open_shop
 from tests.patience import PATIENCE_S
 
 URL = "/api/v1/chat/mcp"
+Event = dict[str, Any]
 
 
-def asked(text="How many goats?", **fields):
+def asked(text: str = "How many goats?", **fields: Any) -> dict[str, Any]:
     return {"model": "fake-llm", "messages": [{"role": "user", "content": text}], **fields}
 
 
-def events_in(text):
+def events_in(text: str) -> list[Event]:
     return [json.loads(line.removeprefix("data: ")) for line in text.splitlines() if line.startswith("data: {")]
 
 
-def of(kind, events):
+def of(kind: str, events: list[Event]) -> list[Event]:
     return [event for event in events if event["type"] == kind]
 
 
 @asynccontextmanager
-async def chatting(shop, *calls, role=Role.EDITOR):
+async def chatting(shop: Shop, *calls: list[tuple[str, str]]) -> AsyncIterator[httpx.AsyncClient]:
     shop.gateway.calls = list(calls)
-    async with shop.client(await shop.person(role)) as client:
+    async with shop.client(await shop.person()) as client:
         yield client
 
 
-async def data_of(client, body, url=URL):
+async def data_of(client: httpx.AsyncClient, body: dict[str, Any], url: str = URL) -> dict[str, Any]:
     answer = await client.post(url, json=body)
     assert answer.status_code == 200, answer.text
-    return answer.json()["data"]
+    data: dict[str, Any] = answer.json()["data"]
+    return data
 
 
-async def waiting_for(client):
+async def waiting_for(client: httpx.AsyncClient) -> str:
     """The approval that a call waits for."""
     async with asyncio.timeout(PATIENCE_S):
         while True:
             pending = (await client.get(f"{URL}/approvals")).json()["data"]["items"]
             if pending:
-                return pending[0]["id"]
+                return str(pending[0]["id"])
             await asyncio.sleep(0.02)
 
 

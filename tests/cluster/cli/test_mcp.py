@@ -8,6 +8,7 @@ import os
 import sys
 import time
 from contextlib import asynccontextmanager
+from typing import Any
 
 import httpx
 import pytest
@@ -24,8 +25,9 @@ from cluster.runtime.processes import MARK
 from cluster.runtime.state import RunState, write_state
 from tests.api.fixtures.tooling import shop as shop
 from tests.api.fixtures.tooling import shop_settings as shop_settings
-from tests.api.fixtures.tooling import until
+from tests.api.fixtures.tooling import text_of, until
 
+Lines = asyncio.Queue[bytes | None]
 INIT = {
     "jsonrpc": "2.0",
     "id": 0,
@@ -70,7 +72,7 @@ async def test_a_program_calls_tools_over_stdin_and_stdout(shop, home, mode):
         with pytest.raises(MCPError, match="did you mean 'echo'"):
             await client.call_tool("ecco", {})
     assert first.tools[0].name == "always_fails"
-    assert (answer.content[0].text, waited.content[0].text) == ("3 gœts", "done")
+    assert (text_of(answer), text_of(waited)) == ("3 gœts", "done")
     assert told[0] == 0
 
 
@@ -105,7 +107,8 @@ def test_without_a_cluster_it_says_so(tmp_path):
 @asynccontextmanager
 async def bridge(shop, key=None):
     """``await send(message)``, and what was written."""
-    lines, written = asyncio.Queue(), []
+    lines: Lines = asyncio.Queue()
+    written: list[Any] = []
     headers = {"Authorization": f"Bearer {key or (await shop.person()).key}"}
     async with httpx.AsyncClient(base_url=shop.base, headers=headers, timeout=60) as client:
         running = asyncio.create_task(Bridge(client, lambda line: written.append(json.loads(line))).run(lines))
@@ -114,7 +117,7 @@ async def bridge(shop, key=None):
         await running
 
 
-def put(lines, *messages):
+def put(lines: Lines, *messages: Any) -> None:
     for message in messages:
         lines.put_nowait(message if isinstance(message, bytes) else json.dumps(message).encode())
 
@@ -153,7 +156,8 @@ async def test_a_session_that_ended_meanwhile_is_opened_again(shop):
 
 async def test_an_api_that_is_gone_is_told(shop):
     async with httpx.AsyncClient(base_url="http://127.0.0.1:1") as client:
-        lines, written = asyncio.Queue(), []
+        lines: Lines = asyncio.Queue()
+        written: list[Any] = []
         put(lines, INIT)
         lines.put_nowait(None)
         await Bridge(client, lambda line: written.append(json.loads(line))).run(lines)

@@ -4,17 +4,19 @@ import asyncio
 import json
 import uuid
 from contextlib import aclosing
+from typing import Any, TypeVar
 
 import pytest
 
 from cluster.contracts.generation import GenerationRequest, Message
 from cluster.errors import EngineError
 from cluster.fakes.gateway import FakeGateway
-from cluster.fakes.tools import FakeTools
-from cluster.tools.loop import Asks, Began, Ended, LoopLimits, Said, ToolLoop, Turn
-from cluster.tools.tool import ToolCaller, ToolResult
+from cluster.fakes.tools import ECHO, FakeTools
+from cluster.tools.loop import Asks, Began, Ended, LoopEvent, LoopLimits, Said, ToolLoop, Turn, offered
+from cluster.tools.tool import Role, ToolCaller, ToolResult
 from tests.patience import PATIENCE_S
 
+Event = TypeVar("Event")
 LIMITS = LoopLimits(rounds=3, calls=4, chars=500)
 
 
@@ -33,21 +35,23 @@ class Person:
         return self._says
 
 
-def caller(role="editor"):
+def caller(role: Role = "editor") -> ToolCaller:
     return ToolCaller(uuid.uuid4(), uuid.uuid4(), role, "workspace", "chat")
 
 
-def asking(text="How many goats?", **fields):
+def asking(text: str = "How many goats?", **fields: Any) -> GenerationRequest:
     return GenerationRequest("fake-llm", (Message("user", text),), **fields)
 
 
-async def run(gateway, tools, request=None, limits=LIMITS, names=None, **told):
+async def run(
+    gateway: FakeGateway, tools: FakeTools, request: GenerationRequest | None = None, names: set[str] | None = None, **told: Any
+) -> list[LoopEvent]:
     specs = [spec for spec in await tools.specs(None) if names is None or spec.name in names]
-    loop = ToolLoop(gateway.stream, tools, caller(), specs, limits, **told)
+    loop = ToolLoop(gateway.stream, tools, caller(), specs, LIMITS, **told)
     return [event async for event in loop.run(request or asking())]
 
 
-def of(kind, events):
+def of(kind: type[Event], events: list[LoopEvent]) -> list[Event]:
     return [event for event in events if isinstance(event, kind)]
 
 
@@ -101,7 +105,7 @@ async def test_a_tool_that_was_not_offered_is_not_there():
     (ended,) = of(Ended, await run(gateway, tools, names={"echo"}))
     assert ended.outcome == "refused"
     assert tools.counters == {}
-    assert [tool["function"]["name"] for tool in gateway.asked_for(GenerationRequest)[0].tools] == ["echo"]
+    assert gateway.asked_for(GenerationRequest)[0].tools == (offered(ECHO),)
 
 
 @pytest.mark.parametrize(("says", "outcome", "sent"), [(None, "done", ["Kees"]), ("Not now.", "denied", [])])
@@ -159,7 +163,7 @@ async def test_leaving_ends_what_is_under_way():
         async for event in events:
             if isinstance(event, Began) and event.wanted.number == 1:
                 async with asyncio.timeout(PATIENCE_S):
-                    while tools.waiting < 2:
+                    while tools.waiting < 2:  # noqa: ASYNC110 - they tell nobody
                         await asyncio.sleep(0)
                 break
     assert tools.waiting == 0
