@@ -46,8 +46,8 @@ from cluster.settings import HttpSettings, Settings
 from cluster.specs.prices import PricesSpec, PriceTable
 from cluster.specs.providers import ProvidersSpec
 from cluster.stores.clients import StoreClients
-from cluster.traced import TracedGateway
 from cluster.tools.tool import Toolbox
+from cluster.traced import TracedGateway
 from cluster.vectors import VectorStore
 
 if TYPE_CHECKING:
