@@ -24,6 +24,7 @@ from cluster.stores.clients import StoreClients, connect
 from cluster.tools.making import make_tools
 from cluster.tools.toolbox import HearthTools
 from cluster.tools.workspaces import Workspaces
+from deployments.agents.ahead import Ahead
 from deployments.agents.around import CollectionSearch, StoredMedia
 from deployments.agents.expressions import Expressions
 from deployments.agents.runner import Runner
@@ -77,6 +78,7 @@ async def make(args: AgentsArgs, environment: Mapping[str, str]) -> Made:
         guard=Guard(gateway, settings.graphs),
         prices=PriceTable(args.prices, args.providers),
         expressions=expressions,
+        ahead=Ahead(gateway, local.announce),
     )
     workspaces = Workspaces(Home(settings.home).workspaces, settings.tools)
     chores = {"calls": tools.history.remove_older, "workspaces": lambda: asyncio.to_thread(workspaces.remove_lapsed)}

@@ -14,6 +14,7 @@ from cluster.settings import Settings
 from cluster.specs.guard import GuardSpec
 from cluster.specs.prices import PriceTable
 from cluster.tools.tool import Toolbox
+from deployments.agents.ahead import Ahead
 from deployments.agents.expressions import Expressions
 
 
@@ -63,7 +64,7 @@ class Guarding(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """Of one process. Belongs to one event loop."""
+    """Of one process. Belongs to one event loop. ``ahead`` None: models are loaded when they are asked."""
 
     settings: Settings
     gateway: ModelGateway
@@ -74,3 +75,4 @@ class Services:
     guard: Guarding
     prices: PriceTable
     expressions: Expressions
+    ahead: Ahead | None = None

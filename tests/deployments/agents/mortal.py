@@ -13,7 +13,7 @@ import os
 import signal
 import sys
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -136,7 +136,7 @@ def tools_of(task: Task, death: Death) -> FakeTools:
     """With `write`, which leaves a line in a file, once for each key, whatever else happens."""
     tools = FakeTools()
 
-    async def write(arguments: JsonObject, caller: ToolCaller) -> ToolResult:
+    async def write(arguments: Mapping[str, Any], caller: ToolCaller) -> ToolResult:
         death.look(caller.run_id, f"before effect {caller.key}")
         _append(task.calls, caller.key)
         done = task.effects.read_text().splitlines() if task.effects.exists() else []

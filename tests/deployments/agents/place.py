@@ -28,6 +28,7 @@ from cluster.specs.graph import GraphSpec
 from cluster.specs.prices import PricesSpec, PriceTable
 from cluster.specs.providers import Price, ProvidersSpec
 from cluster.stores.clients import StoreClients
+from deployments.agents.ahead import Ahead
 from deployments.agents.expressions import Expressions
 from deployments.agents.runner import Runner
 from deployments.agents.services import Passages, Services
@@ -105,6 +106,7 @@ class Place:
     shelf: Shelf = field(default_factory=Shelf)
     files: Files = field(default_factory=Files)
     heard: Heard = field(default_factory=Heard)
+    ahead: Ahead | None = None
 
     async def close(self) -> None:
         self.expressions.close()
@@ -125,6 +127,7 @@ class Place:
             guard=Guard(self.gateway, self.settings.graphs),
             prices=PriceTable(PRICES, ProvidersSpec()),
             expressions=self.expressions,
+            ahead=self.ahead,
         )
 
     @asynccontextmanager

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from cluster.contracts.generation import GenerationRequest
+from cluster.contracts.generation import GenerationRequest, Json
 from cluster.tools.tool import ToolCaller, ToolResult, ToolSpec
 from tests.deployments.agents.place import Place
 
@@ -60,7 +60,7 @@ async def test_the_model_of_the_run_is_asked_where_the_node_names_none(place: Pl
 
 
 async def test_messages_come_from_an_expression_or_from_templates(place: Place) -> None:
-    turns = [{"role": "user", "content": "one"}, {"role": "assistant", "content": "two"}, {"role": "user", "content": "three"}]
+    turns: list[Json] = [{"role": "user", "content": "one"}, {"role": "assistant", "content": "two"}, {"role": "user", "content": "three"}]
     await place.gives("nodes: {a: {kind: llm, messages: input.messages}}", {"messages": turns})
     await place.gives("nodes: {a: {kind: llm, messages: [{role: user, content: 'Say {{ input.x }}'}]}}", {"x": 5})
 
