@@ -17,32 +17,12 @@ from psycopg_pool import AsyncConnectionPool
 
 from cluster.contracts.generation import Json
 from cluster.errors import NotFound
-from cluster.graphs.saver import Saver, strict
+from cluster.graphs.saver import Saver
 from cluster.settings import Settings
 from cluster.stores.urls import database_url
 
 # Channels of a run's state (deployments/agents/state.py).
 VALUES, VISITS, GIVEN, TAKEN = "values", "visits", "given", "taken"
-# One statement: all of it sees one moment.
-_PRUNE = """
-WITH ranked AS (
-    SELECT checkpoint_ns, checkpoint_id, checkpoint -> 'channel_versions' AS versions,
-    row_number() OVER (PARTITION BY checkpoint_ns ORDER BY checkpoint_id DESC) AS place
-    FROM checkpoints WHERE thread_id = %(thread)s
-), doomed AS (SELECT * FROM ranked WHERE place > %(most)s
-), freed AS (
-    SELECT checkpoint_ns, v.key, v.value FROM doomed, jsonb_each_text(versions) v
-    EXCEPT SELECT checkpoint_ns, v.key, v.value FROM ranked, jsonb_each_text(versions) v WHERE place <= %(most)s
-), writes AS (
-    DELETE FROM checkpoint_writes w USING doomed d
-    WHERE w.thread_id = %(thread)s AND w.checkpoint_ns = d.checkpoint_ns AND w.checkpoint_id = d.checkpoint_id
-), blobs AS (
-    DELETE FROM checkpoint_blobs b USING freed f
-    WHERE b.thread_id = %(thread)s AND b.checkpoint_ns = f.checkpoint_ns AND b.channel = f.key AND b.version = f.value
-)
-DELETE FROM checkpoints c USING doomed d
-WHERE c.thread_id = %(thread)s AND c.checkpoint_ns = d.checkpoint_ns AND c.checkpoint_id = d.checkpoint_id
-"""
 _LAPSED = """
 SELECT DISTINCT c.thread_id FROM checkpoints c JOIN graph_runs r ON r.thread::text = c.thread_id
 WHERE r.state IN ('succeeded', 'failed', 'cancelled') AND r.finished_at < now() - make_interval(days => %s)
@@ -95,8 +75,8 @@ class Checkpoints:
         await self._pool.close()
 
     def saver(self) -> Saver:
-        """For one run, or one task."""
-        return Saver(self._pool, serde=strict())
+        """For one run, or one task. It keeps the latest ``graphs.checkpoints``, and some more until it looks again."""
+        return Saver(self._pool, self._settings.graphs.checkpoints)
 
     async def history(self, thread: uuid.UUID, most: int, before: str | None = None) -> Sequence[Moment]:
         """The latest first. ``before``: id of the last one of the page before."""
@@ -137,9 +117,8 @@ class Checkpoints:
         return await self.at(target, checkpoint["id"])
 
     async def prune(self, thread: uuid.UUID) -> None:
-        """Keeps the latest ``graphs.checkpoints``. Only while nobody else writes to the thread: by who runs it, or when nobody does."""
-        async with self._pool.connection() as connection:
-            await connection.execute(_PRUNE, {"thread": str(thread), "most": self._settings.graphs.checkpoints})
+        """Keeps the latest ``graphs.checkpoints``, as savers do by themselves now and then. Only when nobody writes to the thread."""
+        await self.saver().keep_latest(str(thread))
 
     async def delete(self, *threads: uuid.UUID) -> None:
         await self.saver().aprune([str(thread) for thread in threads], strategy="delete")

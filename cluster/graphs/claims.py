@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import Interval, cast, func, null, select
 
 from cluster.contracts.generation import JsonObject
-from cluster.graphs.changes import RUNS, mine
+from cluster.graphs.changes import RUNS, Told, mine, nobody
 from cluster.graphs.owning import alone
 from cluster.graphs.pending import NOTHING, Pending, Spent
 from cluster.graphs.states import RunState
@@ -42,18 +42,22 @@ class Wish:
 
 class Claims:
     """Each method is one transaction. Those that name an ``attempt`` return None, and write nothing, when the run is not, or no longer,
-    that attempt's."""
+    that attempt's. ``told``: see changes.py."""
 
-    def __init__(self, database: Database, settings: GraphSettings) -> None:
+    def __init__(self, database: Database, settings: GraphSettings, told: Told = nobody) -> None:
         self._database = database
         self._settings = settings
+        self._told = told
 
     @asynccontextmanager
-    async def _transaction(self) -> AsyncIterator[AsyncSession]:
-        """One that PostgreSQL ends when its process is paused in the middle: it holds locks that others need."""
+    async def _transaction(self, run_id: uuid.UUID | None = None) -> AsyncIterator[AsyncSession]:
+        """One that PostgreSQL ends when its process is paused in the middle: it holds locks that others need. ``run_id``: the run of
+        which something is told in it."""
         async with self._database.session() as session:
             await session.execute(select(func.set_config("idle_in_transaction_session_timeout", LONGEST_PAUSE, True)))
             yield session
+        if run_id is not None:
+            self._told(run_id)
 
     async def claim(self, worker: int, free: int) -> Sequence[GraphRun]:
         """At most ``free`` queued runs whose turn it is, now running under the lock ``worker``, which is held: by priority, then age, as
@@ -64,8 +68,10 @@ class Claims:
                 return []
             most = self._settings.concurrent_per_organisation
             chosen = await next_ones(session, GraphRun, free, most, GraphRun.depth == 0)
-            claimed = [await self._take(session, run_id, worker) for run_id in chosen]
-            return [run for run in claimed if run is not None]
+            claimed = [run for run_id in chosen if (run := await self._take(session, run_id, worker)) is not None]
+        for run in claimed:
+            self._told(run.id)
+        return claimed
 
     async def _take(self, session: AsyncSession, run_id: uuid.UUID, worker: int) -> GraphRun | None:
         begun = func.coalesce(GraphRun.started_at, func.now())
@@ -134,7 +140,7 @@ class Claims:
         """Nothing can be done until a person answers one of ``pending``, or until ``wake_at``. The run is waiting then; or queued, where
         one of these was answered meanwhile; or cancelled or paused, where that was asked for. Tells of every question that is new.
         ``seconds``: of work, since the last were noted."""
-        async with self._transaction() as session:
+        async with self._transaction(run_id) as session:
             run = await _locked(session, run_id, attempt)
             if run is None:
                 return None
@@ -149,7 +155,7 @@ class Claims:
 
     async def pause(self, run_id: uuid.UUID, attempt: int) -> GraphRun | None:
         """Between two steps, because a person asked for it; cancelled where that was asked for as well."""
-        async with self._transaction() as session:
+        async with self._transaction(run_id) as session:
             run = await _locked(session, run_id, attempt)
             return None if run is None else await _release(session, run, RunState.PAUSED)
 
@@ -168,19 +174,19 @@ class Claims:
         told = None if error is None else shortened(error, ERROR_CHARS)
         values: dict[str, Any] = {"output": kept, "error": told, "failed_node": failed_node, "worker": None}
         values |= {"pending": null(), "wake_at": None, "from_checkpoint": None, "pause_requested_at": None}
-        async with self._transaction() as session:
+        async with self._transaction(run_id) as session:
             return await RUNS.move(session, run_id, state, *mine(attempt), **values)
 
     async def give_back(self, run_id: uuid.UUID, attempt: int) -> GraphRun | None:
         """Its process stops in order: queued for another one, at its old place, and no try is lost."""
-        async with self._transaction() as session:
+        async with self._transaction(run_id) as session:
             run = await _locked(session, run_id, attempt)
             return None if run is None else await _release(session, run, RunState.QUEUED, reason="its process stops")
 
     async def event(self, run_id: uuid.UUID, attempt: int, kind: str, data: Mapping[str, Any]) -> GraphRun | None:
         """Tells whoever follows the run. Raises TooLarge over ``graphs.value_bytes``; cut long texts before."""
         kept = storable(dict(data), int(self._settings.value_bytes), "The event", "value_bytes")
-        async with self._transaction() as session:
+        async with self._transaction(run_id) as session:
             run = await _locked(session, run_id, attempt)
             return None if run is None else await _told(session, run, kind, kept)
 

@@ -67,7 +67,8 @@ class RunFollower:
                 except NotFound:
                     return
                 # Said before what was written: a node's pieces come before its end.
-                for told in (*pieces.take(), *events):
+                new: list[Told] = [*pieces.take(), *events]
+                for told in new:
                     yield told
                     spoken = _now()
                 more = len(events) == BATCH

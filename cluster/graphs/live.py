@@ -102,9 +102,9 @@ class LiveVoice:
         with suppress(TimeoutError):
             async with asyncio.timeout(CLOSING_S):
                 await self._idle.wait()
-        self._task.cancel()
-        await asyncio.wait((self._task,))
-        self._task = None
+        task, self._task = self._task, None
+        task.cancel()
+        await asyncio.wait((task,), timeout=CLOSING_S)
 
     def _wake(self) -> None:
         if self._task is None:
@@ -113,7 +113,8 @@ class LiveVoice:
         self._woken.set()
 
     async def _run(self) -> None:
-        while True:
+        me = asyncio.current_task()
+        while self._task is me:
             await self._woken.wait()
             self._woken.clear()
             queues, looks = self._queues, self._looks
@@ -160,11 +161,13 @@ class LiveEars:
                 task.cancel()
 
     async def _listen(self) -> None:
-        while True:
+        # Looked at besides being cancelled: a library that takes a cancellation for a timeout must not keep this going for ever.
+        me = asyncio.current_task()
+        while self._task is me:
             try:
                 async with self._cache.pubsub() as pubsub:
                     await pubsub.psubscribe(f"{CHANNEL}*")
-                    while True:
+                    while self._task is me:
                         message = await pubsub.get_message(ignore_subscribe_messages=True, timeout=REST_S)
                         if message is not None:
                             self._give(str(message["channel"]), str(message["data"]))

@@ -13,7 +13,7 @@ from sqlalchemy import Text, cast, func, literal, select, update
 from sqlalchemy.dialects.postgresql import JSONB, insert
 
 from cluster.contracts.generation import Json
-from cluster.graphs.changes import RUNS, mine
+from cluster.graphs.changes import RUNS, Told, mine, nobody
 from cluster.graphs.pending import NOTHING, Spent
 from cluster.graphs.storable import shortened, storable, summary
 from cluster.graphs.table import GraphRun, GraphStep
@@ -52,13 +52,14 @@ class Ending:
 
 class StepLog:
     """Of one attempt at one run. Each method is one transaction, and raises Superseded when the run is no longer that attempt's. ``begin``
-    comes first."""
+    comes first. ``told``: see changes.py."""
 
-    def __init__(self, database: Database, settings: GraphSettings, run_id: uuid.UUID, attempt: int) -> None:
+    def __init__(self, database: Database, settings: GraphSettings, run_id: uuid.UUID, attempt: int, told: Told = nobody) -> None:
         self._database = database
         self._settings = settings
         self._run_id = run_id
         self._attempt = attempt
+        self._told = told
 
     async def begin(self, key: str, node: str, kind: str) -> Begun:
         """The step, running now, unless it was done before: then nothing is written."""
@@ -122,6 +123,7 @@ class StepLog:
         async with self._database.session() as session:
             await session.execute(select(func.set_config("idle_in_transaction_session_timeout", LONGEST_PAUSE, True)))
             yield session
+        self._told(self._run_id)
 
     async def _find(self, session: AsyncSession, key: str) -> GraphStep | None:
         chosen = select(GraphStep).where(GraphStep.run_id == self._run_id, GraphStep.key == key)
@@ -137,7 +139,7 @@ class StepLog:
         """The number of the next event; only that comes back of the run's row, which may be large."""
         written = update(GraphRun).where(GraphRun.id == self._run_id, *mine(self._attempt))
         written = written.values(changes=GraphRun.changes + 1, **values).execution_options(synchronize_session=False)
-        number = await session.scalar(written.returning(GraphRun.changes))
+        number: int | None = await session.scalar(written.returning(GraphRun.changes))
         if number is None:
             raise self._superseded()
         return number

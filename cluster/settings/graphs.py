@@ -17,7 +17,7 @@ class GraphSettings(Group):
     )
     queued_per_organisation: int = Field(1000, ge=1, description="Runs of one organisation that have not ended, people's answers included.")
     look_s: float = Field(1.0, gt=0, le=600, description="Seconds between two looks for queued runs and those whose process is gone.")
-    max_attempts: int = Field(5, ge=1, le=1000, description="Processes that a run may lose before it has failed.")
+    max_attempts: int = Field(5, ge=1, le=1000, description="Processes that a run may lose without a step done in between.")
     steps: int = Field(1000, ge=1, description="Nodes that one run may run, repetitions included.")
     tokens: int = Field(2_000_000, ge=1, description="Tokens that one run may spend, prompts included.")
     seconds: float = Field(24 * 3600.0, gt=0, description="Seconds of work of one run; waiting for people or a time does not count.")

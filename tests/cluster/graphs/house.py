@@ -116,7 +116,7 @@ class House:
 
     async def execute(self, statement: str, **values: Any) -> list[Any]:
         async with self.database.session() as session:
-            done = await session.execute(text(statement), values)
+            done: Any = await session.execute(text(statement), values)
             return list(done.all()) if done.returns_rows else []
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
+from typing import Any
 
 import pytest
 
@@ -64,7 +65,7 @@ async def test_a_run_is_found_by_its_organisation_only(house: House):
 
 
 async def test_the_order_of_a_graphs_keys_is_kept(house: House):
-    spec = {"main": {"state": {"zeta": {}, "alpha": {}, "mid": {}}}}
+    spec: dict[str, Any] = {"main": {"state": {"zeta": {}, "alpha": {}, "mid": {}}}}
     run = await house.look(await house.add(spec=spec))
     assert list(run.spec["main"]["state"]) == ["zeta", "alpha", "mid"]
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
+
 import pytest
 
 from cluster.errors import BadInput, TooLarge
+from cluster.graphs.claims import Claims
 from cluster.graphs.pending import Spent
+from cluster.graphs.states import RunState
 from cluster.graphs.steps import Ending, StepLog, Superseded
 from tests.cluster.graphs.house import House
 
@@ -82,17 +86,18 @@ async def test_an_attempt_that_is_over_writes_nothing(house: House):
     await old.begin("a#1", "a", "llm")
     await house.claims.take_over()
     await house.claims.claim(2, 1)
-    for doing in (
-        lambda log: log.begin("a#1", "a", "llm"),
-        lambda log: log.begin("b#1", "b", "llm"),
-        lambda log: log.sent("a#1"),
-        lambda log: log.finish("a#1", "late"),
-        lambda log: log.fail("a#1", "late"),
-        lambda log: log.skip("a#1", "late"),
-        lambda log: log.wait("a#1"),
-    ):
+    late: list[Awaitable[object]] = [
+        old.begin("a#1", "a", "llm"),
+        old.begin("b#1", "b", "llm"),
+        old.sent("a#1"),
+        old.finish("a#1", "late"),
+        old.fail("a#1", "late"),
+        old.skip("a#1", "late"),
+        old.wait("a#1"),
+    ]
+    for writing in late:
         with pytest.raises(Superseded):
-            await doing(old)
+            await writing
     steps = await house.steps(run)
     assert list(steps) == ["a#1"]
     assert (steps["a#1"].state, steps["a#1"].begun) == ("running", False)
@@ -161,3 +166,18 @@ async def test_a_step_that_waits_is_begun_again(house: House):
     assert (await house.steps(run))["w#1"].state == "waiting"
     again = await log.begin("w#1", "w", "wait")
     assert (again.done, again.started_at) == (False, first.started_at)
+
+
+async def test_whoever_follows_is_told_once_it_is_committed(house: House):
+    told: list[int] = []
+    run = await house.add()
+    claims = Claims(house.database, house.graphs, lambda _: told.append(1))
+    (claimed,) = await claims.claim(1, 1)
+    log = StepLog(house.database, house.graphs, run.id, claimed.attempt, lambda _: told.append(2))
+    await log.begin("a#1", "a", "llm")
+    await log.finish("a#1", 1)
+    await claims.end(run.id, claimed.attempt, RunState.SUCCEEDED, output={})
+    assert told == [1, 2, 2, 1]
+    with pytest.raises(Superseded):
+        await log.wait("a#1")
+    assert told == [1, 2, 2, 1]
