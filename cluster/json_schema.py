@@ -209,7 +209,8 @@ def _unnamed(value: Mapping[str, Any], schema: Mapping[str, Any]) -> list[str]:
 
 
 # The library searches with `re`, which can take for ever.
-_Validator = extend(
+_extend: Any = extend
+_Validator = _extend(
     Draft202012Validator,
     {
         "pattern": _pattern,
@@ -222,13 +223,14 @@ _Validator = extend(
 
 
 def _sentence(error: ValidationError) -> str:
+    wanted: Any = error.validator_value
     if error.validator == "required" and isinstance(error.instance, dict):
-        lacking = [key for key in error.validator_value if key not in error.instance]
+        lacking = [key for key in wanted if key not in error.instance]
         return f"key '{lacking[0]}' is missing."
     if error.validator == "type":
-        return f"it must be {_types(error.validator_value)}, found {_kind(error.instance)}."
+        return f"it must be {_types(wanted)}, found {_kind(error.instance)}."
     if error.validator == "enum":
-        choices = ", ".join(json.dumps(one) for one in error.validator_value)
+        choices = ", ".join(json.dumps(one) for one in wanted)
         return f"it must be one of {_cut(choices)}, found {_cut(json.dumps(error.instance))}."
     return f"{_cut(error.message.replace(repr(error.instance), _cut(repr(error.instance), 60)), 300)}."
 

@@ -12,7 +12,7 @@ from cluster.specs.nodes import END, JoinNode, MapNode, RouterNode
 
 # More edges than a person draws; the checks below look at each many times.
 MOST_WAYS = 2000
-MOST_PAIRS = 2000
+MOST_PAIRS = 500
 
 
 def check_flow(spec: GraphSpec, findings: Findings) -> bool:

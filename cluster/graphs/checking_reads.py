@@ -127,7 +127,10 @@ def _may(spec: GraphSpec, ways: Ways) -> dict[str, frozenset[str]]:
 def _must(spec: GraphSpec, ways: Ways, keys: frozenset[str]) -> dict[str, frozenset[str]]:
     """The greatest solution: what every way brings; for a node that waits, also what those bring together that come in any case."""
     into = arriving(ways)
-    waits = {name: _sure_before(name, spec, ways) for name, node in spec.nodes.items() if node.join == "all" or isinstance(node, JoinNode)}
+    through = _through(spec, into)
+    always = {name: tuple(way for way in ways[name] if way.always) if node.on_error is None else () for name, node in spec.nodes.items()}
+    joins = [name for name, node in spec.nodes.items() if node.join == "all" or isinstance(node, JoinNode)]
+    waits = {name: _sure_before(name, through[name], spec, always) for name in joins}
     here: dict[str, frozenset[str]] = {name: frozenset() if name in spec.starts else keys for name in spec.nodes}
     changed = True
     while changed:
@@ -147,12 +150,27 @@ def _brings(spec: GraphSpec, before: str, way: Way) -> frozenset[str]:
     return frozenset({ERROR_KEY}) if way.kind == "error" else written(before, spec.nodes[before])
 
 
-def _sure_before(join: str, spec: GraphSpec, ways: Ways) -> frozenset[str]:
+def _through(spec: GraphSpec, into: Mapping[str, list[tuple[str, Way]]]) -> dict[str, frozenset[str]]:
+    """By node, the nodes that every way to it leads through (its dominators), itself included."""
+    bit = {name: 1 << number for number, name in enumerate(spec.nodes)}
+    everything = (1 << len(bit)) - 1
+    through = {name: bit[name] if name in spec.starts else everything for name in spec.nodes}
+    changed = True
+    while changed:
+        changed = False
+        for name in spec.nodes:
+            now = 0 if name in spec.starts or not into[name] else everything
+            for before, _ in into[name]:
+                now &= through[before]
+            if now | bit[name] != through[name]:
+                through[name], changed = now | bit[name], True
+    return {name: frozenset(other for other in bit if bits & bit[other]) for name, bits in through.items()}
+
+
+def _sure_before(join: str, through: frozenset[str], spec: GraphSpec, always: Ways) -> frozenset[str]:
     """Nodes that have run in any case when ``join`` runs: those that every way to it leads through, and what always follows on them."""
-    through = [name for name in spec.nodes if name != join and join not in reachable(ways, spec.starts, without=name)]
-    always = {name: tuple(way for way in ways[name] if way.always) if spec.nodes[name].on_error is None else () for name in spec.nodes}
-    begins = [name for name in spec.starts if len(spec.starts) > 1]
-    return frozenset(reachable(always, [*through, *begins], without=join))
+    begins = spec.starts if len(spec.starts) > 1 else ()
+    return frozenset(reachable(always, [*(through - {join}), *begins], without=join))
 
 
 def _surely(spec: GraphSpec, ways: Ways, key: str) -> bool:

@@ -73,11 +73,11 @@ class Evaluation(Evaluator):
         for value in values:
             if isinstance(value, CELEvalError):
                 return value
-        pairs = celtypes.MapType()
+        pairs: Any = celtypes.MapType()
         for key, value in zip(values[0::2], values[1::2], strict=True):
             if not isinstance(key, str):
                 return CELEvalError(f"a key of a map is {kind_of(key)}; keys are texts")
-            pairs[cast("Any", key)] = value
+            pairs[key] = value
         return pairs
 
     def member_dot_arg(self, tree: Tree[Token]) -> Any:

@@ -127,9 +127,9 @@ def _at(path: Path, scope: Scope) -> Json:
 
 def _compute(expression: Expression, scope: Scope, settings: GraphSettings) -> Json:
     names = {root: to_cel(_part(expression.reads, root, scope[root])) for root in scope}
-    limits = {"seconds": settings.expression_s, "most": int(settings.value_bytes)}
-    value = Evaluation(expression.tree, names, scope, **limits).evaluate()
-    return to_json(value, int(settings.value_bytes))
+    most = int(settings.value_bytes)
+    value = Evaluation(expression.tree, names, scope, seconds=settings.expression_s, most=most).evaluate()
+    return to_json(value, most)
 
 
 def _part(reads: Reads, root: str, value: Any) -> Any:

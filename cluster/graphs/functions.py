@@ -139,16 +139,21 @@ def distinct(most: int, items: Any) -> Any:
 
 
 def ordered(items: Any) -> Any:
-    left = list(_list(items, "sort"))
+    left: list[Any] = list(_list(items, "sort"))
     if any(not (isinstance(item, str) or is_number(item)) for item in left) or len({isinstance(item, str) for item in left}) > 1:
         raise Wrong("'sort' takes a list of texts or a list of numbers")
-    return celtypes.ListType(sorted(left, key=lambda item: str.__str__(item) if isinstance(item, str) else float(item)))
+    return celtypes.ListType(sorted(left, key=_plain_value))
+
+
+def _plain_value(item: Any) -> Any:
+    return str.__str__(item) if isinstance(item, str) else int(item) if isinstance(item, int) else float(item)
 
 
 def total(items: Any) -> Any:
     if any(not is_number(item) for item in _list(items, "sum")):
         raise Wrong("'sum' takes a list of numbers")
-    added = sum(int(item) if isinstance(item, int) else float(item) for item in items)
+    numbers: list[Any] = list(items)
+    added = sum(int(item) if isinstance(item, int) else float(item) for item in numbers)
     return to_cel(added)
 
 

@@ -74,7 +74,7 @@ def _add(left: Any, right: Any) -> Any:
 
 def _subtract(left: Any, right: Any) -> Any:
     if isinstance(left, TIMES) and isinstance(right, TIMES):
-        return left - right
+        return operator.sub(left, right)
     return _numbers("-", operator.sub)(left, right)
 
 

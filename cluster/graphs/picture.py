@@ -30,7 +30,7 @@ Point = tuple[float, float]
 
 
 @dataclass(slots=True)
-class _Box:
+class Box:
     """A node to be placed; ``xy`` is its middle, as grandalf has it."""
 
     lines: Sequence[str]
@@ -50,7 +50,23 @@ class _Arrow:
     error: bool
 
 
-def draw(spec: GraphSpec, states: States | None = None) -> bytes:
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Where everything stands: nodes by name (``""`` is the start), and the points of every arrow."""
+
+    boxes: Mapping[str, Box]
+    paths: Mapping[_Arrow, list[Point]]
+    width: int
+    height: int
+
+
+def lay_out(spec: GraphSpec, states: States | None = None) -> Layout:
+    boxes, arrows = _boxes(spec, states or {}), _arrows(spec)
+    paths = _placed(boxes, arrows)
+    return Layout(boxes, paths, *_moved(boxes, paths))
+
+
+def draw(spec: GraphSpec, states: States | None = None, *, most_pixels: int = MOST_PIXELS) -> bytes:
     """Raises Unavailable where Pillow is not installed, BadInput where the picture would be too large."""
     try:
         from PIL import Image, ImageDraw, ImageFont  # part of the extras `ingest` and `vision`
@@ -58,25 +74,23 @@ def draw(spec: GraphSpec, states: States | None = None) -> bytes:
         raise Unavailable(
             "A picture needs Pillow, which is not installed: `pip install pillow`; the text of Mermaid needs nothing."
         ) from None
-    boxes, arrows = _boxes(spec, states or {}), _arrows(spec)
-    paths = _placed(boxes, arrows)
-    width, height = _moved(boxes, paths)
-    if width * height > MOST_PIXELS:
+    layout = lay_out(spec, states)
+    if layout.width * layout.height > most_pixels:
         raise BadInput("The graph is too large for a picture; draw it as text of Mermaid, or put parts of it into graphs of their own.")
-    image = Image.new("RGB", (width, height), WHITE)
+    image = Image.new("RGB", (layout.width, layout.height), WHITE)
     pen, font = ImageDraw.Draw(image), ImageFont.load_default(FONT_PX)
-    for arrow in arrows:
-        _draw_arrow(pen, arrow, paths[arrow])
-    for arrow in arrows:
-        _draw_label(pen, font, arrow, paths[arrow])
-    for box in boxes.values():
+    for arrow, path in layout.paths.items():
+        _draw_arrow(pen, arrow, path)
+    for arrow, path in layout.paths.items():
+        _draw_label(pen, font, arrow, path)
+    for box in layout.boxes.values():
         _draw_box(pen, font, box)
     written = io.BytesIO()
     image.save(written, "PNG", optimize=True)
     return written.getvalue()
 
 
-def _boxes(spec: GraphSpec, states: States) -> dict[str, _Box]:
+def _boxes(spec: GraphSpec, states: States) -> dict[str, Box]:
     boxes = {BEGIN: _box(["start"], WHITE, GREY, rounded=True)}
     for name, node in spec.nodes.items():
         fill, line = COLOURS.get(states.get(name, ""), (FILLS.get(node.kind, "#f6f8fa"), GREY))
@@ -84,9 +98,9 @@ def _boxes(spec: GraphSpec, states: States) -> dict[str, _Box]:
     return {**boxes, FINISH: _box([END], WHITE, GREY, rounded=True)}
 
 
-def _box(lines: list[str], fill: str, line: str, *, rounded: bool) -> _Box:
+def _box(lines: list[str], fill: str, line: str, *, rounded: bool) -> Box:
     width = max(len(text) for text in lines) * LETTER_PX + 2 * PAD
-    return _Box(lines, fill, line, max(width, 60), len(lines) * LINE_PX + 2 * PAD, round=rounded)
+    return Box(lines, fill, line, max(width, 60), len(lines) * LINE_PX + 2 * PAD, round=rounded)
 
 
 def _arrows(spec: GraphSpec) -> list[_Arrow]:
@@ -100,7 +114,7 @@ def _arrows(spec: GraphSpec) -> list[_Arrow]:
     return list(dict.fromkeys(arrows))
 
 
-def _placed(boxes: Mapping[str, _Box], arrows: Sequence[_Arrow]) -> dict[_Arrow, list[Point]]:
+def _placed(boxes: Mapping[str, Box], arrows: Sequence[_Arrow]) -> dict[_Arrow, list[Point]]:
     """Places the boxes, and gives the way of every arrow."""
     vertices = {name: Vertex(name) for name in boxes}
     for name, vertex in vertices.items():
@@ -112,13 +126,13 @@ def _placed(boxes: Mapping[str, _Box], arrows: Sequence[_Arrow]) -> dict[_Arrow,
     for edge in edges.values():
         edge.view = EdgeViewer()
     try:
-        _lay_out(Graph(list(vertices.values()), list(edges.values())), vertices[BEGIN])
+        _arrange(Graph(list(vertices.values()), list(edges.values())), vertices[BEGIN])
     except RecursionError:
         raise BadInput("The graph is too large for a picture; draw it as text of Mermaid.") from None
     return {arrow: _path(boxes, arrow, edges.get((arrow.begin, arrow.to))) for arrow in arrows}
 
 
-def _lay_out(graph: Any, begin: Any) -> None:
+def _arrange(graph: Any, begin: Any) -> None:
     right = 0.0
     for component in graph.C:
         layout = SugiyamaLayout(component)
@@ -136,7 +150,7 @@ def _lay_out(graph: Any, begin: Any) -> None:
         right = max(view.xy[0] + view.w / 2 for view in views) + 2 * SIDE_GAP
 
 
-def _path(boxes: Mapping[str, _Box], arrow: _Arrow, edge: Any) -> list[Point]:
+def _path(boxes: Mapping[str, Box], arrow: _Arrow, edge: Any) -> list[Point]:
     box = boxes[arrow.begin]
     if edge is None:  # to itself
         x, y = box.xy[0] + box.w / 2, box.xy[1]
@@ -148,14 +162,14 @@ def _path(boxes: Mapping[str, _Box], arrow: _Arrow, edge: Any) -> list[Point]:
     return [_border(begin, first), *inner, _border(end, last)]
 
 
-def _border(box: _Box, towards: Point) -> Point:
+def _border(box: Box, towards: Point) -> Point:
     """Where the line from the middle of the box to ``towards`` leaves it."""
     (x, y), (dx, dy) = box.xy, (towards[0] - box.xy[0], towards[1] - box.xy[1])
     far = max(abs(dx) / (box.w / 2), abs(dy) / (box.h / 2))
     return (x + dx / far, y + dy / far) if far > 0 else (x, y)
 
 
-def _moved(boxes: Mapping[str, _Box], paths: Mapping[_Arrow, list[Point]]) -> tuple[int, int]:
+def _moved(boxes: Mapping[str, Box], paths: Mapping[_Arrow, list[Point]]) -> tuple[int, int]:
     """Moves everything to the top left, and says how large the picture is."""
     corners = [(box.xy[0] + side * box.w / 2, box.xy[1] + side * box.h / 2) for box in boxes.values() for side in (-1, 1)]
     labels = [(path[0][0] + len(arrow.label) * LETTER_PX, path[0][1]) for arrow, path in paths.items()]
@@ -168,7 +182,7 @@ def _moved(boxes: Mapping[str, _Box], paths: Mapping[_Arrow, list[Point]]) -> tu
     return math.ceil(max(x for x, _ in points) - left + MARGIN), math.ceil(max(y for _, y in points) - top + MARGIN)
 
 
-def _draw_box(pen: Any, font: Any, box: _Box) -> None:
+def _draw_box(pen: Any, font: Any, box: Box) -> None:
     (x, y), radius = box.xy, box.h / 2 if box.round else 6
     corners = (x - box.w / 2, y - box.h / 2, x + box.w / 2, y + box.h / 2)
     pen.rounded_rectangle(corners, radius=radius, fill=box.fill, outline=box.line, width=2)

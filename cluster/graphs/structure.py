@@ -136,9 +136,9 @@ def _sources(name: str, node: BaseNode, path: Place, *, in_map: bool) -> Iterato
     for key, text in _templates(node):
         if text is not None:
             yield Source(name, (*path, *key), text, is_template=True, in_map=in_map)
-    for key, arguments in _arguments(node):
-        for inner, text in _within(arguments, (key,)):
-            yield Source(name, (*path, *inner), text, in_map=in_map)
+    for field, arguments in _arguments(node):
+        for inner, expression in _within(arguments, (field,)):
+            yield Source(name, (*path, *inner), expression, in_map=in_map)
 
 
 _TEXT, _LIST, _NUMBER = ("string",), ("array",), ("integer", "number")

@@ -117,7 +117,8 @@ def _need_flat_events(text: str, origin: str) -> None:
     for event in yaml.parse(text, Loader=_LOADER):
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
         if depth > DEPTH:
-            line = event.start_mark.line + 1
+            mark = event.start_mark
+            line = mark.line + 1 if mark else 1
             raise ConfigError(f"{origin}:{line}: it is nested more than {DEPTH} levels deep; make it flatter.")
 
 
@@ -172,5 +173,5 @@ class _Building:
             return text.lower() == "true"
         if kind == "int" and _INTEGER.fullmatch(text) and len(text) < 40:
             return int(text)
-        is_float = kind == "float" or (kind == "str" and not node.style)
+        is_float = kind == "float" or (kind == "str" and not getattr(node, "style", None))
         return float(text) if is_float and _FLOAT.fullmatch(text) and not _INTEGER.fullmatch(text) else text

@@ -7,9 +7,9 @@ import yaml
 
 from cluster.errors import ConfigError, ModelNotFound
 from cluster.fakes.nvml import FakeReader
-from cluster.hardware import profile_devices
 from cluster.graphs.checking import Known, check
 from cluster.graphs.library import GraphLibrary
+from cluster.hardware import profile_devices
 from cluster.home import CATALOG, GRAPHS, PROFILES, REPOSITORY, Home
 from cluster.planning import resolve_plan
 from cluster.settings import load_settings

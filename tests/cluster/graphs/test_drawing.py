@@ -8,7 +8,8 @@ from PIL import Image
 
 from cluster.errors import BadInput
 from cluster.graphs.drawing import COLOURS, mermaid
-from cluster.graphs.picture import draw
+from cluster.graphs.picture import draw, lay_out
+from cluster.specs.graph import GraphSpec
 from cluster.specs.graph_text import parse_graph
 
 GRAPH = """\
@@ -24,7 +25,7 @@ nodes:
 """
 
 
-def graph(text=GRAPH):
+def graph(text: str = GRAPH) -> GraphSpec:
     return parse_graph(text, "mine.yaml", 2**20).spec
 
 
@@ -72,11 +73,7 @@ def test_the_picture_shows_the_states_in_their_colours():
 
 
 def test_nodes_do_not_lie_on_each_other():
-    from cluster.graphs.picture import _arrows, _boxes, _placed
-
-    boxes = _boxes(graph(), {})
-    _placed(boxes, _arrows(graph()))
-    placed = list(boxes.values())
+    placed = list(lay_out(graph()).boxes.values())
     for number, one in enumerate(placed):
         for other in placed[number + 1 :]:
             apart = abs(one.xy[0] - other.xy[0]) >= (one.w + other.w) / 2 or abs(one.xy[1] - other.xy[1]) >= (one.h + other.h) / 2
@@ -87,7 +84,6 @@ def test_a_node_that_nothing_leads_to_is_drawn_beside():
     assert picture(draw(graph(GRAPH + "  alone: {kind: join}\n"))).width > picture(draw(graph())).width
 
 
-def test_what_is_too_large_for_a_picture_says_what_to_do(monkeypatch):
-    monkeypatch.setattr("cluster.graphs.picture.MOST_PIXELS", 1000)
+def test_what_is_too_large_for_a_picture_says_what_to_do():
     with pytest.raises(BadInput, match="draw it as text of Mermaid"):
-        draw(graph())
+        draw(graph(), most_pixels=1000)

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cluster.contracts.generation import Json
 from cluster.errors import BadInput
-from cluster.graphs.expressions import compile_expression, evaluate, expression_of, fill, holds, names_in
+from cluster.graphs.expressions import Scope, compile_expression, evaluate, expression_of, fill, holds, names_in
 from cluster.settings.graphs import GraphSettings
 
 SETTINGS = GraphSettings()
@@ -19,7 +20,7 @@ SCOPE = {
 }
 
 
-def value(text, scope=None):
+def value(text: str, scope: Scope | None = None) -> Json:
     return evaluate(text, SCOPE if scope is None else scope, SETTINGS)
 
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from cluster.errors import ConfigError, NotFound
@@ -10,7 +12,7 @@ MIB = 2**20
 GRAPH = "name: {name}\nversion: {version}\noutput: {{a: '1'}}\nstart: a\nnodes:\n  a: {{kind: join}}\n"
 
 
-def folder(path, *names, version=1):
+def folder(path: Path, *names: str, version: int = 1) -> Path:
     path.mkdir(parents=True, exist_ok=True)
     for name in names:
         (path / f"{name}.yaml").write_text(GRAPH.format(name=name, version=version))

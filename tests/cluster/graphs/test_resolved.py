@@ -5,29 +5,29 @@ import json
 import pytest
 
 from cluster.errors import BadInput, ConfigError, NotFound
-from cluster.graphs.resolved import ResolvedGraph, resolve, spec_json
+from cluster.graphs.resolved import FindGraph, ResolvedGraph, resolve, spec_json
 from cluster.specs.graph import GraphSpec
 
 
-def graph(name, **nodes):
+def graph(name: str, **nodes: object) -> GraphSpec:
     start = next(iter(nodes))
     return GraphSpec.model_validate({"name": name, "output": {"answer": "1"}, "start": start, "nodes": nodes})
 
 
-def runs(name):
+def runs(name: str) -> dict[str, object]:
     return {"kind": "graph", "graph": name}
 
 
-def asks(prompt):
+def asks(prompt: str) -> dict[str, object]:
     return {"kind": "llm", "prompt": prompt, "user": "hello"}
 
 
-async def find_prompt(name):
+async def find_prompt(name: str) -> str:
     return f"text of {name}"
 
 
-def among(*specs):
-    async def find(name):
+def among(*specs: GraphSpec) -> FindGraph:
+    async def find(name: str) -> GraphSpec:
         for spec in specs:
             if spec.name == name.partition("@")[0]:
                 return spec

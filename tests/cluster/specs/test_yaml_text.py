@@ -8,12 +8,12 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from cluster.errors import ConfigError
-from cluster.specs.yaml_text import place, read_text
+from cluster.specs.yaml_text import Text, place, read_text
 
 MIB = 2**20
 
 
-def read(text):
+def read(text: str) -> Text:
     return read_text(text, "own.yaml", MIB)
 
 
