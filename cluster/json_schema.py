@@ -71,14 +71,21 @@ def unmet(value: Any, schema: Mapping[str, Any]) -> tuple[str, str] | None:
         return "", ENDLESS
     if found is None:
         return None
-    wanted = json.dumps(found.validator_value, ensure_ascii=False) if found.schema is not False else "nothing"
-    return _joined(found.absolute_path), f"'{found.validator}' of its schema wants {_cut(wanted)}."
+    wanted = _cut(json.dumps(found.validator_value, ensure_ascii=False))
+    # A schema that is `false` has no keyword, and the library knows no place.
+    said = (
+        "its schema allows no value where there is one."
+        if found.validator is None
+        else f"'{found.validator}' of its schema wants {wanted}."
+    )
+    return _joined(found.absolute_path), said
 
 
 def _first(value: Any, schema: Mapping[str, Any]) -> ValidationError | None:
     left = _LEFT.set([MOST_REFERENCES])
     try:
-        return best_match(_validator(json.dumps(schema)).iter_errors(value))
+        found: ValidationError | None = best_match(_validator(json.dumps(schema)).iter_errors(value))
+        return found
     finally:
         _LEFT.reset(left)
 

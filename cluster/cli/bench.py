@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from cluster.bench import agents as agents_bench
 from cluster.bench import chat as chat_bench
 from cluster.bench import connections as connections_bench
 from cluster.bench import embeddings as embeddings_bench
@@ -115,6 +116,13 @@ def retrieval(
 def ingest(quick: QuickOption = False, out: OutOption = RESULTS, print_json: JsonOption = False) -> None:
     """Documents a second against a pipeline of LangChain's, memory from 1000 to 20,000 documents, and chat while they go in."""
     _finish(ingest_bench.run(ingest_bench.QUICK if quick else ingest_bench.Plan(), _say(print_json)), out, print_json)
+
+
+@bench_app.command()
+def agents(rounds: RoundsOption = 2, quick: QuickOption = False, out: OutOption = RESULTS, print_json: JsonOption = False) -> None:
+    """Graphs: what a node costs that does nothing, against LangGraph in a bare script, and 200 runs at once."""
+    plan = agents_bench.QUICK if quick else agents_bench.Plan(rounds=rounds)
+    _finish(agents_bench.run(plan, _say(print_json)), out, print_json)
 
 
 @bench_app.command()

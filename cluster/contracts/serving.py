@@ -19,6 +19,9 @@ API_DEPLOYMENT = "Api"
 # The one deployment that owns the index of knowledge.
 VECTORS_APP = "vectors"
 VECTORS_DEPLOYMENT = "Vectors"
+# Those that carry runs of graphs on.
+AGENTS_APP = "agents"
+AGENTS_DEPLOYMENT = "Agents"
 
 
 class ReplicaSpec(BaseModel):

@@ -64,6 +64,15 @@ class Calls:
             else:
                 return
 
+    async def announce(self, model: str) -> None:
+        """Waits for its turn as a request does, and then asks nothing: the model is loaded before the first one that does. Returns at once
+        where it is resident. Raises Unavailable and EngineError as a request would."""
+        use = await self._overview.use(model)
+        if use is None or use.resident:
+            return
+        async with self._seat(self._handle(model, "stats", stream=False), model):
+            pass
+
     async def close(self) -> None:
         """Ends the handles' background work. No call may be running."""
         for base in self._bases.values():

@@ -1,4 +1,4 @@
-"""The Serve config file of a cluster: the models under the residency policy, the index of knowledge, and the HTTP API."""
+"""The Serve config file of a cluster: the models under the residency policy, the index of knowledge, runs of graphs, and the HTTP API."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from ray.serve.schema import ServeDeploySchema
 from cluster.contracts.serving import API_APP, MODELS_APP, MODELS_ROOT, ReplicaSpec, ResidentModel
 from cluster.hardware import Device
 from cluster.home import Home
+from cluster.serving.agents import AgentsArgs, agents_app
 from cluster.serving.args import ApiArgs, GpuArgs, LedgerArgs, ModelsArgs, PolicyArgs
 from cluster.serving.vectors import vectors_app
 from cluster.settings import Settings
@@ -44,7 +45,12 @@ def serve_config(
         "proxy_location": "HeadOnly",
         "http_options": {"host": settings.http.host, "port": settings.http.port},
         "logging_config": _logging(settings),
-        "applications": [models_app(replicas, residents, settings, devices), vectors_app(settings), _api_app(api)],
+        "applications": [
+            models_app(replicas, residents, settings, devices),
+            vectors_app(settings),
+            agents_app(_agents(api)),
+            _api_app(api),
+        ],
     }
     as_schema(config)
     return config
@@ -128,6 +134,10 @@ def _resources(spec: ReplicaSpec, resident: ResidentModel) -> ServeConfig:
     if resident.num_gpus > 0:
         return {"num_cpus": 0, "num_gpus": resident.num_gpus}
     return {"num_cpus": 0, "memory": spec.budget_bytes}
+
+
+def _agents(api: ApiArgs) -> AgentsArgs:
+    return AgentsArgs(settings=api.settings, models=api.models, providers=api.providers, prices=api.prices)
 
 
 def _api_app(api: ApiArgs) -> ServeConfig:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 from typing import Any, TypeVar
+
+import structlog
 
 from cluster.contracts.generation import Generation, GenerationDelta, GenerationRequest, TokenCount
 from cluster.contracts.models import ModelKind, ModelState, ModelStatus
@@ -22,11 +25,13 @@ from cluster.contracts.perception import (
 )
 from cluster.contracts.residency import ModelUse, ResidencySnapshot
 from cluster.contracts.retrieval import Reranking, RerankRequest
-from cluster.errors import ModelNotFound, Unavailable
+from cluster.errors import HearthError, ModelNotFound, Unavailable
 from cluster.serving.calls import Calls
 from cluster.serving.overview import Overview
 from cluster.settings import Settings
 from cluster.specs.loader import nearest
+
+log = structlog.get_logger(__name__)
 
 # What planning found, and no replica can change.
 FIXED = frozenset({ModelState.NOT_PULLED, ModelState.REJECTED})
@@ -41,6 +46,7 @@ class ServeGateway:
         self._planned = {model.id: model for model in models}
         self._overview = Overview()
         self._calls = Calls(settings, self._overview)
+        self._announced: dict[str, asyncio.Task[None]] = {}
 
     async def models(self) -> Sequence[ModelStatus]:
         return [_overlay(model, await self._overview.use(model.id)) for model in self._planned.values()]
@@ -84,9 +90,28 @@ class ServeGateway:
     async def transcribe(self, request: TranscriptionRequest) -> Transcript:
         return await self._ask(self._servable(request.model, ModelKind.TRANSCRIPTION).id, "transcribe", request, Transcript)
 
+    def announce(self, model: str) -> None:
+        """``model`` will be asked soon: what has to be loaded for it is loaded meanwhile, as if a request waited for it. Of a model that
+        is not local, or is announced already, nothing happens."""
+        base = model.partition(":")[0]
+        planned = self._planned.get(base)
+        if planned is not None and planned.state not in FIXED and base not in self._announced:
+            self._announced[base] = asyncio.create_task(self._announce(base), name=f"announcement of {base}")
+
     async def close(self) -> None:
         """Lets go of the connections to the replicas. No call may be running."""
+        for task in list(self._announced.values()):
+            task.cancel()
+        await asyncio.gather(*self._announced.values(), return_exceptions=True)
         await self._calls.close()
+
+    async def _announce(self, model: str) -> None:
+        try:
+            await self._calls.announce(model)
+        except HearthError as error:
+            log.debug("a model that was announced is not loaded", model=model, reason=error.message)
+        finally:
+            del self._announced[model]
 
     async def _ask(self, model: str, method: str, request: object, shape: type[AnswerT]) -> AnswerT:
         answer: Any = await self._calls.once(model, method, request)

@@ -52,8 +52,10 @@ class ToolSettings(Group):
     workspace_days: int = Field(30, ge=1, le=36500, description="Days a workspace stays after it was last written to.")
     servers_per_organisation: int = Field(20, ge=1, description="MCP servers of one organisation.")
     commands: list[str] = Field(
-        default_factory=list, description="Programs that an MCP server over stdio may be, as absolute paths; none by default."
+        default_factory=list, description="Programs that MCP servers may be, as absolute paths; admins choose their arguments."
     )
+    listed: int = Field(500, ge=1, le=100_000, description="Tools of one MCP server that are taken; others are left out.")
+    message_bytes: ByteSize = Field(ByteSize(16 * 2**20), ge=1024, description="Largest message of an MCP server, in bytes.")
     connect_s: float = Field(20.0, gt=0, description="Seconds an MCP server has to answer when it is connected to.")
     idle_s: float = Field(300.0, gt=0, description="Seconds an MCP connection stays open without a call.")
     history_bytes: ByteSize = Field(

@@ -12,11 +12,11 @@ from typing import Any, TypeVar
 import structlog
 import tenacity
 from langchain_core.runnables import RunnableConfig
-from langgraph.checkpoint.base import BaseCheckpointSaver
 from langsmith.run_helpers import tracing_context
 
 from cluster.contracts.generation import JsonObject
 from cluster.errors import HearthError
+from cluster.graphs.checkpoints import Checkpoints
 from cluster.graphs.claims import Claims, Wish
 from cluster.graphs.pending import Pending
 from cluster.graphs.states import RunState
@@ -75,13 +75,13 @@ End = Succeeded | Failed | Waiting | Paused | Leave
 class Drive:
     """Begin with :meth:`run`. ``lost``: set when nothing that this process writes counts any more."""
 
-    def __init__(self, row: GraphRun, underway: Underway, claims: Claims, saver: BaseCheckpointSaver[Any], lost: asyncio.Event) -> None:
+    def __init__(self, row: GraphRun, underway: Underway, claims: Claims, checkpoints: Checkpoints, lost: asyncio.Event) -> None:
         self.id = row.id
         self.attempt = row.attempt
         self._row = row
         self._underway = underway
         self._claims = claims
-        self._saver = saver
+        self._checkpoints = checkpoints
         self._lost = lost
         self._leave: Leave | None = None
         self._work: asyncio.Task[End] | None = None
@@ -144,7 +144,7 @@ class Drive:
     async def _driven(self) -> End:
         underway = self._underway
         frame = Frame(underway, underway.graph.main, self._row.input)
-        compiled = compile_graph(frame.spec, frame.visit, self._saver)
+        compiled = compile_graph(frame.spec, frame.visit, self._checkpoints.saver())
         config: RunnableConfig = {
             "configurable": {"thread_id": str(self._row.thread)},
             "recursion_limit": 2 * underway.budget.most_steps + 10,

@@ -14,6 +14,7 @@ from cluster.settings import Settings
 from cluster.specs.guard import GuardSpec
 from cluster.specs.prices import PriceTable
 from cluster.tools.tool import Toolbox
+from deployments.agents.ahead import Ahead
 from deployments.agents.expressions import Expressions
 
 
@@ -50,6 +51,10 @@ class Live(Protocol):
         """Raises nothing."""
         ...
 
+    def look(self, run_id: uuid.UUID) -> None:
+        """Something new is written down of the run. Raises nothing."""
+        ...
+
 
 class Guarding(Protocol):
     """What values must pass (cluster/guard/guarding.py)."""
@@ -59,7 +64,7 @@ class Guarding(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """Of one process. Belongs to one event loop."""
+    """Of one process. Belongs to one event loop. ``ahead`` None: models are loaded when they are asked."""
 
     settings: Settings
     gateway: ModelGateway
@@ -70,3 +75,4 @@ class Services:
     guard: Guarding
     prices: PriceTable
     expressions: Expressions
+    ahead: Ahead | None = None

@@ -246,6 +246,8 @@ class Frame:
     async def _visited(self, name: str, number: int, values: Mapping[str, Json]) -> Outcome:
         node, key = self.spec.nodes[name], f"{self.prefix}{name}#{number}"
         visit = Visit(self, name, key, self.path + name, self.scope(values), Tally(self.run.budget))
+        if self.run.services.ahead is not None:
+            self.run.services.ahead.look(self.spec, name, self.run.model)
         try:
             result = await performed(node, visit)
         except PASSING:

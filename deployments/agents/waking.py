@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import cast
 
+from cluster.graphs.changes import Told, nobody
 from cluster.graphs.pending import Spent
 from cluster.graphs.resolved import ResolvedGraph
 from cluster.graphs.steps import StepLog
@@ -19,14 +20,15 @@ from deployments.agents.visiting import Underway
 
 
 class StepLogs:
-    """Makes the step logs of claimed runs."""
+    """Makes the step logs of claimed runs. ``told``: see cluster/graphs/changes.py."""
 
-    def __init__(self, database: Database, settings: GraphSettings) -> None:
+    def __init__(self, database: Database, settings: GraphSettings, told: Told = nobody) -> None:
         self._database = database
         self._settings = settings
+        self._told = told
 
     def of(self, row: GraphRun) -> StepLog:
-        return StepLog(self._database, self._settings, row.id, row.attempt)
+        return StepLog(self._database, self._settings, row.id, row.attempt, self._told)
 
 
 def underway(row: GraphRun, services: Services, steps: StepLog) -> Underway:

@@ -5,7 +5,7 @@ import time
 import pytest
 
 from cluster.errors import BadInput
-from cluster.json_schema import check_schema, check_value, mistake
+from cluster.json_schema import check_schema, check_value, mistake, unmet
 
 PERSON = {
     "type": "object",
@@ -112,3 +112,13 @@ def test_a_schema_that_doubles_with_every_reference_is_given_up():
     check_schema(schema)
     with pytest.raises(BadInput, match="too often"):
         check_value("text", schema)
+
+
+def test_what_a_schema_wants_is_said_without_the_value():
+    schema = {"type": "object", "properties": {"name": {"enum": ["a", "b"]}, "note": {"pattern": "^x"}}, "additionalProperties": False}
+    assert unmet({"name": "a", "note": "xyz"}, schema) is None
+    assert unmet({"name": "Erika"}, schema) == ("name", '\'enum\' of its schema wants ["a", "b"].')
+    assert unmet({"note": "Erika"}, schema) == ("note", "'pattern' of its schema wants \"^x\".")
+    assert unmet({"Erika": 1}, schema) == ("", "'additionalProperties' of its schema wants false.")
+    assert unmet(1, {"not": {}}) == ("", "'not' of its schema wants {}.")
+    assert unmet({"a": 1}, {"properties": {"a": False}}) == ("", "its schema allows no value where there is one.")

@@ -9,7 +9,7 @@ from cluster.errors import Unprocessable
 from cluster.specs.nodes import AudioNode, EmbedNode, VisionNode
 from cluster.specs.prices import Consumption
 from deployments.agents.nodes.messages import read
-from deployments.agents.nodes.models import first_of
+from deployments.agents.nodes.models import need_first
 from deployments.agents.visiting import Visit
 
 
@@ -19,11 +19,11 @@ async def look(node: VisionNode, visit: Visit) -> Json:
     image = await read(visit, await visit.value(node.image))
     gateway = visit.run.services.gateway
     if node.do == "read":
-        model = node.model or await first_of(visit, ModelKind.OCR)
+        model = node.model or await need_first(visit, ModelKind.OCR)
         found = await gateway.extract_text(TextExtractionRequest(model, image))
         visit.tally.consume(model, Consumption(images=1))
         return found.text
-    model = node.model or await first_of(visit, ModelKind.CLIP)
+    model = node.model or await need_first(visit, ModelKind.CLIP)
     placed = await gateway.embed_images(ImageEmbeddingRequest(model, images=(image,)))
     visit.tally.consume(model, Consumption(images=1))
     row: list[Json] = [float(number) for number in placed.vectors[0]]
@@ -33,7 +33,7 @@ async def look(node: VisionNode, visit: Visit) -> Json:
 async def listen(node: AudioNode, visit: Visit) -> Json:
     visit.run.budget.check()
     audio = await read(visit, await visit.value(node.audio))
-    model = node.model or await first_of(visit, ModelKind.TRANSCRIPTION)
+    model = node.model or await need_first(visit, ModelKind.TRANSCRIPTION)
     heard = await visit.run.services.gateway.transcribe(TranscriptionRequest(model, audio, node.language))
     visit.tally.consume(model, Consumption(audio_seconds=heard.duration))
     segments: list[Json] = [{"start": one.start, "end": one.end, "text": one.text.strip()} for one in heard.segments]
@@ -47,7 +47,7 @@ async def embed(node: EmbedNode, visit: Visit) -> Json:
         raise Unprocessable(f"'texts' (`{node.texts}`) is to be a list of texts.")
     if not texts:
         return []
-    model = node.model or await first_of(visit, ModelKind.EMBEDDING)
+    model = node.model or await need_first(visit, ModelKind.EMBEDDING)
     placed = await visit.run.services.gateway.embed(EmbeddingRequest(model, tuple(str(text) for text in texts)))
     visit.tally.pay(model, Usage(placed.prompt_tokens))
     return [[float(number) for number in row] for row in placed.vectors]

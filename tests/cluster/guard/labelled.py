@@ -7,22 +7,21 @@ from pathlib import Path
 
 import yaml
 
-from cluster.specs.guard import PiiKind
-
 DATA = Path(__file__).parents[2] / "data" / "guard"
 _MARKED = re.compile(r"⟦(\w+)\|(.*?)⟧", re.DOTALL)
 
 
 def texts(name: str) -> list[str]:
     """Of one file, each once."""
-    found = yaml.safe_load((DATA / f"{name}.yaml").read_text(encoding="utf-8"))
+    found: list[str] = yaml.safe_load((DATA / f"{name}.yaml").read_text(encoding="utf-8"))
     assert len(set(found)) == len(found)
     return found
 
 
-def labelled(marked: str) -> tuple[str, set[tuple[PiiKind, int, int]]]:
+def labelled(marked: str) -> tuple[str, set[tuple[str, int, int]]]:
     """The text without its marks, and the kinds and places that they name."""
-    plain, expected, at = "", set(), 0
+    plain, at = "", 0
+    expected: set[tuple[str, int, int]] = set()
     for mark in _MARKED.finditer(marked):
         plain += marked[at : mark.start()]
         expected.add((mark[1], len(plain), len(plain) + len(mark[2])))

@@ -26,8 +26,8 @@ def _inside(value: object) -> Iterator[re.Pattern[str]]:
     elif isinstance(value, tuple):
         for item in value:
             yield from _inside(item)
-    elif hasattr(type(value), "__slots__") and not isinstance(value, ModuleType | type):
-        for name in type(value).__slots__:
+    elif not isinstance(value, ModuleType | type):
+        for name in getattr(type(value), "__slots__", ()):
             yield from _inside(getattr(value, name, None))
 
 
@@ -50,7 +50,7 @@ def _of(code: Any, what: Any, whole: str) -> int:
         assert most is not codes.MAXREPEAT, f"a repetition without a bound in {whole}"
         ways_inside = _ways(inner, whole)
         assert ways_inside == 1 or most <= 4, f"a repetition of what can be matched in {ways_inside} ways in {whole}"
-        return (most - least + 1) * ways_inside**most
+        return int((most - least + 1) * ways_inside**most)
     if code in (codes.POSSESSIVE_REPEAT, codes.ATOMIC_GROUP):
         _ways(what[2] if code is codes.POSSESSIVE_REPEAT else what, whole)
         return 1

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from typing import Any
 
 import pytest
 
@@ -21,7 +22,7 @@ def spec(**checks: object) -> GuardSpec:
     return GuardSpec.model_validate(checks)
 
 
-async def guarded(value: object, *, said: str = '{"label": "fine"}', limits: dict[str, int] | None = None, **checks: object):
+async def guarded(value: Any, *, said: str = '{"label": "fine"}', limits: dict[str, int] | None = None, **checks: Any):
     guard = Guard(FakeGateway(scripted=[said]), GraphSettings.model_validate(limits or {}))
     return await guard.apply(value, spec(**checks))
 
@@ -140,7 +141,13 @@ async def test_a_label_that_fails_refuses_the_value():
 
 async def test_the_checks_come_in_their_order():
     value = f"{ORDER} {MAIL} " + "a" * 100
-    everything = {"schema": {"type": "integer"}, "max_chars": 10, "injection": {"do": "refuse"}, "pii": {"do": "refuse"}, "policy": POLICY}
+    everything: dict[str, Any] = {
+        "schema": {"type": "integer"},
+        "max_chars": 10,
+        "injection": {"do": "refuse"},
+        "pii": {"do": "refuse"},
+        "policy": POLICY,
+    }
     for failing in ("schema", "max_chars", "injection", "pii"):
         with pytest.raises(Refused, match=failing):
             await guarded(value, **everything)

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cluster.contracts.generation import Json
 from cluster.guard.refused import Refused
 from cluster.guard.values import Place, change_texts, count_chars, shown_path
 
@@ -41,7 +42,7 @@ def test_every_text_is_shown_once_with_its_place_in_order():
 
 
 def test_keys_that_become_the_same_lose_nothing():
-    value = {"a@x.org": 1, "b@x.org": 2, "c@x.org": 3}
+    value: Json = {"a@x.org": 1, "b@x.org": 2, "c@x.org": 3}
     assert change_texts(value, lambda text, where: "[EMAIL]" if where.is_key else text, 9) == {"[EMAIL]": 1, "[EMAIL] 2": 2, "[EMAIL] 3": 3}
 
 
@@ -50,7 +51,7 @@ def test_a_number_becomes_a_text_only_where_it_was_changed():
 
 
 def test_deeper_than_allowed_is_refused_and_the_limit_is_named():
-    value = [[["x"]]]
+    value: Json = [[["x"]]]
     assert change_texts(value, lambda text, where: text, 3) == value
     with pytest.raises(Refused, match=r"graphs\.guard_depth"):
         change_texts(value, lambda text, where: text, 2)

@@ -9,6 +9,7 @@ import pytest
 from cluster.contracts.models import ModelKind, ModelState, ModelStatus
 from cluster.contracts.serving import ReplicaSpec, ResidentModel
 from cluster.hardware import CPU, Device
+from cluster.serving.agents import AgentsArgs
 from cluster.serving.args import ApiArgs, ModelsArgs, PolicyArgs
 from cluster.serving.config import as_schema, serve_config
 from cluster.serving.vectors import VectorsArgs
@@ -85,10 +86,11 @@ def test_shares_are_of_a_card_or_of_memory(config: dict[str, Any]) -> None:
 
 
 def test_the_arguments_come_out_as_they_went_in(config: dict[str, Any], tmp_path: Path) -> None:
-    models, vectors, api = config["applications"]
+    models, vectors, agents, api = config["applications"]
     assert [model.model for model in ModelsArgs.model_validate(models["args"]).models] == ["pin", "guest", "small"]
     assert VectorsArgs.model_validate(vectors["args"]).folder == str(tmp_path / "vectors")
     assert ApiArgs.model_validate(api["args"]).models == (STATUS,)
+    assert AgentsArgs.model_validate(agents["args"]).models == (STATUS,)
     policy = PolicyArgs.model_validate(models["autoscaling_policy"]["policy_kwargs"])
     assert (policy.gpus[0].memory_bytes, policy.gpus[0].uuid, policy.cpu_bytes) == (20_000, "GPU-1", 16_000)
     assert policy.ledger.state_dir == str(tmp_path / "state")

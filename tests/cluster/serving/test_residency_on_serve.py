@@ -126,6 +126,18 @@ async def test_four_models_that_cannot_coexist_answer_concurrent_traffic_without
     assert snapshot.swaps_total >= 2
 
 
+async def test_a_model_that_was_announced_is_there_before_it_is_asked(gateway: ServeGateway) -> None:
+    await asyncio.gather(*(say(gateway, model, "hello") for model in ("north", "west")))
+    assert (await gateway.resolve("south", ModelKind.LLM)).state is not ModelState.READY
+    for _ in range(3):
+        gateway.announce("south")
+    gateway.announce("nobody")
+    async with asyncio.timeout(PATIENCE_S):
+        while (await gateway.resolve("south", ModelKind.LLM)).state is not ModelState.READY:  # noqa: ASYNC110 - it is in another process
+            await asyncio.sleep(0.1)
+    await until_running(gateway, 0)
+
+
 async def test_an_evicted_model_leaves_no_process(gateway: ServeGateway) -> None:
     pid = int(await say(gateway, "north", "pid"))
     assert psutil.pid_exists(pid)

@@ -13,5 +13,4 @@ from tests.deployments.agents.place import QUICK, Place, found
 async def place(stores: StoreClients, store_settings: Settings) -> AsyncIterator[Place]:
     made = await found(stores, store_settings.model_copy(update={"graphs": QUICK}))
     yield made
-    made.expressions.close()
-    await made.checkpoints.close()
+    await made.close()

@@ -28,6 +28,7 @@ from cluster.specs.graph import GraphSpec
 from cluster.specs.prices import PricesSpec, PriceTable
 from cluster.specs.providers import Price, ProvidersSpec
 from cluster.stores.clients import StoreClients
+from deployments.agents.ahead import Ahead
 from deployments.agents.expressions import Expressions
 from deployments.agents.runner import Runner
 from deployments.agents.services import Passages, Services
@@ -52,9 +53,13 @@ class Heard:
     """What models said while they said it."""
 
     pieces: list[tuple[str, str]] = field(default_factory=list)
+    looks: int = 0
 
     async def say(self, run_id: uuid.UUID, node: str, text: str) -> None:
         self.pieces.append((node, text))
+
+    def look(self, run_id: uuid.UUID) -> None:
+        self.looks += 1
 
 
 @dataclass
@@ -101,6 +106,11 @@ class Place:
     shelf: Shelf = field(default_factory=Shelf)
     files: Files = field(default_factory=Files)
     heard: Heard = field(default_factory=Heard)
+    ahead: Ahead | None = None
+
+    async def close(self) -> None:
+        self.expressions.close()
+        await self.checkpoints.close()
 
     def limit(self, **changes: Any) -> None:
         """Other settings of graphs, for what begins from now on."""
@@ -117,6 +127,7 @@ class Place:
             guard=Guard(self.gateway, self.settings.graphs),
             prices=PriceTable(PRICES, ProvidersSpec()),
             expressions=self.expressions,
+            ahead=self.ahead,
         )
 
     @asynccontextmanager
@@ -169,7 +180,7 @@ class Place:
             return await Runs(session, self.settings.graphs).get(self.organisation_id, run.id)
 
     async def until(self, run: GraphRun, holds: Callable[[GraphRun], bool]) -> GraphRun:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE_S):
             while not holds(now := await self.look(run)):  # noqa: ASYNC110 - the database tells nobody
                 await asyncio.sleep(0.02)
         return now
@@ -187,7 +198,7 @@ class Place:
 
     async def steps(self, run: GraphRun) -> dict[str, GraphStep]:
         async with self.stores.database.session() as session:
-            return {step.key: step for step in await Runs(session, self.settings.graphs).steps(run.id, 1000)}
+            return {step.key: step for step in await Runs(session, self.settings.graphs).steps(run.id, 10_000)}
 
     async def events(self, run: GraphRun, kind: str) -> list[GraphEvent]:
         async with self.stores.database.session() as session:

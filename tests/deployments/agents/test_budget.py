@@ -80,7 +80,13 @@ async def test_a_run_ends_when_its_time_is_over_in_the_middle_of_a_node(place: P
 
 async def test_no_other_path_is_taken_for_what_is_spent(place: Place) -> None:
     run = await place.run(
-        "limits: {tokens: 5}\nnodes: {a: {kind: llm, user: one two three, then: b}, b: {kind: llm, user: x, on_error: c}, c: {kind: transform, value: '1'}}"
+        """
+        limits: {tokens: 5}
+        nodes:
+          a: {kind: llm, user: one two three, then: b}
+          b: {kind: llm, user: x, on_error: c}
+          c: {kind: transform, value: "1"}
+        """
     )
 
     assert run.state == "failed"

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
+from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.memory import InMemorySaver
 
 from cluster.contracts.generation import Json
@@ -11,7 +12,7 @@ from cluster.specs.graph import GraphSpec
 from deployments.agents.compiling import Outcome, compile_graph
 from deployments.agents.state import beginning
 
-LIMIT = {"recursion_limit": 50}
+LIMIT: RunnableConfig = {"recursion_limit": 50}
 
 
 def graph(nodes: Mapping[str, object], start: str | list[str] = "a") -> GraphSpec:

@@ -26,7 +26,10 @@ async def test_every_edge_that_holds_is_taken(place: Place) -> None:
     state = await place.gives(
         """
         nodes:
-          a: {kind: transform, value: input.n, then: [{to: small, when: state.a < 10}, {to: even, when: state.a % 2 == 0}, {to: big, when: state.a > 99}]}
+          a:
+            kind: transform
+            value: input.n
+            then: [{to: small, when: state.a < 10}, {to: even, when: state.a % 2 == 0}, {to: big, when: state.a > 99}]
           small: {kind: transform, value: "true"}
           even: {kind: transform, value: "true"}
           big: {kind: transform, value: "true"}

@@ -43,7 +43,12 @@ async def test_a_retry_from_a_checkpoint_does_everything_behind_it_again(place: 
 
 
 async def test_a_fork_goes_on_with_another_state(place: Place) -> None:
-    graph = "nodes: {a: {kind: transform, value: input.n, then: b}, b: {kind: transform, value: state.a * 10, then: c}, c: {kind: transform, value: state.b + 1}}"
+    graph = """
+    nodes:
+      a: {kind: transform, value: input.n, then: b}
+      b: {kind: transform, value: state.a * 10, then: c}
+      c: {kind: transform, value: state.b + 1}
+    """
     run = await place.run(graph, {"n": 1})
     then = await place.checkpoints.before(run.thread, "b")
     thread = uuid.uuid4()

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from cluster.contracts.generation import GenerationRequest
+from cluster.contracts.generation import GenerationRequest, Json
 from cluster.tools.tool import ToolCaller, ToolResult, ToolSpec
 from tests.deployments.agents.place import Place
 
@@ -25,7 +25,18 @@ def add(name: str, by: int = 1) -> tuple[str, str]:
 
 async def test_a_model_is_told_and_asked(place: Place) -> None:
     state = await place.gives(
-        "nodes: {a: {kind: llm, model: '{{ input.model }}', system: 'You are {{ input.who }}.', user: 'Who? {{ input.of }}', to: said, temperature: 0.5, max_tokens: 50, seed: 7}}",
+        """
+        nodes:
+          a:
+            kind: llm
+            model: "{{ input.model }}"
+            system: "You are {{ input.who }}."
+            user: "Who? {{ input.of }}"
+            to: said
+            temperature: 0.5
+            max_tokens: 50
+            seed: 7
+        """,
         {"who": "Mira", "of": ["a", "b"], "model": "dear"},
     )
 
@@ -49,7 +60,7 @@ async def test_the_model_of_the_run_is_asked_where_the_node_names_none(place: Pl
 
 
 async def test_messages_come_from_an_expression_or_from_templates(place: Place) -> None:
-    turns = [{"role": "user", "content": "one"}, {"role": "assistant", "content": "two"}, {"role": "user", "content": "three"}]
+    turns: list[Json] = [{"role": "user", "content": "one"}, {"role": "assistant", "content": "two"}, {"role": "user", "content": "three"}]
     await place.gives("nodes: {a: {kind: llm, messages: input.messages}}", {"messages": turns})
     await place.gives("nodes: {a: {kind: llm, messages: [{role: user, content: 'Say {{ input.x }}'}]}}", {"x": 5})
 
@@ -101,9 +112,10 @@ async def test_tools_are_called_until_the_model_answers(place: Place) -> None:
     assert place.tools.counters == {"hens": 1, "geese": 2}
     steps = await place.steps(run)
     assert {key: step.kind for key, step in steps.items()} == {
-        "agent#1": "llm", "agent#1~1": "llm", "agent#1:0": "tool", "agent#1:1": "tool", "agent#1~2": "llm", "agent#1:2": "tool", "agent#1~3": "llm",
+        "agent#1": "llm", "agent#1~1": "llm", "agent#1:0": "tool", "agent#1:1": "tool",
+        "agent#1~2": "llm", "agent#1:2": "tool", "agent#1~3": "llm",
     }  # fmt: skip
-    assert [caller.key for _, _, caller in place.tools.calls] == [f"{run.id}:agent#1:{n}" for n in range(3)]
+    assert sorted(caller.key for _, _, caller in place.tools.calls) == [f"{run.id}:agent#1:{n}" for n in range(3)]
     last = asked(place)[-1].messages
     assert [one.role for one in last] == ["user", "assistant", "tool", "tool", "assistant", "tool"]
     assert last[2].content == '{"count": 1}'

@@ -2,7 +2,10 @@ from __future__ import annotations
 
 from tests.deployments.agents.place import Place
 
-ECHOES = "nodes: {all: {kind: map, over: input.items, parallel: 2, each: {kind: tool, tool: echo, arguments: {text: '= item'}, retry: {attempts: 1}}}}"
+ECHOES = """
+nodes:
+  all: {kind: map, over: input.items, parallel: 2, each: {kind: tool, tool: echo, arguments: {text: "= item"}, retry: {attempts: 1}}}
+"""
 
 
 async def test_results_are_in_the_order_of_the_items(place: Place) -> None:

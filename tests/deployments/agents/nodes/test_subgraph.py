@@ -8,7 +8,11 @@ nodes:
   say: {kind: transform, value: "string(state.twice.count)"}
 output: {said: state.say}
 """
-OUTER = "nodes: {inner: {kind: graph, graph: inner, input: {name: '= input.of'}, then: after}, after: {kind: transform, value: state.inner.said + '!'}}"
+OUTER = """
+nodes:
+  inner: {kind: graph, graph: inner, input: {name: "= input.of"}, then: after}
+  after: {kind: transform, value: state.inner.said + '!'}
+"""
 
 
 async def test_a_graph_runs_within_another(place: Place) -> None:
