@@ -22,6 +22,7 @@ from api.outgoing.install import install_outgoing
 from api.providers.install import install_providers
 from api.routing import ROUTES, TAGS
 from api.streams.running import install_streams
+from api.tools.install import install_tools
 from api.usage.install import install_usage
 from api.web.deps import Parts
 from api.web.errors import CrashMiddleware, install_error_handlers
@@ -97,6 +98,7 @@ def create_app(
     install_documents(app)
     install_outgoing(app)
     install_content(app)
+    install_tools(app)
     install_streams(app, install_usage(app, settings, stores, PriceTable(prices or PricesSpec(), providers)).answered)
     install_docs(app)
     install_error_handlers(app, [path for route in app.routes if isinstance(path := getattr(route, "path_format", None), str)])
@@ -118,9 +120,11 @@ async def _running(app: FastAPI) -> AsyncIterator[None]:
     await app.state.library.start()
     await app.state.outgoing.start()
     await app.state.contents.start()
+    await app.state.tools.start()
     try:
         yield
     finally:
+        await app.state.tools.stop()
         await app.state.contents.stop()
         await app.state.outgoing.stop()
         await app.state.library.stop()

@@ -28,6 +28,7 @@ from api.jobs import log_endpoints as logs
 from api.keys import endpoints as keys
 from api.knowledge import endpoints as knowledge
 from api.limits import endpoints as limits
+from api.mcp_servers import endpoints as mcp_servers
 from api.models import endpoints as models
 from api.outgoing import endpoints as outgoing
 from api.people import endpoints as people
@@ -39,12 +40,15 @@ from api.retrieval import endpoints as retrieval
 from api.secrets import endpoints as secrets
 from api.semantic import endpoints as semantic
 from api.streams import endpoints as streams
+from api.tools import choice_endpoints as tool_choices
+from api.tools import endpoints as tools
 from api.transcriptions import endpoints as transcriptions
 from api.usage import endpoints as usage
 from api.vision import endpoints as vision
 from api.workflows import endpoints as workflows
 from api.workflows import run_endpoints as runs
 from api.workflows import socket_endpoints as run_sockets
+from api.workspaces import endpoints as workspaces
 
 _ROUTERS = (
     chat.router,
@@ -74,6 +78,10 @@ _ROUTERS = (
     agents.router,
     agent_types.router,
     tasks.router,
+    tool_choices.router,
+    tools.router,
+    mcp_servers.router,
+    workspaces.router,
     jobs.router,
     logs.router,
     auth.router,
@@ -112,6 +120,9 @@ TAGS = [
     {"name": "workflows", "description": "Graphs of steps: kept in versions, checked, drawn, run, and followed."},
     {"name": "agents", "description": "Models with instructions, tools and documents, and the kinds of them that come with Hearth."},
     {"name": "tasks", "description": "Work handed to an agent or a graph."},
+    tools.TAG,
+    mcp_servers.TAG,
+    workspaces.TAG,
     jobs.TAG,
     semantic.TAG,
     knowledge.TAG,

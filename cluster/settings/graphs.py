@@ -61,4 +61,5 @@ class ToolSettings(Group):
     history_bytes: ByteSize = Field(
         ByteSize(64 * 2**10), ge=1024, description="Longest arguments, and result, kept in the history of calls, in bytes of JSON."
     )
+    sweep_s: float = Field(600.0, gt=0, description="Seconds between two looks for workspaces and calls that are past their time.")
     calls_days: int = Field(90, ge=1, le=36500, description="Days a call stays in the history.")

@@ -1,6 +1,10 @@
-"""Making the tools of a process: ours, and those of MCP servers (which are in ``remote/``)."""
+"""Making the tools of a process: ours, and those of MCP servers."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
+
+from anyio import to_thread
 
 from cluster.gateway import ModelGateway
 from cluster.home import Home
@@ -16,6 +20,23 @@ from cluster.tools.workspaces import Workspaces
 from cluster.vectors import VectorStore
 
 
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """``servers``: those of MCP, whose tools ``toolbox`` has too. Belongs to one event loop."""
+
+    toolbox: HearthTools
+    servers: McpTools
+    workspaces: Workspaces
+
+    async def sweep(self) -> None:
+        """Removes workspaces and calls that are past their time."""
+        await to_thread.run_sync(self.workspaces.remove_lapsed)
+        await self.toolbox.history.remove_older()
+
+    async def close(self) -> None:
+        await self.toolbox.close()
+
+
 def make_tools(
     settings: Settings,
     gateway: ModelGateway,
@@ -23,10 +44,10 @@ def make_tools(
     database: Database,
     outgoing: Outgoing,
     starter: GraphStarter | None = None,
-) -> HearthTools:
-    """For one event loop. ``gateway`` and ``outgoing`` stay the caller's to close; the tools are closed before them."""
+) -> Tools:
+    """``gateway`` and ``outgoing`` stay the caller's to close, after the tools."""
     home = Home(settings.home)
     workspaces = Workspaces(home.workspaces, settings.tools)
-    remote = McpTools(database, outgoing, SecretSource.of(database, home), workspaces, settings)
+    servers = McpTools(database, outgoing, SecretSource.of(database, home), workspaces, settings)
     around = Around(settings, gateway, vectors, database, outgoing, workspaces, starter)
-    return HearthTools(around, remote)
+    return Tools(HearthTools(around, servers), servers, workspaces)

@@ -8,14 +8,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import func, select, update
+from sqlalchemy import delete, func, select, update
+from sqlalchemy.dialects.postgresql import insert
 
-from cluster.errors import AddressRefused, Forbidden, NotFound
+from cluster.errors import AddressRefused, Conflict, Forbidden, NotFound
 from cluster.outgoing.urls import TELLING, Target
 from cluster.secrets.source import SecretSource
 from cluster.settings import ToolSettings
 from cluster.specs.loader import nearest
-from cluster.stores.sql import Database
+from cluster.stores.sql import AsyncSession, Database
 from cluster.tools.choices import Choice
 from cluster.tools.tables import McpServer
 
@@ -80,6 +81,29 @@ class McpServers:
         same = (McpServer.id == server.id, McpServer.version == server.version)
         async with self._database.session() as session:
             await session.execute(update(McpServer).where(*same).values(**values, updated_at=McpServer.updated_at))
+
+
+async def add_server(session: AsyncSession, organisation_id: uuid.UUID, values: dict[str, Any], most: int) -> McpServer:
+    """In the caller's transaction. Raises Conflict for a name that is taken, and where the organisation has ``most`` already."""
+    known = select(McpServer.name).where(McpServer.organisation_id == organisation_id)
+    names = list(await session.scalars(known))
+    if len(names) >= most:
+        raise Conflict(f"The organisation has {most} MCP servers already (setting tools.servers_per_organisation); remove one.")
+    writing = insert(McpServer).values(id=uuid.uuid4(), organisation_id=organisation_id, **values)
+    row = await session.scalar(writing.on_conflict_do_nothing().returning(McpServer))
+    if row is None:
+        raise Conflict(f"There is an MCP server '{values['name']}' already; change that one, or choose another name.").about("name")
+    return row
+
+
+async def change_server(session: AsyncSession, server: McpServer, values: dict[str, Any]) -> McpServer:
+    """In the caller's transaction. Connections to it as it was are used no more."""
+    writing = update(McpServer).where(McpServer.id == server.id).values(**values, version=McpServer.version + 1).returning(McpServer)
+    return (await session.scalars(writing, execution_options={"populate_existing": True})).one()
+
+
+async def remove_server(session: AsyncSession, server: McpServer) -> None:
+    await session.execute(delete(McpServer).where(McpServer.id == server.id))
 
 
 def choice_of(server: McpServer) -> Choice:
