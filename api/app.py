@@ -23,6 +23,7 @@ from api.outgoing.install import install_outgoing
 from api.providers.install import install_providers
 from api.routing import ROUTES, TAGS
 from api.streams.running import install_streams
+from api.tools.install import install_tools
 from api.usage.install import install_usage
 from api.web.bells import install_bells
 from api.web.deps import Parts
@@ -40,7 +41,6 @@ from cluster.settings import HttpSettings, Settings
 from cluster.specs.prices import PricesSpec, PriceTable
 from cluster.specs.providers import ProvidersSpec
 from cluster.stores.clients import StoreClients
-from cluster.tools.nothing import NoTools
 from cluster.tools.tool import Toolbox
 from cluster.vectors import VectorStore
 
@@ -71,7 +71,7 @@ def create_app(
 
     ``providers``: whose models are offered beside those of ``gateway``; their keys may stand in ``environment``. ``prices``: what answers
     cost.
-    ``toolbox``: what models and MCP clients may have done.
+    ``toolbox``: what models and MCP clients may have done, in place of the tools of Hearth and its MCP servers.
     ``metrics_dir``: where several API processes share their counts (see api/web/metrics.py). ``request_id_echoed``: the server in front
     adds a request's X-Request-Id to the answer by itself.
     """
@@ -97,8 +97,9 @@ def create_app(
     install_documents(app)
     install_outgoing(app)
     install_content(app)
+    tools = install_tools(app)
     install_streams(app, install_usage(app, settings, stores, PriceTable(prices or PricesSpec(), providers)).answered)
-    install_mcp(app, toolbox or NoTools(), install_bells(app, stores.cache))
+    install_mcp(app, toolbox or tools.toolbox, install_bells(app, stores.cache))
     install_docs(app)
     install_error_handlers(app, [path for route in app.routes if isinstance(path := getattr(route, "path_format", None), str)])
     install_limits(app, settings, stores)
@@ -118,6 +119,7 @@ async def _running(app: FastAPI) -> AsyncIterator[None]:
     await app.state.library.start()
     await app.state.outgoing.start()
     await app.state.contents.start()
+    await app.state.tools.start()
     await app.state.bells.start()
     await app.state.mcp.start()
     try:
@@ -125,6 +127,7 @@ async def _running(app: FastAPI) -> AsyncIterator[None]:
     finally:
         await app.state.mcp.stop()
         await app.state.bells.stop()
+        await app.state.tools.stop()
         await app.state.contents.stop()
         await app.state.outgoing.stop()
         await app.state.library.stop()

@@ -27,6 +27,7 @@ from api.knowledge import endpoints as knowledge
 from api.limits import endpoints as limits
 from api.mcp import endpoints as mcp
 from api.mcp_chat import endpoints as mcp_chat
+from api.mcp_servers import endpoints as mcp_servers
 from api.models import endpoints as models
 from api.outgoing import endpoints as outgoing
 from api.people import endpoints as people
@@ -38,9 +39,12 @@ from api.retrieval import endpoints as retrieval
 from api.secrets import endpoints as secrets
 from api.semantic import endpoints as semantic
 from api.streams import endpoints as streams
+from api.tools import choice_endpoints as tool_choices
+from api.tools import endpoints as tools
 from api.transcriptions import endpoints as transcriptions
 from api.usage import endpoints as usage
 from api.vision import endpoints as vision
+from api.workspaces import endpoints as workspaces
 
 _ROUTERS = (
     chat.router,
@@ -66,6 +70,10 @@ _ROUTERS = (
     connectors.router,
     content.router,
     mcp.router,
+    tool_choices.router,
+    tools.router,
+    mcp_servers.router,
+    workspaces.router,
     jobs.router,
     logs.router,
     auth.router,
@@ -102,6 +110,9 @@ TAGS = [
     connectors.TAG,
     content.TAG,
     mcp.TAG,
+    tools.TAG,
+    mcp_servers.TAG,
+    workspaces.TAG,
     jobs.TAG,
     semantic.TAG,
     knowledge.TAG,

@@ -12,6 +12,7 @@ ASKS = re.compile(
     r"|/api/v1/(audio|vision)/[^/]+"
     r"|/api/v1/semantic/(embed|search|detect-duplicates|extract-relations|classify|score-importance)"
     r"|/api/v1/retrieval/search"
+    r"|/api/v1/tools/[^/]+/call"
     r"|/api/v1/knowledge/(search|embeddings|classify)"
     r"|/api(/v1)?/chat/((direct|mcp)(/stream)?|quick|conversations/[^/]+/(prepare-stream|compact))"
 )

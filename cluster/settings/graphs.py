@@ -52,13 +52,16 @@ class ToolSettings(Group):
     workspace_days: int = Field(30, ge=1, le=36500, description="Days a workspace stays after it was last written to.")
     servers_per_organisation: int = Field(20, ge=1, description="MCP servers of one organisation.")
     commands: list[str] = Field(
-        default_factory=list, description="Programs that an MCP server over stdio may be, as absolute paths; none by default."
+        default_factory=list, description="Programs that MCP servers may be, as absolute paths; admins choose their arguments."
     )
+    listed: int = Field(500, ge=1, le=100_000, description="Tools of one MCP server that are taken; others are left out.")
+    message_bytes: ByteSize = Field(ByteSize(16 * 2**20), ge=1024, description="Largest message of an MCP server, in bytes.")
     connect_s: float = Field(20.0, gt=0, description="Seconds an MCP server has to answer when it is connected to.")
     idle_s: float = Field(300.0, gt=0, description="Seconds an MCP connection stays open without a call.")
     history_bytes: ByteSize = Field(
         ByteSize(64 * 2**10), ge=1024, description="Longest arguments, and result, kept in the history of calls, in bytes of JSON."
     )
+    sweep_s: float = Field(600.0, gt=0, description="Seconds between two looks for workspaces and calls that are past their time.")
     calls_days: int = Field(90, ge=1, le=36500, description="Days a call stays in the history.")
     page: int = Field(100, ge=1, le=1000, description="Tools, resources or prompts in one answer of /mcp; the rest is on further pages.")
     message_bytes: ByteSize = Field(ByteSize(4 * 2**20), ge=1024, description="Largest message to /mcp, in bytes.")

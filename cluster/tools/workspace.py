@@ -68,6 +68,11 @@ class Workspace:
 
         return self._reading(read, parts)
 
+    def exists(self) -> bool:
+        """Whether something was ever written to it."""
+        with self._files() as files:
+            return files is not None
+
     def entries(self, path: str = "", *, deep: bool = False) -> list[FileEntry]:
         """What is in a folder, and, ``deep``, in those below it; nothing in a workspace that nobody wrote to."""
         parts = folder_parts(path)

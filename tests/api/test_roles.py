@@ -24,8 +24,11 @@ from cluster.content.pipeline import Processed
 from cluster.jobs.kinds import JOB_KINDS
 from cluster.jobs.store import Jobs, NewJob
 from cluster.outgoing.journal import Asker, Journal
-from cluster.settings import ContentSettings, JobSettings
+from cluster.settings import ContentSettings, JobSettings, ToolSettings
 from cluster.stores.clients import StoreClients
+from cluster.tools.calls import CallHistory
+from cluster.tools.remote.servers import McpServers
+from cluster.tools.tool import ToolCaller
 from tests.api.fixtures.application import operations
 from tests.api.fixtures.facts import keep_facts
 from tests.api.fixtures.people import Person, add_person
@@ -171,6 +174,33 @@ editor POST /api/v1/connectors/process
 editor POST /api/v1/connectors/{name}/discover
 editor POST /api/v1/connectors/{name}/fetch
 viewer GET /api/v1/content/{content_id}
+viewer GET /api/v1/tools
+viewer GET /api/v1/tools/calls
+viewer GET /api/v1/tools/calls/{call_id}
+viewer GET /api/v1/tools/{tool}
+viewer POST /api/v1/tools/{tool}/call
+admin PUT /api/v1/tools/{tool}/settings
+viewer GET /api/v1/tools/choices/organisation
+admin PUT /api/v1/tools/choices/organisation
+admin DELETE /api/v1/tools/choices/organisation
+viewer GET /api/v1/tools/choices/me
+viewer PUT /api/v1/tools/choices/me
+viewer DELETE /api/v1/tools/choices/me
+viewer GET /api/v1/tools/choices/conversations/{conversation_id}
+editor PUT /api/v1/tools/choices/conversations/{conversation_id}
+editor DELETE /api/v1/tools/choices/conversations/{conversation_id}
+admin GET /api/v1/mcp/servers
+admin POST /api/v1/mcp/servers
+admin GET /api/v1/mcp/servers/{server}
+admin PATCH /api/v1/mcp/servers/{server}
+admin DELETE /api/v1/mcp/servers/{server}
+admin GET /api/v1/mcp/servers/{server}/tools
+admin POST /api/v1/mcp/servers/{server}/refresh
+admin POST /api/v1/mcp/servers/{server}/test
+viewer GET /api/v1/workspaces/{workspace}/files
+editor PUT /api/v1/workspaces/{workspace}/files/{path}
+viewer GET /api/v1/workspaces/{workspace}/files/{path}
+editor DELETE /api/v1/workspaces/{workspace}/files/{path}
 viewer GET /api/v1/jobs
 viewer GET /api/v1/jobs/{job_id}
 viewer GET /api/v1/jobs/{job_id}/log
@@ -319,6 +349,7 @@ async def make_house(client: httpx.AsyncClient, stores: StoreClients) -> House:
             "approval_id": str(uuid.uuid4()),
             "token": UNKNOWN,
             "issuer": "none",
+            **await kept_tools(client, stores, admin),
             "kind": "user",
             "subject_id": str(admin.user_id),
         },
@@ -378,6 +409,20 @@ async def kept_content(stores: StoreClients, admin: Person) -> str:
     cache = ContentCache(stores.database, stores.cache, ContentSettings())
     made = Processed(MARK.encode(), "text/plain", MARK)
     return str((await cache.put(admin.organisation_id, admin.user_id, MARK, MARK, made)).id)
+
+
+async def kept_tools(client: httpx.AsyncClient, stores: StoreClients, admin: Person) -> dict[str, str]:
+    """An MCP server with a tool, a call of one, and a file of the admin's workspace."""
+    name, path = MARK.lower(), f"user-{admin.user_id}/files/{MARK}.txt"
+    body = {"name": name, "url": f"https://{name}.example/mcp", "description": MARK}
+    assert (await client.post("/api/v1/mcp/servers", json=body, headers=admin.headers)).status_code == 200
+    assert (await client.put(f"/api/v1/workspaces/{path}", content=MARK.encode(), headers=admin.headers)).status_code == 200
+    servers, history = McpServers(stores.database), CallHistory(stores.database, ToolSettings())
+    tool = {"name": "go", "title": MARK, "description": MARK, "parameters": {"type": "object"}, "output": None, "hints": {}}
+    await servers.listed(await servers.get(admin.organisation_id, name), [tool], None)
+    caller = ToolCaller(admin.organisation_id, admin.user_id, "admin", "run-1", MARK)
+    call = await history.begin(MARK, MARK, {"text": MARK}, caller)
+    return {"server": name, "tool": f"{name}__go", "workspace": f"user-{admin.user_id}", "path": f"{MARK}.txt", "call_id": str(call)}
 
 
 async def noted_file(stores: StoreClients, person: Person) -> str:
@@ -462,6 +507,7 @@ async def test_another_organisation_s_rows_are_in_no_list_and_no_search(stranger
                 "job_id",
                 "request_id",
                 "content_id",
+                "call_id",
             )
         ),
     }

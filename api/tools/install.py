@@ -1,0 +1,65 @@
+"""Puts tools into an application, and removes what of them is past its time."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import Depends, FastAPI, Request
+
+from api.outgoing.install import Outside
+from api.web.deps import Parts
+from api.web.upkeep import Upkeep
+from cluster.tools.making import Tools, make_tools
+from cluster.tools.remote.client import McpTools
+from cluster.tools.starting import GraphStarter
+from cluster.tools.toolbox import HearthTools
+from cluster.tools.workspaces import Workspaces
+
+
+class ToolDesk:
+    """The tools of this process. They work without :meth:`start` too; it sweeps."""
+
+    def __init__(self, parts: Parts, outside: Outside, starter: GraphStarter | None) -> None:
+        settings = parts.settings
+        self._tools: Tools = make_tools(settings, parts.gateway, parts.vectors, parts.stores.database, outside.client, starter)
+        self._sweep = Upkeep("sweeping workspaces and calls of tools", settings.tools.sweep_s, self._tools.sweep)
+
+    @property
+    def toolbox(self) -> HearthTools:
+        return self._tools.toolbox
+
+    @property
+    def servers(self) -> McpTools:
+        return self._tools.servers
+
+    @property
+    def workspaces(self) -> Workspaces:
+        return self._tools.workspaces
+
+    async def start(self) -> None:
+        self._sweep.start()
+
+    async def stop(self) -> None:
+        """Before the outgoing client is stopped, through which servers are reached."""
+        await self._sweep.stop()
+        await self._tools.close()
+
+
+def install_tools(app: FastAPI, starter: GraphStarter | None = None) -> ToolDesk:
+    """Also on ``app.state.tools``; needs ``app.state.parts`` and ``app.state.outgoing``. ``starter``: who runs graphs for tools that do.
+    Whoever runs the app calls ``start`` and ``stop``."""
+    parts, outside = app.state.parts, app.state.outgoing
+    assert isinstance(parts, Parts)
+    assert isinstance(outside, Outside)
+    desk = ToolDesk(parts, outside, starter)
+    app.state.tools = desk
+    return desk
+
+
+async def tools_of(request: Request) -> ToolDesk:
+    desk = request.app.state.tools
+    assert isinstance(desk, ToolDesk)
+    return desk
+
+
+WithTools = Annotated[ToolDesk, Depends(tools_of)]
