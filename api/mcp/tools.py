@@ -26,7 +26,7 @@ from api.web.bells import Bells
 from api.web.errors import public
 from api.web.principal import Principal, Role
 from cluster.contracts.generation import JsonObject
-from cluster.errors import NotFound
+from cluster.errors import Forbidden, NotFound
 from cluster.settings import ToolSettings
 from cluster.tools.paths import user_workspace
 from cluster.tools.tool import Toolbox, ToolCaller, ToolResult, ToolSpec
@@ -50,23 +50,30 @@ class Tools:
         """What goes wrong with a tool is its result, in our words, for a model to read; that there is none of this name is an error of
         the protocol."""
         who, began = principal_in(context), time.monotonic()
+        spec = await self._spec(who, params.name)
         try:
-            spec = await self._toolbox.find(who.organisation_id, params.name)
-        except NotFound as error:
-            raise MCPError(INVALID_PARAMS, error.message) from None
-        try:
-            work = self._toolbox.call(spec.name, params.arguments or {}, caller_of(who))
-            made = await attended(context, work, self._bells, spec.title, self._settings.progress_s)
+            work = self._toolbox.call(params.name, params.arguments or {}, caller_of(who))
+            what = spec.title if spec else params.name
+            made = await attended(context, work, self._bells, what, self._settings.progress_s)
             exchange_in(context).spent += spent_by_tools(made.spent)
             result = result_of(spec, made)
         except MCPError:
             raise
         except Exception as error:  # noqa: BLE001 - it is logged, and told as far as the caller may know it
+            if isinstance(error, NotFound) and spec is None:
+                raise MCPError(INVALID_PARAMS, error.message) from None
             result = CallToolResult(content=[TextContent(text=public(error).message)], is_error=True)
         ended = "failed" if result.is_error else "ended"
-        told: JsonObject = {"tool": spec.name, "state": ended, "ms": round((time.monotonic() - began) * 1000)}
+        told: JsonObject = {"tool": params.name, "state": ended, "ms": round((time.monotonic() - began) * 1000)}
         await say(context, "warning" if result.is_error else "info", told)
         return result
+
+    async def _spec(self, who: Principal, name: str) -> ToolSpec | None:
+        """None where there is none for them: it is called all the same, so that the toolbox says so, and keeps that it was asked for."""
+        try:
+            return await self._toolbox.find(who.organisation_id, name)
+        except (NotFound, Forbidden):
+            return None
 
 
 def as_tool(spec: ToolSpec) -> Tool:
@@ -102,7 +109,7 @@ def caller_of(who: Principal) -> ToolCaller:
     )
 
 
-def result_of(spec: ToolSpec, result: ToolResult) -> CallToolResult:
+def result_of(spec: ToolSpec | None, result: ToolResult) -> CallToolResult:
     text = result.text + ("\n[cut: there was more than tools.result_bytes]" if result.cut else "")
-    structured = result.value if is_object(spec) and isinstance(result.value, dict) and not result.failed else None
+    structured = result.value if spec is not None and is_object(spec) and isinstance(result.value, dict) and not result.failed else None
     return CallToolResult(content=[TextContent(text=text)], structured_content=structured, is_error=result.failed)
