@@ -51,7 +51,8 @@ class ObserveMiddleware:
 
         async def send_noting(message: Message) -> None:
             nonlocal status
-            status = status or {"websocket.accept": 101, "websocket.close": 403}.get(message["type"], message.get("status", 0))
+            seen = {"websocket.accept": 101, "websocket.close": 403}.get(message["type"])
+            status = status or seen or int(message.get("status", 0))
             await send(message)
 
         try:

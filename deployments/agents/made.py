@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -11,7 +10,6 @@ from cluster.graphs.library import graph_library
 from cluster.graphs.live import LiveVoice
 from cluster.graphs.starting import RunStarter
 from cluster.guard.guarding import Guard
-from cluster.home import Home
 from cluster.outgoing.client import Outgoing
 from cluster.outgoing.journal import Journal
 from cluster.providers.gateway import ProviderGateway
@@ -21,9 +19,7 @@ from cluster.serving.gateway import ServeGateway
 from cluster.serving.vectors import ServeVectors
 from cluster.specs.prices import PriceTable
 from cluster.stores.clients import StoreClients, connect
-from cluster.tools.making import make_tools
-from cluster.tools.toolbox import HearthTools
-from cluster.tools.workspaces import Workspaces
+from cluster.tools.making import Tools, make_tools
 from deployments.agents.ahead import Ahead
 from deployments.agents.around import CollectionSearch, StoredMedia
 from deployments.agents.expressions import Expressions
@@ -38,7 +34,7 @@ class Made:
     local: ServeGateway
     gateway: ProviderGateway
     vectors: ServeVectors
-    tools: HearthTools
+    tools: Tools
     outgoing: Outgoing
     checkpoints: Checkpoints
     voice: LiveVoice
@@ -71,7 +67,7 @@ async def make(args: AgentsArgs, environment: Mapping[str, str]) -> Made:
     services = Services(
         settings=settings,
         gateway=gateway,
-        toolbox=tools,
+        toolbox=tools.toolbox,
         finding=CollectionSearch(gateway, vectors, stores.database, settings),
         media=StoredMedia(stores.database, settings),
         live=voice,
@@ -80,8 +76,6 @@ async def make(args: AgentsArgs, environment: Mapping[str, str]) -> Made:
         expressions=expressions,
         ahead=Ahead(gateway, local.announce),
     )
-    workspaces = Workspaces(Home(settings.home).workspaces, settings.tools)
-    chores = {"calls": tools.history.remove_older, "workspaces": lambda: asyncio.to_thread(workspaces.remove_lapsed)}
-    runner = Runner(stores.database, checkpoints, services, chores=chores)
+    runner = Runner(stores.database, checkpoints, services)
     starter.wakes(runner.wake)
     return Made(runner, stores, local, gateway, vectors, tools, outgoing, checkpoints, voice, expressions)

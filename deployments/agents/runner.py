@@ -5,9 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 import uuid
-from collections.abc import Mapping
 from contextlib import suppress
-from types import MappingProxyType
 
 import structlog
 
@@ -22,7 +20,7 @@ from cluster.stores.sql import Database
 from deployments.agents.driving import Drive, Leave
 from deployments.agents.retrying import as_said
 from deployments.agents.services import Services
-from deployments.agents.upkeep import Chore, Upkeep, remove_old_runs
+from deployments.agents.upkeep import Upkeep, remove_old_runs
 from deployments.agents.waking import StepLogs, underway
 
 log = structlog.get_logger(__name__)
@@ -36,23 +34,15 @@ NOTED_S = 10.0
 
 
 class Runner:
-    """Belongs to one event loop. What it is given stays the caller's to close. ``logs``: makes the step log of a claimed run.
-    ``chores``: what is to be done once an hour besides, see upkeep.py."""
+    """Belongs to one event loop. What it is given stays the caller's to close. ``logs``: makes the step log of a claimed run."""
 
-    def __init__(
-        self,
-        database: Database,
-        checkpoints: Checkpoints,
-        services: Services,
-        logs: StepLogs | None = None,
-        chores: Mapping[str, Chore] = MappingProxyType({}),
-    ) -> None:
+    def __init__(self, database: Database, checkpoints: Checkpoints, services: Services, logs: StepLogs | None = None) -> None:
         self._services = services
         self._settings = services.settings.graphs
         self._checkpoints = checkpoints
         self._claims = Claims(database, self._settings, services.live.look)
         self._logs = logs or StepLogs(database, self._settings, services.live.look)
-        self._upkeep = Upkeep({"runs": lambda: remove_old_runs(database, self._settings), "threads": checkpoints.remove_lapsed, **chores})
+        self._upkeep = Upkeep({"runs": lambda: remove_old_runs(database, self._settings), "threads": checkpoints.remove_lapsed})
         self._drives: dict[uuid.UUID, tuple[Drive, asyncio.Task[None]]] = {}
         self._woken = asyncio.Event()
         self._task: asyncio.Task[None] | None = None

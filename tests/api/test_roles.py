@@ -424,8 +424,16 @@ async def ended_job(stores: StoreClients, admin: Person) -> str:
 async def ended_run(stores: StoreClients, person: Person) -> str:
     """One that was cancelled before it began."""
     spec = ResolvedGraph(GraphSpec.model_validate(ECHO)).to_json()
-    whose = {"organisation_id": person.organisation_id, "owner_id": person.user_id}
-    new = NewRun(graph="echo", version=1, spec=spec, input={"question": MARK}, role="viewer", task_type="echo", **whose)
+    new = NewRun(
+        graph="echo",
+        version=1,
+        spec=spec,
+        input={"question": MARK},
+        role="viewer",
+        task_type="echo",
+        organisation_id=person.organisation_id,
+        owner_id=person.user_id,
+    )
     async with stores.database.session() as session:
         runs = Runs(session, GraphSettings())
         await runs.cancel(await runs.enqueue(new))

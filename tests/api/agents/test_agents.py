@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import httpx
 import pytest
 
 from tests.api.conftest import error_of
@@ -11,7 +12,7 @@ URL = "/api/v1/agents"
 HELPER = {"name": "helper", "title": "Farm helper", "description": "Answers.", "instructions": "You answer briefly."}
 
 
-async def make(client, person, **fields):
+async def make(client: httpx.AsyncClient, person, **fields) -> httpx.Response:
     return await client.post(URL, json=HELPER | fields, headers=person.headers)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+import httpx
 import pytest
 
 from cluster.home import GRAPHS
@@ -20,7 +21,7 @@ async def echo(client, farm) -> None:
     data(await client.post("/api/v1/workflows/definitions", json={"spec": ECHO}, headers=farm.editor.headers))
 
 
-async def hand_in(client, person, **body):
+async def hand_in(client: httpx.AsyncClient, person, **body) -> httpx.Response:
     return await client.post(URL, json={"task_type": "echo", "parameters": {"question": "hello"}} | body, headers=person.headers)
 
 

@@ -6,6 +6,7 @@ import asyncio
 import json
 from typing import Any
 
+import httpx
 import pytest
 
 from cluster.graphs.runs import Runs, Wanted
@@ -52,7 +53,7 @@ async def person(client, stores):
     return person
 
 
-async def ask(client, person, model, text="hello there", **more):
+async def ask(client: httpx.AsyncClient, person, model, text="hello there", **more) -> httpx.Response:
     body = {"model": model, "messages": [{"role": "user", "content": text}]} | more
     return await client.post(URL, json=body, headers=person.headers)
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -28,10 +29,11 @@ async def client(in_process, gateway, store_settings, admin):
         yield client
 
 
-async def add(client, body):
+async def add(client, body) -> dict[str, Any]:
     answer = await client.post(SERVERS, json=body)
     assert answer.status_code == 200, answer.text
-    return answer.json()["data"]
+    told: dict[str, Any] = answer.json()["data"]
+    return told
 
 
 async def test_a_server_is_added_looked_at_changed_and_removed(client):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 
+import httpx
 import pytest
 
 from tests.api.conftest import error_of
@@ -23,7 +24,7 @@ nodes:
 """
 
 
-async def keep(client, person, **fields):
+async def keep(client: httpx.AsyncClient, person, **fields) -> httpx.Response:
     return await client.post(URL, json={"spec": GREETING} | fields, headers=person.headers)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import httpx
 import pytest
 
 from cluster.contracts.models import ModelKind, ModelState
@@ -23,7 +24,7 @@ ASKING = {
 }
 
 
-async def execute(client, person, **body):
+async def execute(client: httpx.AsyncClient, person, **body) -> httpx.Response:
     return await client.post(URL, json=body, headers=person.headers)
 
 

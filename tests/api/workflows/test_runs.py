@@ -6,6 +6,7 @@ import asyncio
 import uuid
 from typing import Any
 
+import httpx
 import pytest
 
 from tests.api.conftest import error_of
@@ -60,7 +61,7 @@ async def settled(client, person, run_id, *states) -> dict[str, Any]:
             await asyncio.sleep(0.05)
 
 
-async def post(client, person, run_id, what, **body):
+async def post(client: httpx.AsyncClient, person, run_id, what, **body) -> httpx.Response:
     needs_body = what in {"retry", "fork", "answer"}
     return await client.post(f"{URL}/{run_id}/{what}", json=body if needs_body else None, headers=person.headers)
 
@@ -74,7 +75,7 @@ async def test_runs_are_listed_in_pages_and_by_what_they_are(client, farm):
     assert rest["next_cursor"] is None
     data(await post(client, farm.viewer, ids[0], "cancel"))
 
-    async def found(**asked):
+    async def found(**asked) -> list[str]:
         return [run["id"] for run in data(await client.get(URL, params=asked, headers=farm.viewer.headers))["runs"]]
 
     assert await found(state="cancelled") == [ids[0]]

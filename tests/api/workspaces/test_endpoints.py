@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import uuid
+from typing import Any
 
 import pytest
 
@@ -25,10 +26,11 @@ async def viewer(stores, admin):
     return await add_person(stores, Role.VIEWER, admin)
 
 
-async def put(client, person, place, content=b"Moin"):
+async def put(client, person, place, content=b"Moin") -> dict[str, Any]:
     answer = await client.put(f"{SPACES}/{place}", content=content, headers=person.headers)
     assert answer.status_code == 200, answer.text
-    return answer.json()["data"]
+    told: dict[str, Any] = answer.json()["data"]
+    return told
 
 
 async def test_files_are_written_listed_read_and_deleted(client, editor, viewer):

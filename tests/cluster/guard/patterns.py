@@ -10,8 +10,8 @@ from typing import Any
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
-    from re import _constants as codes  # type: ignore[attr-defined]
-    from re import _parser as parser  # type: ignore[attr-defined]
+    from re import _constants as codes
+    from re import _parser as parser
 
 
 def patterns_in(module: ModuleType) -> Iterator[re.Pattern[str]]:
