@@ -178,9 +178,7 @@ class HearthTools:
         return fitted(value, text, most, spent=tuple(spent))
 
     async def _refused(self, name: str, arguments: JsonObject, caller: ToolCaller, error: HearthError) -> None:
-        size = len(json.dumps(arguments, default=str))
-        kept: JsonObject = arguments if size <= self._settings.argument_bytes else {"bytes": size}
-        call_id = await self.history.begin(name, "", kept, caller)
+        call_id = await self.history.begin(name, "", _kept(arguments, int(self._settings.argument_bytes)), caller)
         await self._close(call_id, Ended("refused", 0, error=error.code, message=error.message))
 
     async def _close(self, call_id: uuid.UUID, ended: Ended) -> None:
