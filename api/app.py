@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
+from api.agents.install import install_agents
 from api.auth.install import install_authentication
 from api.batches.install import install_batches
 from api.content.install import install_content
@@ -22,7 +23,6 @@ from api.outgoing.install import install_outgoing
 from api.providers.install import install_providers
 from api.routing import ROUTES, TAGS
 from api.streams.running import install_streams
-from api.tools.install import install_tools
 from api.usage.install import install_usage
 from api.web.deps import Parts
 from api.web.errors import CrashMiddleware, install_error_handlers
@@ -33,10 +33,8 @@ from api.web.metrics import Metrics
 from api.web.observe import ObserveMiddleware
 from api.web.openapi import install_docs
 from api.web.security import SecurityMiddleware
-from api.workflows.install import install_graphs
 from cluster.agents import AgentRuntime, NobodyToWake
 from cluster.gateway import ModelGateway
-from cluster.graphs.library import graph_library
 from cluster.serving.args import ApiArgs
 from cluster.settings import HttpSettings, Settings
 from cluster.specs.prices import PricesSpec, PriceTable
@@ -91,14 +89,13 @@ def create_app(
     providers = providers or ProvidersSpec()
     everybody = install_providers(app, gateway, providers, environment or {}, settings, stores)
     app.state.parts = Parts(everybody, settings, metrics, stores, vectors)
-    install_graphs(app, agents or NobodyToWake(), graph_library(settings.home, int(settings.graphs.spec_bytes)))
     install_jobs(app)
     install_knowledge(app)
     install_batches(app)
     install_documents(app)
     install_outgoing(app)
     install_content(app)
-    install_tools(app)
+    install_agents(app, agents or NobodyToWake())
     install_streams(app, install_usage(app, settings, stores, PriceTable(prices or PricesSpec(), providers)).answered)
     install_docs(app)
     install_error_handlers(app, [path for route in app.routes if isinstance(path := getattr(route, "path_format", None), str)])

@@ -15,6 +15,7 @@ from api.web.metrics import begin_sharing
 from cluster.contracts.serving import API_DEPLOYMENT
 from cluster.home import Home
 from cluster.logs import configure_logging
+from cluster.serving.agents import ServeAgents
 from cluster.serving.args import ApiArgs
 from cluster.serving.gateway import ServeGateway
 from cluster.serving.vectors import ServeVectors
@@ -35,6 +36,7 @@ class Api:
         self._gateway = ServeGateway(args.models, args.settings)
         self._stores = connect(args.settings)
         self._vectors = ServeVectors(args.settings.vectors)
+        self._agents = ServeAgents()
 
     def __serve_build_asgi_app__(self) -> FastAPI:
         shared = metrics_dir(self._args)
@@ -46,6 +48,7 @@ class Api:
             self._args.settings,
             self._stores,
             self._vectors,
+            self._agents,
             providers=self._args.providers,
             prices=self._args.prices,
             environment=os.environ,
@@ -56,6 +59,7 @@ class Api:
     async def __del__(self) -> None:
         await self._gateway.close()
         await self._vectors.close()
+        await self._agents.close()
         await self._stores.close()
 
 

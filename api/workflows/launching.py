@@ -14,12 +14,11 @@ from api.workflows.install import Graphs
 from api.workflows.resources import need_models, needs_of
 from cluster.contracts.generation import JsonObject
 from cluster.errors import BadInput, Forbidden, Unprocessable
-from cluster.graphs.resolved import ResolvedGraph, every_node, resolve
+from cluster.graphs.resolved import ResolvedGraph, resolve, tools_of
 from cluster.graphs.runs import NewRun, Runs
 from cluster.graphs.table import GraphRun
 from cluster.json_schema import check_value
 from cluster.specs.graph import GraphSpec
-from cluster.specs.nodes import LlmNode, ToolNode
 
 # Task types of runs that nobody handed in as a task.
 GRAPH, CHAT = "graph", "chat"
@@ -84,10 +83,11 @@ class Launcher:
     async def _need_tools(self, resolved: ResolvedGraph) -> None:
         """A tool that a graph names is called in the name of whoever runs it, so they must be allowed to call it."""
         toolbox = self._graphs.toolbox
-        if toolbox is None:
+        named = sorted(frozenset[str]().union(*(tools_of(spec) for spec in (resolved.main, *resolved.graphs.values()))))
+        if toolbox is None or not named:
             return
         known = {tool.name: tool for tool in await toolbox.specs(self._who.organisation_id)}
-        for name in tools_of(resolved):
+        for name in named:
             if name in known and not may_act(self._who).includes(Role(known[name].role)):
                 needed = known[name].role
                 raise Forbidden(f"The graph calls the tool '{name}', which needs the role '{needed}'; ask somebody who has it to run it.")
@@ -120,11 +120,3 @@ class Launcher:
 def may_act(who: Principal) -> Role:
     """As what tools are called: a key that may only ask models or read changes nothing, whoever's it is."""
     return who.role if not who.scopes or "write" in who.scopes else Role.VIEWER
-
-
-def tools_of(resolved: ResolvedGraph) -> set[str]:
-    named: set[str] = set()
-    for spec in (resolved.main, *resolved.graphs.values()):
-        for _, node in every_node(spec):
-            named |= {node.tool} if isinstance(node, ToolNode) else set(node.tools) if isinstance(node, LlmNode) else set()
-    return named
