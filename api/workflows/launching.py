@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
+
+from sqlalchemy.exc import IntegrityError
 
 from api.audit.trail import Origin, Trail
 from api.web.principal import Principal, Role
@@ -13,11 +15,11 @@ from api.workflows.finding import Finder
 from api.workflows.install import Graphs
 from api.workflows.resources import need_models, needs_of
 from cluster.contracts.generation import JsonObject
-from cluster.errors import BadInput, Forbidden, Unprocessable
+from cluster.errors import BadInput, Conflict, Forbidden, Unprocessable
 from cluster.graphs.resolved import ResolvedGraph, resolve, tools_of
 from cluster.graphs.runs import NewRun, Runs
 from cluster.graphs.table import GraphRun
-from cluster.json_schema import check_value
+from cluster.json_schema import check_value, with_defaults
 from cluster.specs.graph import GraphSpec
 
 # Task types of runs that nobody handed in as a task.
@@ -57,6 +59,7 @@ class Launcher:
         """A queued run, written down; or the one of before with this idempotency key. Raises Unprocessable for a graph or an input that
         could not run, Conflict for a model that cannot be served here, Forbidden for tools above the role, Overloaded."""
         resolved = await self._resolved(order.spec)
+        order = replace(order, input=with_defaults(order.input, order.spec.input))
         self._need_input(order)
         await self._need_tools(resolved)
         await need_models(self._graphs.parts.gateway, needs_of(resolved, order.model))
@@ -110,11 +113,14 @@ class Launcher:
             trace_id=order.trace_id,
             id=order.id,
         )
-        async with parts.stores.database.session() as session:
-            run = await Runs(session, parts.settings.graphs).enqueue(new)
-            if run.id == new.id:
-                Trail(session, self._origin, who).record("graph.run", f"run:{run.id}", graph=run.graph, version=run.version)
-            return run
+        try:
+            async with parts.stores.database.session() as session:
+                run = await Runs(session, parts.settings.graphs).enqueue(new)
+                if run.id == new.id:
+                    Trail(session, self._origin, who).record("graph.run", f"run:{run.id}", graph=run.graph, version=run.version)
+                return run
+        except IntegrityError:
+            raise Conflict(f"There is a run {new.id} already; choose another 'run_id', or leave it out.").about("run_id") from None
 
 
 def may_act(who: Principal) -> Role:
