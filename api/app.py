@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
+from api.agents.install import install_agents
 from api.auth.install import install_authentication
 from api.batches.install import install_batches
 from api.content.install import install_content
@@ -23,7 +24,6 @@ from api.outgoing.install import install_outgoing
 from api.providers.install import install_providers
 from api.routing import ROUTES, TAGS
 from api.streams.running import install_streams
-from api.tools.install import install_tools
 from api.usage.install import install_usage
 from api.web.bells import install_bells
 from api.web.deps import Parts
@@ -36,11 +36,8 @@ from api.web.observe import ObserveMiddleware
 from api.web.openapi import install_docs
 from api.web.security import SecurityMiddleware
 from api.web.tracing import TracingMiddleware
-from api.workflows.install import install_graphs
 from cluster.agents import AgentRuntime, NobodyToWake
 from cluster.gateway import ModelGateway
-from cluster.graphs.library import graph_library
-from cluster.graphs.starting import RunStarter
 from cluster.serving.args import ApiArgs
 from cluster.settings import HttpSettings, Settings
 from cluster.specs.prices import PricesSpec, PriceTable
@@ -106,7 +103,7 @@ def create_app(
     install_documents(app)
     install_outgoing(app)
     install_content(app)
-    tools = _install_graphs_and_tools(app, agents or NobodyToWake(), toolbox)
+    tools = install_agents(app, agents or NobodyToWake(), toolbox).toolbox
     install_streams(app, install_usage(app, settings, stores, PriceTable(prices or PricesSpec(), providers)).answered)
     install_mcp(app, tools, install_bells(app, stores.cache))
     install_docs(app)
@@ -115,19 +112,6 @@ def create_app(
     install_authentication(app, settings, stores)
     _install_middleware(app, settings.http, metrics, echoed=request_id_echoed, traced=traced)
     return app
-
-
-def _install_graphs_and_tools(app: FastAPI, runtime: AgentRuntime, toolbox: Toolbox | None) -> Toolbox:
-    """Graphs call tools, and a tool runs graphs."""
-    parts = app.state.parts
-    graphs, home = parts.settings.graphs, parts.settings.home
-    library = graph_library(home, int(graphs.spec_bytes))
-    starter = RunStarter(parts.stores.database, graphs, library)
-    ours = install_tools(app, starter).toolbox
-    tools = toolbox or ours
-    installed = install_graphs(app, runtime, library, tools)
-    starter.wakes(lambda: installed.aside(runtime.wake()))
-    return tools
 
 
 @asynccontextmanager

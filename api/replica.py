@@ -62,6 +62,7 @@ class Api:
         await self._agents.close()
         await self._gateway.close()
         await self._vectors.close()
+        await self._agents.close()
         await self._stores.close()
         if self._tracing is not None:
             self._tracing.shutdown()

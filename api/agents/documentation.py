@@ -9,9 +9,9 @@ from typing import Any
 from pydantic.fields import FieldInfo
 
 from cluster.graphs.agents import AgentSpec
-from cluster.graphs.resolved import every_node
+from cluster.graphs.resolved import every_node, tools_of
 from cluster.specs.graph import GraphSpec
-from cluster.specs.nodes import HumanNode, LlmNode, ToolNode
+from cluster.specs.nodes import HumanNode
 
 
 def document(spec: GraphSpec, diagram: str, *, chat: bool) -> str:
@@ -60,10 +60,7 @@ def _people(spec: GraphSpec) -> str:
 
 
 def _tools(spec: GraphSpec) -> str:
-    names = sorted(
-        {tool for _, node in every_node(spec) if isinstance(node, LlmNode) for tool in node.tools}
-        | {node.tool for _, node in every_node(spec) if isinstance(node, ToolNode)}
-    )
+    names = sorted(tools_of(spec))
     return f"Tools: {', '.join(f'`{name}`' for name in names)}." if names else ""
 
 

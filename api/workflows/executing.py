@@ -37,6 +37,7 @@ class Executing:
             priority=body.priority,
             limits=_limits(body.limits),
             idempotency_key=_one_key(body.idempotency_key, header_key),
+            id=body.run_id or uuid.uuid4(),
         )
         run = await self._launcher.launch(order)
         if body.wait_s:

@@ -11,7 +11,7 @@ from api.workflows.install import Graphs
 from cluster.errors import BadInput, NotFound, Unprocessable
 from cluster.graphs.checking import Finding, Known, check, require
 from cluster.graphs.definitions import Definitions
-from cluster.graphs.resolved import graphs_of, prompts_of
+from cluster.graphs.resolved import graphs_of, prompts_of, tools_of
 from cluster.graphs.table import GraphVersion
 from cluster.specs.graph import GraphSpec
 from cluster.specs.graph_text import read_graph
@@ -65,8 +65,9 @@ class Finder:
 
     async def known(self, spec: GraphSpec) -> Known:
         """Models are left out: whether they can be served is looked at apart (see resources.py)."""
-        toolbox = self._graphs.toolbox
-        tools = {tool.name: tool for tool in await toolbox.specs(self._who.organisation_id)} if toolbox is not None else None
+        toolbox, tools = self._graphs.toolbox, None
+        if toolbox is not None and tools_of(spec):  # for those of MCP servers these are asked
+            tools = {tool.name: tool for tool in await toolbox.specs(self._who.organisation_id)}
         ways = [way.name for way in retrieval_settings(self._graphs.parts.settings.home)]
         prompts = [row.name for row in await self._prompts.all(self._who.organisation_id)] if prompts_of(spec) else []
         return Known(tools=tools, graphs=await self._named(spec), retrieval=ways, prompts=prompts)

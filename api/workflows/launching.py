@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
+
+from sqlalchemy.exc import IntegrityError
 
 from api.audit.trail import Origin, Trail
 from api.web.principal import Principal, Role
@@ -13,13 +15,12 @@ from api.workflows.finding import Finder
 from api.workflows.install import Graphs
 from api.workflows.resources import need_models, needs_of
 from cluster.contracts.generation import JsonObject
-from cluster.errors import BadInput, Forbidden, Unprocessable
-from cluster.graphs.resolved import ResolvedGraph, every_node, resolve
+from cluster.errors import BadInput, Conflict, Forbidden, Unprocessable
+from cluster.graphs.resolved import ResolvedGraph, resolve, tools_of
 from cluster.graphs.runs import NewRun, Runs
 from cluster.graphs.table import GraphRun
-from cluster.json_schema import check_value
+from cluster.json_schema import check_value, with_defaults
 from cluster.specs.graph import GraphSpec
-from cluster.specs.nodes import LlmNode, ToolNode
 
 # Task types of runs that nobody handed in as a task.
 GRAPH, CHAT = "graph", "chat"
@@ -58,6 +59,7 @@ class Launcher:
         """A queued run, written down; or the one of before with this idempotency key. Raises Unprocessable for a graph or an input that
         could not run, Conflict for a model that cannot be served here, Forbidden for tools above the role, Overloaded."""
         resolved = await self._resolved(order.spec)
+        order = replace(order, input=with_defaults(order.input, order.spec.input))
         self._need_input(order)
         await self._need_tools(resolved)
         await need_models(self._graphs.parts.gateway, needs_of(resolved, order.model))
@@ -84,10 +86,11 @@ class Launcher:
     async def _need_tools(self, resolved: ResolvedGraph) -> None:
         """A tool that a graph names is called in the name of whoever runs it, so they must be allowed to call it."""
         toolbox = self._graphs.toolbox
-        if toolbox is None:
+        named = sorted(frozenset[str]().union(*(tools_of(spec) for spec in (resolved.main, *resolved.graphs.values()))))
+        if toolbox is None or not named:
             return
         known = {tool.name: tool for tool in await toolbox.specs(self._who.organisation_id)}
-        for name in tools_of(resolved):
+        for name in named:
             if name in known and not may_act(self._who).includes(Role(known[name].role)):
                 needed = known[name].role
                 raise Forbidden(f"The graph calls the tool '{name}', which needs the role '{needed}'; ask somebody who has it to run it.")
@@ -110,21 +113,16 @@ class Launcher:
             trace_id=order.trace_id,
             id=order.id,
         )
-        async with parts.stores.database.session() as session:
-            run = await Runs(session, parts.settings.graphs).enqueue(new)
-            if run.id == new.id:
-                Trail(session, self._origin, who).record("graph.run", f"run:{run.id}", graph=run.graph, version=run.version)
-            return run
+        try:
+            async with parts.stores.database.session() as session:
+                run = await Runs(session, parts.settings.graphs).enqueue(new)
+                if run.id == new.id:
+                    Trail(session, self._origin, who).record("graph.run", f"run:{run.id}", graph=run.graph, version=run.version)
+                return run
+        except IntegrityError:
+            raise Conflict(f"There is a run {new.id} already; choose another 'run_id', or leave it out.").about("run_id") from None
 
 
 def may_act(who: Principal) -> Role:
     """As what tools are called: a key that may only ask models or read changes nothing, whoever's it is."""
     return who.role if not who.scopes or "write" in who.scopes else Role.VIEWER
-
-
-def tools_of(resolved: ResolvedGraph) -> set[str]:
-    named: set[str] = set()
-    for spec in (resolved.main, *resolved.graphs.values()):
-        for _, node in every_node(spec):
-            named |= {node.tool} if isinstance(node, ToolNode) else set(node.tools) if isinstance(node, LlmNode) else set()
-    return named

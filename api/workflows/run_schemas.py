@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
+from api.conversations.schemas import Id
 from api.web.schema import Answer, Body, FormBody, FreeObject, ModelId
 from cluster.graphs.states import ENDED, RunState
 from cluster.graphs.table import GraphRun, GraphStep
@@ -43,6 +44,9 @@ class ExecuteBody(Body):
     limits: LimitsBody | None = None
     idempotency_key: IdempotencyKey | None = Field(
         None, description="Sent again with the same key it is the same run. The header Idempotency-Key says the same."
+    )
+    run_id: Id | None = Field(
+        None, description="Id that the run is to have: files can then be put into its workspace, `run-<id>`, before it begins."
     )
     wait_s: float = Field(0, ge=0, le=LONGEST_WAIT_S, description="Seconds that the answer may wait for the run to end.")
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import json
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated, Any
@@ -17,6 +19,9 @@ from cluster.runtime.state import running
 TIMEOUT_S = 30.0
 # An upload is answered when its files are on disk.
 UPLOAD_TIMEOUT_S = 600.0
+NO_CONTENT = 204
+# How often a stream of events that is cut off is asked for again, and how long after.
+LOST_TRIES, LOST_WAIT_S = 20, 1.0
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 KeyFileOption = Annotated[
@@ -64,6 +69,35 @@ class Api:
         with ExitStack() as opened:
             parts = [("files", (name, opened.enter_context(file.open("rb")))) for name, file in files]
             return self._answer("POST", path, files=parts, timeout=UPLOAD_TIMEOUT_S).json()["data"]
+
+    def put(self, path: str, file: Path) -> Answer:
+        """One file as the body. It is read while it is sent."""
+        with file.open("rb") as content:
+            return self._answer("PUT", path, content=content, timeout=UPLOAD_TIMEOUT_S).json()["data"]
+
+    def events(self, path: str) -> Iterator[dict[str, Any]]:
+        """Server-sent events to their end; a connection that is lost is made again behind the last one that came."""
+        last, lost = "0", 0
+        while True:
+            try:
+                with httpx.stream(
+                    "GET", f"{self._base}/api/v1/{path}", headers={**self._headers, "Last-Event-ID": last}, timeout=60
+                ) as got:
+                    if got.status_code == NO_CONTENT:
+                        return
+                    if not got.is_success:
+                        raise BadInput(str(json.loads(got.read())["error"]["message"]))
+                    for line in got.iter_lines():
+                        lost = 0
+                        if line.startswith("id: "):
+                            last = line.removeprefix("id: ")
+                        elif line.startswith("data: "):
+                            yield json.loads(line.removeprefix("data: "))
+            except (httpx.HTTPError, ValueError):
+                lost += 1
+                if lost > LOST_TRIES:
+                    raise Unavailable("The API does not answer; `hearth status` shows how it stands (retry in 5 s).") from None
+                time.sleep(LOST_WAIT_S)
 
     def users(self) -> list[dict[str, Any]]:
         return self.pages("users", "users")

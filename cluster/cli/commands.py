@@ -28,7 +28,7 @@ COMMANDS = {
     "ingest": "ingest.ingest",
     "jobs": "jobs.jobs_app",
     "mcp": "mcp.mcp",
-    "graph": "graph.graph_app",
+    "graph": "graph_runs.graph_app",  # which adds to that of graph
     "usage": "usage.usage",
     "backup": "backup.backup",
     "restore": "backup.restore",

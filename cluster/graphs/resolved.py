@@ -19,7 +19,7 @@ from cluster.contracts.generation import JsonObject
 from cluster.errors import BadInput, ConfigError
 from cluster.specs.graph import GraphSpec
 from cluster.specs.loader import explain
-from cluster.specs.nodes import GraphNode, LlmNode, MapNode, Node
+from cluster.specs.nodes import GraphNode, LlmNode, MapNode, Node, ToolNode
 
 FindGraph = Callable[[str], Awaitable[GraphSpec]]
 FindPrompt = Callable[[str], Awaitable[str]]
@@ -84,6 +84,12 @@ def every_node(spec: GraphSpec) -> Iterator[tuple[str, Node]]:
 def graphs_of(spec: GraphSpec) -> tuple[str, ...]:
     """What ``spec`` calls the graphs that it runs."""
     return tuple(dict.fromkeys(node.graph for _, node in every_node(spec) if isinstance(node, GraphNode)))
+
+
+def tools_of(spec: GraphSpec) -> frozenset[str]:
+    """Names of the tools that ``spec`` calls, or lets a model call."""
+    called = {node.tool for _, node in every_node(spec) if isinstance(node, ToolNode)}
+    return frozenset(called.union(*(node.tools for _, node in every_node(spec) if isinstance(node, LlmNode))))
 
 
 def prompts_of(spec: GraphSpec) -> tuple[str, ...]:

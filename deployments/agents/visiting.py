@@ -17,7 +17,7 @@ from cluster.graphs.resolved import ResolvedGraph
 from cluster.graphs.steps import Ending, StepLog, Superseded
 from cluster.graphs.storable import storable
 from cluster.guard.refused import Refused
-from cluster.json_schema import mistake
+from cluster.json_schema import mistake, with_defaults
 from cluster.specs.graph import GraphSpec
 from cluster.specs.guard import GuardSpec
 from cluster.specs.nodes import END, Edge, GuardNode, Node, RouterNode, TransformNode, WritingNode
@@ -216,7 +216,8 @@ class Frame:
     def __init__(self, run: Underway, spec: GraphSpec, given: JsonObject, prefix: str = "", path: str = "", depth: int = 0) -> None:
         self.run = run
         self.spec = spec
-        self.given = given
+        # What the checks of a graph take as there: they count on the defaults of its input.
+        self.given = with_defaults(given, spec.input)
         self.prefix = prefix
         self.path = path
         self.depth = depth

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from dataclasses import replace
 
 import httpx
@@ -96,9 +97,37 @@ async def test_the_same_key_is_the_same_run(client, farm):
     assert elsewhere["id"] != first["id"]
 
 
+async def test_a_run_has_the_id_that_was_asked_for(client, farm):
+    run_id = str(uuid.uuid4())
+    assert data(await execute(client, farm.editor, **MIRA, run_id=run_id), 202)["id"] == run_id
+    for person in (farm.editor, farm.stranger):
+        again = await execute(client, person, **MIRA, run_id=run_id)
+        assert again.status_code == 409
+        assert error_of(again)["param"] == "run_id"
+
+
+async def test_what_the_input_leaves_out_is_as_its_schema_says(client, farm, carried):
+    shape = {"type": "object", "properties": {"who": {"type": "string", "default": "you"}}}
+    run = data(await execute(client, farm.editor, spec=GREETING | {"input": shape}, wait_s=60))
+    assert (run["input"], run["output"]) == ({"who": "you"}, {"said": "Good day, you."})
+
+
+async def test_tools_above_the_role_are_not_called_for_anybody(client, farm):
+    calls = {"said": {"kind": "tool", "tool": "files_write", "arguments": {"path": "a.txt", "text": "a"}}}
+    spec = ASKING | {"name": "writes", "nodes": calls}
+    refused = await execute(client, farm.viewer, spec=spec, input={"question": "x"})
+    assert refused.status_code == 403
+    assert "files_write" in error_of(refused)["message"]
+    assert data(await execute(client, farm.editor, spec=spec, input={"question": "x"}), 202)["state"] == "queued"
+    unknown = await execute(client, farm.editor, spec=ASKING | {"nodes": {"said": {"kind": "tool", "tool": "files_wrte"}}})
+    assert unknown.status_code == 422
+    assert "files_write" in error_of(unknown)["message"]
+
+
 @pytest.mark.parametrize(
     ("body", "status", "says"),
     [
+        (MIRA | {"run_id": "x"}, 422, "run_id"),
         ({}, 422, "'workflow' or 'spec'"),
         ({"workflow": "x", "spec": GREETING}, 422, "'workflow' or 'spec'"),
         ({"workflow": "nothing-of-the-kind"}, 404, "nothing-of-the-kind"),
