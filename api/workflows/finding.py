@@ -66,7 +66,7 @@ class Finder:
     async def known(self, spec: GraphSpec) -> Known:
         """Models are left out: whether they can be served is looked at apart (see resources.py)."""
         toolbox, tools = self._graphs.toolbox, None
-        if toolbox is not None and tools_of(spec):  # for those of MCP servers these are asked
+        if tools_of(spec):  # for those of MCP servers these are asked
             tools = {tool.name: tool for tool in await toolbox.specs(self._who.organisation_id)}
         ways = [way.name for way in retrieval_settings(self._graphs.parts.settings.home)]
         prompts = [row.name for row in await self._prompts.all(self._who.organisation_id)] if prompts_of(spec) else []

@@ -19,10 +19,10 @@ from cluster.tools.tool import Toolbox
 
 
 class Graphs:
-    """What graphs need in one process. ``runtime``: whoever carries runs on. ``toolbox`` None: no tool is known here. Belongs to one event
+    """What graphs need in one process. ``runtime``: whoever carries runs on. ``toolbox``: what graphs may call. Belongs to one event
     loop."""
 
-    def __init__(self, parts: Parts, runtime: AgentRuntime, library: GraphLibrary, toolbox: Toolbox | None = None) -> None:
+    def __init__(self, parts: Parts, runtime: AgentRuntime, library: GraphLibrary, toolbox: Toolbox) -> None:
         self.parts = parts
         self.runtime = runtime
         self.library = library
@@ -46,7 +46,7 @@ class Graphs:
         await self.checkpoints.close()
 
 
-def install_graphs(app: FastAPI, runtime: AgentRuntime, library: GraphLibrary, toolbox: Toolbox | None = None) -> Graphs:
+def install_graphs(app: FastAPI, runtime: AgentRuntime, library: GraphLibrary, toolbox: Toolbox) -> Graphs:
     """Also on ``app.state.graphs``; needs ``app.state.parts``. Whoever runs the app calls ``start`` and ``stop``."""
     parts = app.state.parts
     assert isinstance(parts, Parts)

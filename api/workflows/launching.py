@@ -87,7 +87,7 @@ class Launcher:
         """A tool that a graph names is called in the name of whoever runs it, so they must be allowed to call it."""
         toolbox = self._graphs.toolbox
         named = sorted(frozenset[str]().union(*(tools_of(spec) for spec in (resolved.main, *resolved.graphs.values()))))
-        if toolbox is None or not named:
+        if not named:
             return
         known = {tool.name: tool for tool in await toolbox.specs(self._who.organisation_id)}
         for name in named:

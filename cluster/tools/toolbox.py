@@ -202,6 +202,15 @@ def _entry(spec: ToolSpec, shape: type[Options], values: dict[str, Any] | None, 
     return Entry(spec, options, tool)
 
 
+def _kept(arguments: JsonObject, most: int) -> JsonObject:
+    """As the history keeps them: nothing of what is no JSON, and the size of what is too large."""
+    try:
+        size = len(json.dumps(arguments, allow_nan=False))
+    except (TypeError, ValueError, RecursionError):
+        return {}
+    return arguments if size <= most else {"bytes": size}
+
+
 def _json(name: str, arguments: JsonObject) -> bytes:
     try:
         return json.dumps(arguments, allow_nan=False).encode()

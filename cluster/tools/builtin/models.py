@@ -24,7 +24,7 @@ class AskArguments(Arguments):
     system: str | None = Field(None, max_length=50_000, description="What it is told about how to answer.")
     model: str | None = Field(None, max_length=200, description="A language model, as models_list names it; null: the first.")
     max_tokens: int | None = Field(None, ge=1, le=100_000, description="Longest answer; the tool's setting bounds it.")
-    temperature: float | None = Field(None, ge=0, le=2)
+    temperature: float | None = Field(None, ge=0, le=2, description="0 is the likeliest answer; null: the model's own default.")
 
 
 class AskOptions(Options):
