@@ -80,9 +80,8 @@ class Api:
         last, lost = "0", 0
         while True:
             try:
-                with httpx.stream(
-                    "GET", f"{self._base}/api/v1/{path}", headers={**self._headers, "Last-Event-ID": last}, timeout=60
-                ) as got:
+                shown = {**self._headers, "Last-Event-ID": last}
+                with httpx.stream("GET", f"{self._base}/api/v1/{path}", headers=shown, timeout=TIMEOUT_S) as got:
                     if got.status_code == NO_CONTENT:
                         return
                     if not got.is_success:

@@ -33,9 +33,7 @@ InputOption = Annotated[list[str] | None, typer.Option("--input", "-i", help="A 
 InputFileOption = Annotated[Path | None, typer.Option("--input-json", help="File with the input, a JSON object.", show_default=False)]
 FileOption = Annotated[
     list[str] | None,
-    typer.Option(
-        "--file", "-f", help="key=PATH: the file is put into the run's workspace, and its name into the input.", show_default=False
-    ),
+    typer.Option("--file", "-f", help="key=PATH: the file goes into the run's workspace, its name into the input.", show_default=False),
 ]
 
 
@@ -108,9 +106,7 @@ def show_run(run_id: RunArgument, home: HomeOption = None, key_file: KeyFileOpti
 def answer_run(
     run_id: RunArgument,
     answer: Annotated[str, typer.Argument(help="What is said: JSON, else a text. `true` or `false` where a tool is to be approved.")],
-    node: Annotated[
-        str | None, typer.Option("--node", help="What is answered, where several things are asked.", show_default=False)
-    ] = None,
+    node: Annotated[str | None, typer.Option("--node", help="What is answered, of several things.", show_default=False)] = None,
     home: HomeOption = None,
     key_file: KeyFileOption = None,
 ) -> None:
@@ -130,9 +126,7 @@ def cancel_run(run_id: RunArgument, home: HomeOption = None, key_file: KeyFileOp
 @graph_app.command("retry")
 def retry_run(
     run_id: RunArgument,
-    node: Annotated[
-        str | None, typer.Option("--node", help="Node to begin again at; else the one that failed.", show_default=False)
-    ] = None,
+    node: Annotated[str | None, typer.Option("--node", help="Node to begin at; else the one that failed.", show_default=False)] = None,
     home: HomeOption = None,
     key_file: KeyFileOption = None,
 ) -> None:
