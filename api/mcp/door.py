@@ -34,7 +34,7 @@ class Door:
         self.sessions = sessions
         self._server = server
         self._bells = bells
-        self._most = settings.message_bytes
+        self._most = settings.request_bytes
         self._manager: StreamableHTTPSessionManager | None = None
         self._serving: asyncio.Task[None] | None = None
 
@@ -116,7 +116,7 @@ async def _whole(request: Request, most: int) -> bytes:
         async for piece in request.stream():
             body += piece
             if len(body) > most:
-                raise TooLarge(f"The message is larger than {most} bytes; send less, or raise the setting tools.message_bytes.")
+                raise TooLarge(f"The message is larger than {most} bytes; send less, or raise the setting tools.request_bytes.")
     except ClientDisconnect:
         raise Cancelled("The caller left before the request was complete.") from None
     return bytes(body)

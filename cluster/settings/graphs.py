@@ -64,7 +64,7 @@ class ToolSettings(Group):
     sweep_s: float = Field(600.0, gt=0, description="Seconds between two looks for workspaces and calls that are past their time.")
     calls_days: int = Field(90, ge=1, le=36500, description="Days a call stays in the history.")
     page: int = Field(100, ge=1, le=1000, description="Tools, resources or prompts in one answer of /mcp; the rest is on further pages.")
-    message_bytes: ByteSize = Field(ByteSize(4 * 2**20), ge=1024, description="Largest message to /mcp, in bytes.")
+    request_bytes: ByteSize = Field(ByteSize(4 * 2**20), ge=1024, description="Largest message to /mcp, in bytes.")
     sessions_per_user: int = Field(20, ge=1, le=10_000, description="MCP sessions that one person has; one more ends the oldest.")
     session_idle_s: float = Field(3600.0, ge=1, description="Seconds without a message after which an MCP session ends.")
     progress_s: float = Field(5.0, gt=0, le=300, description="Seconds between two signs of life of a tool that an MCP client called.")

@@ -99,7 +99,7 @@ async def test_a_message_that_is_too_large_is_refused_before_it_is_read(shop, st
         headers = {**BOTH, "Content-Type": "application/json"}
         answer = await client.post("/mcp", content=pieces() if streamed else big, headers=headers)
     assert (answer.status_code, answer.json()["error"]["code"]) == (413, "too_large")
-    assert "tools.message_bytes" in answer.json()["error"]["message"]
+    assert "tools.request_bytes" in answer.json()["error"]["message"]
 
 
 @pytest.mark.parametrize(
