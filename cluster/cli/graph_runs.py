@@ -21,6 +21,8 @@ from cluster.cli.output import result_console
 from cluster.errors import BadInput, EngineError
 from cluster.graphs.states import ENDED, RunState
 
+__all__ = ["graph_app"]
+
 PAGE = 200
 # Where a run goes on only when a person does something.
 STILL = frozenset({RunState.WAITING, RunState.PAUSED})
@@ -147,8 +149,12 @@ def follow_run(api: Api, run_id: str, nodes: int) -> Run:
                 bar.update(task, description=f"{event['node']} {event['state']}", completed=done, total=max(nodes, done))
             elif event["type"] == "state":
                 bar.update(task, description=event["state"])
-                if event["state"] in STILL and _is_asked(run := api.ask("GET", f"workflows/runs/{run_id}")):
+                if event["state"] in STILL and _is_asked(run := _found(api, run_id)):
                     return run
+    return _found(api, run_id)
+
+
+def _found(api: Api, run_id: str) -> Run:
     found: Run = api.ask("GET", f"workflows/runs/{run_id}")
     return found
 
