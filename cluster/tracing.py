@@ -64,13 +64,17 @@ def span(
     *,
     kind: trace.SpanKind = trace.SpanKind.INTERNAL,
     current: bool = True,
+    fine: tuple[type[BaseException], ...] = (),
 ) -> Iterator[trace.Span]:
     """A span around the block, below the one that is open. An exception that leaves the block is noted by the name of its class only: its
-    words may be somebody's. ``current`` False: spans opened meanwhile are not below it; for a generator, whose block other code runs in."""
+    words may be somebody's. ``fine``: what leaves it in order. ``current`` False: spans opened meanwhile are not below it; for a generator,
+    whose block other code runs in."""
     opened = _tracer.start_span(name, kind=kind, attributes=attributes)
     token = context.attach(trace.set_span_in_context(opened)) if current else None
     try:
         yield opened
+    except fine:
+        raise
     except BaseException as error:
         opened.set_status(trace.StatusCode.ERROR)
         opened.set_attribute("error.type", type(error).__name__)
@@ -101,7 +105,6 @@ def parent_here() -> str | None:
     return carrier.get(PARENT)
 
 
-def trace_id_here() -> str | None:
-    """The id of the open trace, in hexadecimal."""
-    here = trace.get_current_span().get_span_context()
-    return trace.format_trace_id(here.trace_id) if here.is_valid else None
+def trace_of(parent: str | None) -> str | None:
+    """The id of the trace that ``parent`` (a ``traceparent``) is of, in hexadecimal: what a collector finds it by."""
+    return parent.split("-")[1] if parent else None

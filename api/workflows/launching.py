@@ -21,6 +21,7 @@ from cluster.graphs.runs import NewRun, Runs
 from cluster.graphs.table import GraphRun
 from cluster.json_schema import check_value, with_defaults
 from cluster.specs.graph import GraphSpec
+from cluster.tracing import parent_here
 
 # Task types of runs that nobody handed in as a task.
 GRAPH, CHAT = "graph", "chat"
@@ -38,7 +39,6 @@ class Order:
     limits: Mapping[str, Any] = field(default_factory=dict)
     task_type: str = GRAPH
     idempotency_key: str | None = None
-    trace_id: str | None = None
     id: uuid.UUID = field(default_factory=uuid.uuid4)
 
 
@@ -110,7 +110,7 @@ class Launcher:
             priority=order.priority,
             limits=dict(order.limits),
             idempotency_key=order.idempotency_key,
-            trace_id=order.trace_id,
+            traceparent=parent_here(),
             id=order.id,
         )
         try:

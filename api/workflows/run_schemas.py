@@ -14,6 +14,7 @@ from cluster.graphs.states import ENDED, RunState
 from cluster.graphs.table import GraphRun, GraphStep
 from cluster.specs.graph import GRAPH_NAME
 from cluster.specs.nodes import NAME
+from cluster.tracing import trace_of
 
 MICROS = 1_000_000
 LONGEST_WAIT_S = 300.0
@@ -184,7 +185,7 @@ class RunDetail(RunEntry):
             pending=pending_of(run),
             wake_at=run.wake_at,
             attempt=run.attempt,
-            trace_id=run.trace_id,
+            trace_id=trace_of(run.traceparent),
             diagram=diagram,
             steps=[StepAnswer.of(step) for step in steps],
         )

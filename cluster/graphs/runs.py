@@ -51,7 +51,7 @@ class NewRun:
     parent_id: uuid.UUID | None = None
     depth: int = 0
     idempotency_key: str | None = None
-    trace_id: str | None = None
+    traceparent: str | None = None
     id: uuid.UUID = field(default_factory=uuid.uuid4)
 
 
@@ -90,7 +90,7 @@ class Runs:
         if new.depth == 0:
             await self._need_room(new.organisation_id)
         names = ("id", "graph", "version", "spec", "organisation_id", "owner_id", "role", "model", "task_type", "priority", "limits")
-        values = {name: getattr(new, name) for name in (*names, "parent_id", "depth", "idempotency_key", "trace_id")}
+        values = {name: getattr(new, name) for name in (*names, "parent_id", "depth", "idempotency_key", "traceparent")}
         run = await self._insert({**values, "input": given}, "queued")
         if run is not None:
             return run
@@ -210,7 +210,7 @@ class Runs:
         """A new run of the same graph and input, which goes on at the latest checkpoint of ``thread`` (see ``Checkpoints.fork``). Steps
         that had been done there (``visits``) are taken along, so that nothing is done twice. Raises Overloaded."""
         await self._need_room(run.organisation_id)
-        names = ("graph", "version", "spec", "input", "organisation_id", "model", "task_type", "priority", "limits", "trace_id")
+        names = ("graph", "version", "spec", "input", "organisation_id", "model", "task_type", "priority", "limits", "traceparent")
         values = {name: getattr(run, name) for name in names}
         values |= {"id": uuid.uuid4(), "thread": thread, "owner_id": owner_id, "role": role}
         forked = await self._insert(values, f"forked from run {run.id}")

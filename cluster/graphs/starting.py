@@ -22,6 +22,7 @@ from cluster.specs.graph_text import read_graph
 from cluster.stores.sql import AsyncSession, Database
 from cluster.tools.starting import StartedRun
 from cluster.tools.tool import ToolCaller
+from cluster.tracing import parent_here
 
 # Kept by api/prompts.
 _PROMPTS = table(
@@ -64,6 +65,7 @@ class RunStarter:
                 parent_id=caller.run_id,
                 depth=caller.depth + 1,
                 idempotency_key=caller.key,
+                traceparent=parent_here(),
             )
             run = await Runs(session, self._settings).enqueue(new)
         self._wake()

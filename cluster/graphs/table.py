@@ -93,7 +93,7 @@ class GraphRun(QueuedTable):
     completion_tokens: Mapped[int] = mapped_column(BigInteger, server_default="0")
     micros: Mapped[int] = mapped_column(BigInteger, server_default="0")
     seconds: Mapped[float] = mapped_column(Float, server_default="0")
-    trace_id: Mapped[str | None] = mapped_column(String(64))
+    traceparent: Mapped[str | None] = mapped_column(String(64))
 
 
 class GraphStep(Identified, Table):

@@ -25,6 +25,7 @@ from cluster.tools.choices import ALL, Scope, ToolChoices
 from cluster.tools.mistakes import mistake_of
 from cluster.tools.results import fitted
 from cluster.tools.tool import ROLES, ToolCaller, ToolResult, ToolSpec
+from cluster.tracing import Attribute, span
 
 log = structlog.get_logger(__name__)
 
@@ -89,7 +90,13 @@ class HearthTools:
         call_id = await self.history.begin(name, entry.spec.source, arguments, caller)
         ended = Ended("cancelled", 0)
         try:
-            result = await self._in_time(entry, given, arguments, caller)
+            about: dict[str, Attribute] = {
+                "gen_ai.operation.name": "execute_tool",
+                "gen_ai.tool.name": name,
+                "hearth.call_id": str(call_id),
+            }
+            with span(f"execute_tool {name}", about):
+                result = await self._in_time(entry, given, arguments, caller)
             ended = Ended("failed" if result.failed else "succeeded", 0, result, message=result.text if result.failed else None)
         except HearthError as error:
             ended = Ended("failed", 0, error=error.code, message=error.message)

@@ -14,6 +14,7 @@ from cluster.contracts.serving import AGENTS_DEPLOYMENT
 from cluster.errors import ConfigError
 from cluster.logs import configure_logging
 from cluster.serving.agents import AgentsArgs
+from cluster.tracing import start_tracing
 from deployments.agents.made import Made, make
 
 log = structlog.get_logger(__name__)
@@ -25,6 +26,7 @@ class Agents:
     async def __init__(self, args: AgentsArgs | Mapping[str, Any]) -> None:  # type: ignore[misc] # Serve awaits it
         given = AgentsArgs.model_validate(args)
         configure_logging(given.settings.log)
+        self._tracing = start_tracing(given.settings.tracing, "hearth-agents")
         self._made: Made | None = await make(given, os.environ)
         await self._made.runner.start()
         log.info("runs of graphs are carried on", at_once=given.settings.graphs.concurrent)
@@ -44,6 +46,8 @@ class Agents:
         made, self._made = self._made, None
         if made is not None:
             await made.close()
+            if self._tracing is not None:
+                self._tracing.shutdown()
 
     async def __del__(self) -> None:
         # Called by Serve when the replica stops; nothing is there where starting failed.

@@ -23,6 +23,7 @@ from cluster.graphs.states import RunState
 from cluster.graphs.steps import Superseded
 from cluster.graphs.table import GraphRun
 from cluster.stores.away import AWAY
+from cluster.tracing import Attribute, continued, span
 from deployments.agents.budget import OverBudget
 from deployments.agents.compiling import Compiled, compile_graph
 from deployments.agents.outputs import output_of
@@ -149,7 +150,10 @@ class Drive:
             "configurable": {"thread_id": str(self._row.thread)},
             "recursion_limit": 2 * underway.budget.most_steps + 10,
         }
-        with tracing_context(enabled=False):  # whatever the environment says: nothing of a run goes to others
+        about: dict[str, Attribute] = {"hearth.run_id": str(self.id), "hearth.attempt": self.attempt}
+        ours = span(f"graph {self._row.graph}", about, fine=(asyncio.CancelledError, Superseded))
+        # LangSmith's tracing is off, whatever the environment says: nothing of a run goes to others.
+        with continued(self._row.traceparent), ours, tracing_context(enabled=False):
             given = await self._beginning(frame, compiled, config)
             async for _ in compiled.astream(given, config, stream_mode="updates", durability="sync"):
                 pass

@@ -20,6 +20,7 @@ from cluster.serving.vectors import ServeVectors
 from cluster.specs.prices import PriceTable
 from cluster.stores.clients import StoreClients, connect
 from cluster.tools.making import Tools, make_tools
+from cluster.traced import TracedGateway
 from deployments.agents.ahead import Ahead
 from deployments.agents.around import CollectionSearch, StoredMedia
 from deployments.agents.expressions import Expressions
@@ -66,7 +67,7 @@ async def make(args: AgentsArgs, environment: Mapping[str, str]) -> Made:
     await checkpoints.open()
     services = Services(
         settings=settings,
-        gateway=gateway,
+        gateway=TracedGateway(gateway) if settings.tracing.endpoint is not None else gateway,
         toolbox=tools.toolbox,
         finding=CollectionSearch(gateway, vectors, stores.database, settings),
         media=StoredMedia(stores.database, settings),

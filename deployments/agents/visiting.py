@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import uuid
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -24,6 +25,7 @@ from cluster.specs.nodes import END, Edge, GuardNode, Node, RouterNode, Transfor
 from cluster.specs.prices import Consumption
 from cluster.stores.away import AWAY
 from cluster.tools.tool import Role
+from cluster.tracing import span
 from deployments.agents.budget import Budget, OverBudget
 from deployments.agents.compiling import Outcome
 from deployments.agents.retrying import as_said, attempted, patiently
@@ -192,7 +194,8 @@ async def performed(node: Node, visit: Visit, *, skips: bool = False) -> Json:
         visit.frame.check(visit.name, node, value)
         return value
 
-    return await stepped(visit, node.kind, do, skips=skips)
+    with span(f"node {visit.name}", {"hearth.node.kind": node.kind, "hearth.step": visit.key}, fine=(asyncio.CancelledError, *PASSING)):
+        return await stepped(visit, node.kind, do, skips=skips)
 
 
 async def guarded(visit: Visit, value: Json, spec: GuardSpec) -> Json:

@@ -11,7 +11,7 @@ import pytest
 from cluster.fakes.collector import Collector
 from cluster.home import REPOSITORY
 from cluster.settings import TracingSettings
-from cluster.tracing import continued, parent_here, span, start_tracing, trace_id_here
+from cluster.tracing import continued, parent_here, span, start_tracing
 
 CALLER = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 SENDING = """
@@ -20,7 +20,7 @@ from cluster.contracts.generation import GenerationRequest, Message
 from cluster.fakes.gateway import FakeGateway
 from cluster.settings import TracingSettings
 from cluster.traced import TracedGateway
-from cluster.tracing import continued, parent_here, span, start_tracing, trace_id_here
+from cluster.tracing import continued, parent_here, span, start_tracing, trace_of
 
 recording = start_tracing(TracingSettings(endpoint=sys.argv[1]), "hearth-test")
 assert recording is not None
@@ -29,7 +29,7 @@ request = GenerationRequest(model="fake-llm", messages=(Message("user", "my secr
 async def main():
     models = TracedGateway(FakeGateway(failures={"broken": ValueError("my secret")}))
     with continued(sys.argv[2]), span("graph answer", {"hearth.run_id": "7"}):
-        assert trace_id_here() in sys.argv[2] and trace_id_here() in parent_here()
+        assert trace_of(parent_here()) in sys.argv[2]
         await models.generate(request)
         async for _ in models.stream(request):
             with span("meanwhile"):
@@ -63,7 +63,7 @@ def test_without_an_endpoint_nothing_is_recorded():
     assert start_tracing(TracingSettings(), "hearth-test") is None
     with span("anything"):
         assert parent_here() is None
-        assert trace_id_here() is None
+        assert parent_here() is None
 
 
 async def test_spans_belong_to_the_callers_trace_and_to_one_another(collected):
@@ -94,7 +94,7 @@ async def test_what_failed_is_named_by_its_class_and_nobodys_words_are_told(coll
 @pytest.mark.parametrize("parent", [None, "", "nonsense", "00-00000000000000000000000000000000-0000000000000000-01"])
 def test_a_parent_that_is_none_changes_nothing(parent):
     with continued(parent):
-        assert trace_id_here() is None
+        assert parent_here() is None
 
 
 @pytest.mark.parametrize("endpoint", ["localhost:4318", "ftp://x/y", "http://user:word@host/v1/traces"])

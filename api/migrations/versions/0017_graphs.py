@@ -132,7 +132,7 @@ def _runs() -> None:
         *(_json(name) for name in ("pending", "answers")),
         *(_count(name, sa.BigInteger) for name in ("prompt_tokens", "completion_tokens", "micros")),
         sa.Column("seconds", sa.Float(), server_default="0", nullable=False),
-        sa.Column("trace_id", sa.String(64), nullable=True),
+        sa.Column("traceparent", sa.String(64), nullable=True),
         sa.ForeignKeyConstraint(["parent_id"], ["graph_runs.id"], name="fk_graph_runs_parent_id_graph_runs", ondelete="SET NULL"),
         sa.UniqueConstraint("organisation_id", "idempotency_key", name="uq_graph_runs_organisation_id_idempotency_key"),
     )
