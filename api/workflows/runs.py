@@ -89,8 +89,8 @@ class RunService:
         run = await self._mine(run_id)
         thread = uuid.uuid4()
         moment = await self._graphs.checkpoints.fork(run.thread, body.checkpoint, thread, body.state or {})
-        role = may_act(self._who).value
-        forked = await self._runs.fork(run, thread=thread, visits=moment.visits, owner_id=self._who.user_id, role=role)
+        role = may_act(self._who)
+        forked = await self._runs.fork(run, thread=thread, visits=moment.visits, owner_id=self._who.user_id, role=role.value)
         return await self._changed(forked, "forked")
 
     async def answer(self, run_id: uuid.UUID, body: AnswerBody) -> RunDetail:

@@ -16,4 +16,4 @@ async def used_by_model(session: AsyncSession, run_id: uuid.UUID) -> Mapping[str
     counts = func.sum(GraphStep.prompt_tokens), func.sum(GraphStep.completion_tokens)
     chosen = select(GraphStep.model, *counts).where(GraphStep.run_id == run_id, GraphStep.model.is_not(None)).group_by(GraphStep.model)
     rows = await session.execute(chosen.order_by(GraphStep.model))
-    return {row[0]: Usage(int(row[1]), int(row[2])) for row in rows if row[1] or row[2]}
+    return {str(row[0]): Usage(int(row[1]), int(row[2])) for row in rows if row[1] or row[2]}

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
+import httpx
 import pytest
 
 from cluster.home import GRAPHS
 from tests.api.conftest import error_of
 from tests.api.fixtures.graphing import ECHO
+from tests.api.fixtures.people import Person
 from tests.api.workflows.conftest import data
 from tests.patience import PATIENCE_S
 
@@ -20,7 +23,7 @@ async def echo(client, farm) -> None:
     data(await client.post("/api/v1/workflows/definitions", json={"spec": ECHO}, headers=farm.editor.headers))
 
 
-async def hand_in(client, person, **body):
+async def hand_in(client: httpx.AsyncClient, person: Person, **body: Any) -> httpx.Response:
     return await client.post(URL, json={"task_type": "echo", "parameters": {"question": "hello"}} | body, headers=person.headers)
 
 
