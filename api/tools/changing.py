@@ -31,8 +31,8 @@ class ToolChanges:
                 conversations = Conversations(session, self._parts.settings.conversations, self._who)
                 await conversations.get(scope.conversation_id, roles=WRITERS)
             await set_choice(session, scope, body.choice if body is not None else None)
-            told = {"allow": body.allow, "deny": body.deny} if body is not None else {}
-            Trail(session, self._origin, self._who).record("tools.chosen", f"tools:{scope.name}", **told)
+            allow, deny = (body.allow, body.deny) if body is not None else (None, None)
+            Trail(session, self._origin, self._who).record("tools.chosen", f"tools:{scope.name}", allow=allow, deny=deny)
 
     async def set(self, entry: Entry, values: dict[str, object]) -> None:
         """Raises Unprocessable for what the tool does not know."""

@@ -179,7 +179,7 @@ class HearthTools:
 
     async def _refused(self, name: str, arguments: JsonObject, caller: ToolCaller, error: HearthError) -> None:
         size = len(json.dumps(arguments, default=str))
-        kept = arguments if size <= self._settings.argument_bytes else {"bytes": size}
+        kept: JsonObject = arguments if size <= self._settings.argument_bytes else {"bytes": size}
         call_id = await self.history.begin(name, "", kept, caller)
         await self._close(call_id, Ended("refused", 0, error=error.code, message=error.message))
 

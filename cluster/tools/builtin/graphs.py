@@ -35,7 +35,7 @@ async def _run(call: Call[RunArguments, Options]) -> Json | Said:
     starter, most = _starter(call.around.starter), call.around.settings.graphs.depth
     if call.caller.depth + 1 > most:
         raise Forbidden(f"Graphs run within each other {most} deep already (setting graphs.depth).")
-    given: JsonObject = {**call.given.input}  # type: ignore[dict-item]
+    given: JsonObject = {**call.given.input}
     started = await starter.start(call.given.graph, given, call.caller)
     return _told(await _ended(starter, started, call.caller.organisation_id, call.given.wait_s))
 

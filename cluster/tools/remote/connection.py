@@ -40,6 +40,8 @@ US = Implementation(name="hearth", version="1")
 END_S = 10.0
 PAGES = 1000
 MESSAGE_CHARS = 500
+# What the SDK says when it is the connection, and not one answer, that has ended.
+ALL_CLOSED = "Connection closed"
 
 
 class Connection:
@@ -219,6 +221,8 @@ class Connection:
     async def _told(self, error: MCPError) -> HearthError:
         if error.code == HEADER_MISMATCH:
             return _Mismatch("The tool's schema has changed.")
+        if error.code == CONNECTION_CLOSED and error.message != ALL_CLOSED:
+            return self._failed(f"broke off: {error.message[:MESSAGE_CHARS]}")
         if error.code == CONNECTION_CLOSED:
             # Why it closed, where that is known in a moment.
             try:

@@ -90,7 +90,7 @@ async def add_server(session: AsyncSession, organisation_id: uuid.UUID, values: 
     if len(names) >= most:
         raise Conflict(f"The organisation has {most} MCP servers already (setting tools.servers_per_organisation); remove one.")
     writing = insert(McpServer).values(id=uuid.uuid4(), organisation_id=organisation_id, **values)
-    row = await session.scalar(writing.on_conflict_do_nothing().returning(McpServer))
+    row = (await session.scalars(writing.on_conflict_do_nothing().returning(McpServer))).one_or_none()
     if row is None:
         raise Conflict(f"There is an MCP server '{values['name']}' already; change that one, or choose another name.").about("name")
     return row

@@ -38,6 +38,7 @@ from cluster.tools.tables import McpServer
 from cluster.tools.toolbox import HearthTools
 from cluster.tools.workspaces import Workspaces
 from tests.cluster.tools.bench import Bench
+from tests.cluster.tools.servers.web import BadWeb
 from tests.patience import PATIENCE_S
 
 SERVERS = Path(__file__).parent / "servers"
@@ -407,3 +408,33 @@ def test_names_are_fit_for_models_and_stay_different() -> None:
     names = [spec_name("good", name) for name in ("a.b", "a/b", "a b", "ä", "x" * 100, "x" * 101)]
     assert len(set(names)) == len(names)
     assert all(len(name) <= 64 and name.replace("_", "").replace("-", "").isalnum() and name.isascii() for name in names)
+
+
+@pytest.mark.parametrize(
+    ("how", "error", "sentence"),
+    [
+        ("flood", TooLarge, r"tools\.message_bytes"),
+        ("stream", RemoteFailed, "SSE stream failed"),
+        ("packed", RemoteFailed, "packed as 'gzip'"),
+        ("status", RemoteFailed, "error response"),
+        ("page", RemoteFailed, "content type: text/html"),
+        ("hangs", DeadlineExceeded, "had not ended after 1 s"),
+        ("elsewhere", RemoteFailed, "Redirect to http://127.0.0.1:1/mcp not followed"),
+    ],
+)
+async def test_misbehaviour_over_http_is_told(bench: Bench, how: str, error: type[HearthError], sentence: str) -> None:
+    async with BadWeb() as bad:
+        servers = Servers(bench, bad.port)
+        servers.configure(timeout_s=1 if how == "hangs" else 60)
+        try:
+            await servers.add("bad", url=f"http://127.0.0.1:{bad.port}/mcp")
+            assert (await servers.call("bad__go")).text == "fine"
+            bad.how = how
+            with pytest.raises(error, match=sentence):
+                await servers.call("bad__go")
+            bad.how = "fine"
+            assert (await servers.call("bad__go")).text == "fine", "the next call finds its way"
+        finally:
+            await servers.tools.close()
+            await servers.outgoing.close()
+    assert bad.asked.count("tools/call") == 3, "what reached the server was not sent again"
