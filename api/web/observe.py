@@ -13,6 +13,7 @@ from api.web.metrics import Metrics
 log = structlog.get_logger("api.access")
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+_OPENED = {"websocket.accept": 101, "websocket.close": 403}
 # Asked for every few seconds by whoever watches the service; a line for each would bury the others.
 _QUIET = frozenset({"/healthz", "/readyz", "/metrics"})
 
@@ -51,8 +52,7 @@ class ObserveMiddleware:
 
         async def send_noting(message: Message) -> None:
             nonlocal status
-            seen = {"websocket.accept": 101, "websocket.close": 403}.get(message["type"])
-            status = status or seen or int(message.get("status", 0))
+            status = status or _OPENED.get(message["type"]) or int(message.get("status", 0))
             await send(message)
 
         try:

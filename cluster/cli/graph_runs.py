@@ -149,18 +149,17 @@ def follow_run(api: Api, run_id: str, nodes: int) -> Run:
                 bar.update(task, description=f"{event['node']} {event['state']}", completed=done, total=max(nodes, done))
             elif event["type"] == "state":
                 bar.update(task, description=event["state"])
-                if event["state"] in STILL and _is_asked(run := _found(api, run_id)):
-                    return run
-    return _found(api, run_id)
-
-
-def _found(api: Api, run_id: str) -> Run:
+                if event["state"] in STILL:
+                    waiting: Run = api.ask("GET", f"workflows/runs/{run_id}")
+                    if _is_asked(waiting):
+                        return waiting
     found: Run = api.ask("GET", f"workflows/runs/{run_id}")
     return found
 
 
 def _is_asked(run: Run) -> bool:
-    return run["state"] in STILL and (run["state"] == RunState.PAUSED or any(one["kind"] != "time" for one in run["pending"]))
+    asked = any(one["kind"] != "time" for one in run["pending"])
+    return run["state"] == RunState.PAUSED or (run["state"] == RunState.WAITING and asked)
 
 
 def _tell(run: Run, as_json: bool) -> None:

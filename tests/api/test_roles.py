@@ -21,6 +21,7 @@ from cluster.batches.store import Batches
 from cluster.batches.tables import Batch, BatchStatus, FileRow
 from cluster.content.cache import ContentCache
 from cluster.content.pipeline import Processed
+from cluster.contracts.generation import JsonObject
 from cluster.graphs.resolved import ResolvedGraph
 from cluster.graphs.runs import NewRun, Runs
 from cluster.jobs.kinds import JOB_KINDS
@@ -424,16 +425,8 @@ async def ended_job(stores: StoreClients, admin: Person) -> str:
 async def ended_run(stores: StoreClients, person: Person) -> str:
     """One that was cancelled before it began."""
     spec = ResolvedGraph(GraphSpec.model_validate(ECHO)).to_json()
-    new = NewRun(
-        graph="echo",
-        version=1,
-        spec=spec,
-        input={"question": MARK},
-        role="viewer",
-        task_type="echo",
-        organisation_id=person.organisation_id,
-        owner_id=person.user_id,
-    )
+    given: JsonObject = {"question": MARK}
+    new = NewRun("echo", 1, spec, given, person.organisation_id, person.user_id, "viewer", task_type="echo")
     async with stores.database.session() as session:
         runs = Runs(session, GraphSettings())
         await runs.cancel(await runs.enqueue(new))

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import httpx
 import pytest
 
 from tests.api.conftest import error_of
+from tests.api.fixtures.people import Person
 from tests.api.workflows.conftest import data
 
 URL = "/api/v1/agents"
 HELPER = {"name": "helper", "title": "Farm helper", "description": "Answers.", "instructions": "You answer briefly."}
 
 
-async def make(client: httpx.AsyncClient, person, **fields) -> httpx.Response:
+async def make(client: httpx.AsyncClient, person: Person, **fields: Any) -> httpx.Response:
     return await client.post(URL, json=HELPER | fields, headers=person.headers)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import httpx
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from cluster.home import GRAPHS
 from tests.api.conftest import error_of
 from tests.api.fixtures.graphing import ECHO
+from tests.api.fixtures.people import Person
 from tests.api.workflows.conftest import data
 from tests.patience import PATIENCE_S
 
@@ -21,7 +23,7 @@ async def echo(client, farm) -> None:
     data(await client.post("/api/v1/workflows/definitions", json={"spec": ECHO}, headers=farm.editor.headers))
 
 
-async def hand_in(client: httpx.AsyncClient, person, **body) -> httpx.Response:
+async def hand_in(client: httpx.AsyncClient, person: Person, **body: Any) -> httpx.Response:
     return await client.post(URL, json={"task_type": "echo", "parameters": {"question": "hello"}} | body, headers=person.headers)
 
 

@@ -13,7 +13,7 @@ from cluster.graphs.runs import Runs, Wanted
 from tests.api.conftest import error_of
 from tests.api.fixtures.carrying import QUICK, carrying
 from tests.api.fixtures.graphing import ECHO, GREETING
-from tests.api.fixtures.people import add_person
+from tests.api.fixtures.people import Person, add_person
 from tests.deployments.agents.place import Shelf
 from tests.patience import PATIENCE_S
 
@@ -53,7 +53,7 @@ async def person(client, stores):
     return person
 
 
-async def ask(client: httpx.AsyncClient, person, model, text="hello there", **more) -> httpx.Response:
+async def ask(client: httpx.AsyncClient, person: Person, model: str, text: str = "hello there", **more: Any) -> httpx.Response:
     body = {"model": model, "messages": [{"role": "user", "content": text}]} | more
     return await client.post(URL, json=body, headers=person.headers)
 
@@ -198,3 +198,21 @@ async def test_a_prepared_answer_and_a_direct_one_come_from_a_graph_too(client, 
     assert '"type":"run"' in events
     messages = (await client.get(f"{url}/messages", headers=person.headers)).json()["data"]["items"]
     assert [message["text"] for message in messages] == ["hello", "HELLO"]
+
+
+async def test_what_a_graph_used_goes_on_the_account_of_its_models(client, person):
+    whole = (await ask(client, person, "agent/says", "one two three")).json()
+    chunks((await ask(client, person, "agent/says", "one two three", stream=True)).text)
+
+    async def groups() -> list[dict[str, Any]]:
+        answer = await client.get("/api/v1/usage", params={"group_by": "model"}, headers=person.headers)
+        found: list[dict[str, Any]] = answer.json()["data"]["groups"]
+        return found
+
+    async with asyncio.timeout(PATIENCE_S):
+        while sum(group["requests"] for group in await groups()) < 2:
+            await asyncio.sleep(0.1)
+    found = {group["group"]: group for group in await groups()}
+    assert set(found) == {"fake-llm"}
+    assert found["fake-llm"]["input_tokens"] == 2 * whole["usage"]["prompt_tokens"]
+    assert found["fake-llm"]["output_tokens"] == 2 * whole["usage"]["completion_tokens"]

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import uuid
+from typing import Any
 
 import httpx
 import pytest
 
 from tests.api.conftest import error_of
 from tests.api.fixtures.graphing import ECHO, GREETING
+from tests.api.fixtures.people import Person
 from tests.api.workflows.conftest import data
 
 URL = "/api/v1/workflows/definitions"
@@ -24,7 +26,7 @@ nodes:
 """
 
 
-async def keep(client: httpx.AsyncClient, person, **fields) -> httpx.Response:
+async def keep(client: httpx.AsyncClient, person: Person, **fields: Any) -> httpx.Response:
     return await client.post(URL, json={"spec": GREETING} | fields, headers=person.headers)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import replace
+from typing import Any
 
 import httpx
 import pytest
@@ -12,6 +13,7 @@ from cluster.contracts.models import ModelKind, ModelState
 from cluster.fakes.gateway import ONE_OF_EACH, FakeGateway, fake_model
 from tests.api.conftest import error_of
 from tests.api.fixtures.graphing import ECHO, GREETING
+from tests.api.fixtures.people import Person
 from tests.api.workflows.conftest import data
 
 URL = "/api/v1/workflows/execute"
@@ -25,7 +27,7 @@ ASKING = {
 }
 
 
-async def execute(client: httpx.AsyncClient, person, **body) -> httpx.Response:
+async def execute(client: httpx.AsyncClient, person: Person, **body: Any) -> httpx.Response:
     return await client.post(URL, json=body, headers=person.headers)
 
 

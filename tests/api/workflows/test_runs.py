@@ -11,6 +11,7 @@ import pytest
 
 from tests.api.conftest import error_of
 from tests.api.fixtures.graphing import GREETING
+from tests.api.fixtures.people import Person
 from tests.api.workflows.conftest import data
 from tests.patience import PATIENCE_S
 
@@ -42,16 +43,16 @@ FAILS = {
 }
 
 
-async def begun(client, person, **body) -> str:
+async def begun(client: httpx.AsyncClient, person: Person, **body: Any) -> str:
     return str(data(await client.post(EXECUTE, json=body, headers=person.headers), 202)["id"])
 
 
-async def page(client, person, run_id) -> dict[str, Any]:
+async def page(client: httpx.AsyncClient, person: Person, run_id: str) -> dict[str, Any]:
     found: dict[str, Any] = data(await client.get(f"{URL}/{run_id}", headers=person.headers))
     return found
 
 
-async def settled(client, person, run_id, *states) -> dict[str, Any]:
+async def settled(client: httpx.AsyncClient, person: Person, run_id: str, *states: str) -> dict[str, Any]:
     async with asyncio.timeout(PATIENCE_S):
         while True:
             run = await page(client, person, run_id)
@@ -61,7 +62,7 @@ async def settled(client, person, run_id, *states) -> dict[str, Any]:
             await asyncio.sleep(0.05)
 
 
-async def post(client: httpx.AsyncClient, person, run_id, what, **body) -> httpx.Response:
+async def post(client: httpx.AsyncClient, person: Person, run_id: str, what: str, **body: Any) -> httpx.Response:
     needs_body = what in {"retry", "fork", "answer"}
     return await client.post(f"{URL}/{run_id}/{what}", json=body if needs_body else None, headers=person.headers)
 
@@ -75,7 +76,7 @@ async def test_runs_are_listed_in_pages_and_by_what_they_are(client, farm):
     assert rest["next_cursor"] is None
     data(await post(client, farm.viewer, ids[0], "cancel"))
 
-    async def found(**asked) -> list[str]:
+    async def found(**asked: str) -> list[str]:
         return [run["id"] for run in data(await client.get(URL, params=asked, headers=farm.viewer.headers))["runs"]]
 
     assert await found(state="cancelled") == [ids[0]]

@@ -8,6 +8,7 @@ import uuid
 from contextlib import suppress
 from typing import Any
 
+import httpx
 import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosedOK, InvalidStatus
@@ -16,6 +17,7 @@ from cluster.jobs.kinds import JOB_KINDS
 from cluster.jobs.store import Jobs, NewJob
 from cluster.settings import JobSettings
 from tests.api.fixtures.graphing import GREETING
+from tests.api.fixtures.people import Person
 from tests.api.workflows.conftest import data
 from tests.patience import PATIENCE_S
 
@@ -29,11 +31,11 @@ async def client(served, gateway, quick):
         yield client
 
 
-def address(client, path: str) -> str:
+def address(client: httpx.AsyncClient, path: str) -> str:
     return str(client.base_url).replace("http://", "ws://").rstrip("/") + path
 
 
-async def begun(client, person) -> str:
+async def begun(client: httpx.AsyncClient, person: Person) -> str:
     return str(data(await client.post("/api/v1/workflows/execute", json=MIRA, headers=person.headers), 202)["id"])
 
 

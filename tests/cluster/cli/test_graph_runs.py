@@ -16,7 +16,7 @@ from structlog.testing import capture_logs
 from typer.testing import CliRunner, Result
 
 from api.app import create_app
-from cluster.cli.graph_runs import graph_app
+from cluster.cli import graph_runs
 from cluster.errors import BadInput, EngineError
 from cluster.fakes.gateway import FakeGateway
 from cluster.home import Home
@@ -67,7 +67,7 @@ async def hearth_graph(stores: StoreClients, store_settings: Settings, person: P
             write_state(home, RunState(pid=head.pid, phase="ready", profile="laptop", base_url=base, started_at=time.time()))
 
             async def run(*words: str) -> Result:
-                return await asyncio.to_thread(CliRunner().invoke, graph_app, [*words, "--home", str(tmp_path)])
+                return await asyncio.to_thread(CliRunner().invoke, graph_runs.graph_app, [*words, "--home", str(tmp_path)])
 
             yield run
     head.terminate()
