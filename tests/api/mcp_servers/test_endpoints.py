@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from api.web.principal import Role
@@ -29,11 +30,10 @@ async def client(in_process, gateway, store_settings, admin):
         yield client
 
 
-async def add(client, body) -> dict[str, Any]:
+async def add(client: httpx.AsyncClient, body: dict[str, Any]) -> Any:
     answer = await client.post(SERVERS, json=body)
     assert answer.status_code == 200, answer.text
-    told: dict[str, Any] = answer.json()["data"]
-    return told
+    return answer.json()["data"]
 
 
 async def test_a_server_is_added_looked_at_changed_and_removed(client):

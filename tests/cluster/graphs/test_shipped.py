@@ -49,7 +49,7 @@ def test_an_answer_gives_the_passages_that_it_cites(library):
     assert way(library, "answer", "found", seen) == "answer"
     assert way(library, "answer", "found", {**seen, "state": {"passages": []}}) == "nothing"
     asked = render(getattr(library.get("answer").nodes["answer"], "user"), seen, SETTINGS)  # noqa: B009
-    assert asked.startswith("Passages:\n[1] Okan lives in Sudale.\n[2] Okan")
+    assert asked.startswith("Passage: [1] Okan lives in Sudale.\n[2] Okan")
 
 
 def test_research_keeps_the_question_itself_and_cites_by_its_parts(library):
