@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -30,7 +31,7 @@ def test_a_generated_page_is_fresh(page: Path):
 def test_a_command_of_the_readme_works(hearth: RunningHearth, command: str):
     command = command.replace("localhost:8003", hearth.base_url)
     if command.startswith("./hearth "):
-        done = hearth.run(*command.split()[1:])
+        done = hearth.run(*shlex.split(command)[1:])
     else:
         done = subprocess.run(command.split(), capture_output=True, text=True, timeout=60, check=False)
     # The doctor's code says what it found on this machine; a command that breaks says so on standard error.

@@ -1,0 +1,141 @@
+"""Somebody runs a graph: on the command line, over HTTP with its events, as a model, and with its tools from an MCP client."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+
+import httpx
+import httpx2
+import openai
+import pytest
+from mcp.client import Client
+from mcp.client.streamable_http import streamable_http_client
+
+from tests.conftest import RunningHearth
+from tests.system.test_knowledge import kill
+
+QUESTION = "Where does Nora Feld live?"
+# Says something, waits long enough to be killed, asks a model and writes what it said into a file, once.
+STEPS: dict[str, Any] = {
+    "name": "steps",
+    "input": {"type": "object", "properties": {"question": {"type": "string"}}, "required": ["question"]},
+    "output": {"answer": "state.said", "file": "state.kept.path"},
+    "start": "begin",
+    "nodes": {
+        "begin": {"kind": "tool", "tool": "files_append", "arguments": {"path": "log.txt", "content": "begun\n"}, "then": "rest"},
+        "rest": {"kind": "wait", "seconds": 3, "then": "said"},
+        "said": {
+            "kind": "llm",
+            "model": "hearth-nano",
+            "temperature": 0,
+            "user": "Passage: Nora Feld lives in Sudale.\n\nQuestion: {{ input.question }}",
+            "then": "kept",
+        },
+        "kept": {"kind": "tool", "tool": "files_append", "arguments": {"path": "log.txt", "content": "= state.said"}},
+    },
+}
+
+pytestmark = pytest.mark.timeout(900)
+
+
+@pytest.fixture
+def http(hearth: RunningHearth) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=hearth.base_url, headers=hearth.shown, timeout=120) as client:
+        yield client
+
+
+def data(answer: httpx.Response) -> Any:
+    assert answer.is_success, answer.text
+    return answer.json()["data"]
+
+
+@pytest.fixture
+def office(hearth: RunningHearth, http: httpx.Client, tmp_path: Any) -> Iterator[str]:
+    """A collection with one document."""
+    (tmp_path / "people.md").write_text("Nora Feld lives in Sudale. Nora Feld works at Brel Foods.")
+    done = hearth.run("ingest", str(tmp_path / "people.md"), "-c", "graphs", "--json")
+    assert done.returncode == 0, done.stderr
+    yield "graphs"
+    data(http.delete(f"/api/v1/collections/{json.loads(done.stdout.splitlines()[-1])['collection']}"))
+
+
+def test_a_shipped_graph_answers_from_a_document_on_the_command_line_and_as_a_model(hearth: RunningHearth, office: str):
+    asked = (f"question={QUESTION}", f'collections=["{office}"]')
+    done = hearth.run("graph", "run", "answer", *asked, "--json")
+    assert done.returncode == 0, done.stderr
+    run = json.loads(done.stdout)
+    assert run["output"]["answer"] == "Sudale"
+    assert [citation["path"] for citation in run["output"]["citations"]] == ["people.md"]
+    shown = hearth.run("graph", "show", run["id"])
+    assert shown.returncode == 0, shown.stderr
+    assert "succeeded" in shown.stdout
+    with openai.OpenAI(base_url=f"{hearth.base_url}/v1", api_key=hearth.key, timeout=120, max_retries=0) as ai:
+        assert "agent/answer" in [model.id for model in ai.models.list()]
+        messages: Any = [{"role": "user", "content": QUESTION}]
+        whole = ai.chat.completions.create(model="agent/answer", messages=messages)
+        pieces = list(ai.chat.completions.create(model="agent/answer", messages=messages, stream=True))
+    assert whole.choices[0].message.content == "Sudale"
+    assert whole.usage is not None
+    assert whole.usage.completion_tokens > 0
+    assert "".join(piece.choices[0].delta.content or "" for piece in pieces if piece.choices) == "Sudale"
+
+
+@pytest.mark.parametrize("victim", ["ServeReplica:agents", "ServeReplica:api"])
+def test_a_run_whose_process_is_killed_is_finished_by_the_next_and_its_tools_are_called_once(
+    hearth: RunningHearth, http: httpx.Client, victim: str
+):
+    run = data(http.post("/api/v1/workflows/execute", json={"spec": STEPS, "input": {"question": QUESTION}}))
+    path = f"/api/v1/workflows/runs/{run['id']}"
+    told = events(http, path, until=lambda event: event.get("node") == "begin" and event.get("state") == "succeeded")
+    kill(hearth, victim)
+    told += events(http, path, after=told[-1]["id"])
+    assert [event["state"] for event in told if event["type"] == "state"][-1] == "succeeded"
+    ended = data(http.get(path))
+    assert ended["output"] == {"answer": "Sudale", "file": "log.txt"}
+    done = [event["key"] for event in told if event["type"] == "step" and event["state"] == "succeeded"]
+    assert sorted(done) == ["begin#1", "kept#1", "rest#1", "said#1"]
+    log = http.get(f"/api/v1/workspaces/run-{run['id']}/files/log.txt")
+    assert log.text == "begun\nSudale"
+
+
+def events(http: httpx.Client, path: str, *, after: int = 0, until: Any = lambda _: False) -> list[dict[str, Any]]:
+    """Those behind ``after``, to the end or the first for which ``until`` holds; a reader that is cut off reads on."""
+    found: list[dict[str, Any]] = []
+    for _ in range(60):
+        seen = found[-1]["id"] if found else after
+        try:
+            with http.stream("GET", f"{path}/events", headers={"Last-Event-ID": str(seen)}) as answer:
+                if answer.status_code == 204:
+                    return found
+                number = 0
+                for line in answer.iter_lines():
+                    if line.startswith("id: "):
+                        number = int(line.removeprefix("id: "))
+                    elif line.startswith("data: {"):
+                        found.append({"id": number, **json.loads(line.removeprefix("data: "))})
+                        if until(found[-1]) or (found[-1].get("state") == "succeeded" and found[-1]["type"] == "state"):
+                            return found
+        except httpx.TransportError:
+            continue
+    raise AssertionError(found)
+
+
+@pytest.fixture
+async def mcp(hearth: RunningHearth) -> AsyncIterator[Client]:
+    async with (
+        httpx2.AsyncClient(headers=hearth.shown, timeout=120) as http,
+        Client(streamable_http_client(f"{hearth.base_url}/mcp", http_client=http)) as client,
+    ):
+        yield client
+
+
+async def test_an_mcp_client_finds_documents_and_runs_a_graph(mcp: Client, office: str):
+    names = {tool.name for tool in (await mcp.list_tools()).tools}
+    assert {"documents_search", "files_read", "graph_run", "ask_model", "system_info"} <= names
+    found = await mcp.call_tool("documents_search", {"question": QUESTION, "collections": [office]})
+    assert "Sudale" in str(found.content)
+    ran = await mcp.call_tool("graph_run", {"graph": "answer", "input": {"question": QUESTION, "collections": [office]}, "wait_s": 60})
+    assert not ran.is_error
+    assert "Sudale" in str(ran.content)
