@@ -43,6 +43,7 @@ class Graphs:
 
     async def stop(self) -> None:
         await end(self._tasks)
+        await self.ears.close()
         await self.checkpoints.close()
 
 

@@ -21,6 +21,8 @@ CHANNEL = "graph:"
 REST_S = 1.0
 # Longest that the last words of a process wait for Redis.
 CLOSING_S = 2.0
+# Until a task that did not end is told again to end.
+AGAIN_S = 0.2
 # Characters that wait for Redis, or for one reader, at most.
 MOST_CHARS = 256 * 1024
 # Characters in one message.
@@ -142,6 +144,14 @@ class LiveEars:
         self._cache = cache
         self._listeners: dict[str, set[Pieces]] = {}
         self._task: asyncio.Task[None] | None = None
+        self._ending: set[asyncio.Task[None]] = set()
+
+    async def close(self) -> None:
+        """When nobody listens any more: returns once no connection is held."""
+        while self._ending:
+            for task in self._ending:
+                task.cancel()
+            await asyncio.wait(tuple(self._ending), timeout=AGAIN_S)
 
     @asynccontextmanager
     async def listening(self, run_id: uuid.UUID) -> AsyncIterator[Pieces]:
@@ -158,6 +168,8 @@ class LiveEars:
                 del self._listeners[channel]
             if not self._listeners and self._task is not None:
                 task, self._task = self._task, None
+                self._ending.add(task)
+                task.add_done_callback(self._ending.discard)
                 task.cancel()
 
     async def _listen(self) -> None:

@@ -115,7 +115,7 @@ async def test_what_the_input_leaves_out_is_as_its_schema_says(client, farm, car
 
 
 async def test_tools_above_the_role_are_not_called_for_anybody(client, farm):
-    calls = {"said": {"kind": "tool", "tool": "files_write", "arguments": {"path": "a.txt", "text": "a"}}}
+    calls = {"said": {"kind": "tool", "tool": "files_write", "arguments": {"path": "a.txt", "content": "a"}}}
     spec = ASKING | {"name": "writes", "nodes": calls}
     refused = await execute(client, farm.viewer, spec=spec, input={"question": "x"})
     assert refused.status_code == 403
