@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import httpx
@@ -122,20 +122,16 @@ def events(http: httpx.Client, path: str, *, after: int = 0, until: Any = lambda
     raise AssertionError(found)
 
 
-@pytest.fixture
-async def mcp(hearth: RunningHearth) -> AsyncIterator[Client]:
+async def test_an_mcp_client_finds_documents_and_runs_a_graph(hearth: RunningHearth, office: str):
     async with (
         httpx2.AsyncClient(headers=hearth.shown, timeout=120) as http,
         Client(streamable_http_client(f"{hearth.base_url}/mcp", http_client=http)) as client,
     ):
-        yield client
-
-
-async def test_an_mcp_client_finds_documents_and_runs_a_graph(mcp: Client, office: str):
-    names = {tool.name for tool in (await mcp.list_tools()).tools}
-    assert {"documents_search", "files_read", "graph_run", "ask_model", "system_info"} <= names
-    found = await mcp.call_tool("documents_search", {"question": QUESTION, "collections": [office]})
-    assert "Sudale" in str(found.content)
-    ran = await mcp.call_tool("graph_run", {"graph": "answer", "input": {"question": QUESTION, "collections": [office]}, "wait_s": 60})
+        names = {tool.name for tool in (await client.list_tools()).tools}
+        assert {"documents_search", "files_read", "graph_run", "ask_model", "system_info"} <= names
+        found = await client.call_tool("documents_search", {"question": QUESTION, "collections": [office]})
+        assert "Sudale" in str(found.content)
+        asked = {"question": QUESTION, "collections": [office]}
+        ran = await client.call_tool("graph_run", {"graph": "answer", "input": asked, "wait_s": 60})
     assert not ran.is_error
     assert "Sudale" in str(ran.content)
