@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,7 +15,7 @@ from mcp.client import Client
 from mcp.client.streamable_http import streamable_http_client
 
 from tests.conftest import RunningHearth
-from tests.system.test_knowledge import kill
+from tests.system.test_knowledge import PATIENCE_S, kill, patient
 
 QUESTION = "Where does Nora Feld live?"
 # Says something, waits long enough to be killed, asks a model and writes what it said into a file, once.
@@ -92,18 +93,19 @@ def test_a_run_whose_process_is_killed_is_finished_by_the_next_and_its_tools_are
     kill(hearth, victim)
     told += events(http, path, after=told[-1]["id"])
     assert [event["state"] for event in told if event["type"] == "state"][-1] == "succeeded"
-    ended = data(http.get(path))
+    ended = data(patient(http.get, path))
     assert ended["output"] == {"answer": "Sudale", "file": "log.txt"}
     done = [event["key"] for event in told if event["type"] == "step" and event["state"] == "succeeded"]
     assert sorted(done) == ["begin#1", "kept#1", "rest#1", "said#1"]
-    log = http.get(f"/api/v1/workspaces/run-{run['id']}/files/log.txt")
+    log = patient(http.get, f"/api/v1/workspaces/run-{run['id']}/files/log.txt")
     assert log.text == "begun\nSudale"
 
 
 def events(http: httpx.Client, path: str, *, after: int = 0, until: Any = lambda _: False) -> list[dict[str, Any]]:
     """Those behind ``after``, to the end or the first for which ``until`` holds; a reader that is cut off reads on."""
     found: list[dict[str, Any]] = []
-    for _ in range(60):
+    deadline = time.monotonic() + PATIENCE_S
+    while time.monotonic() < deadline:
         seen = found[-1]["id"] if found else after
         try:
             with http.stream("GET", f"{path}/events", headers={"Last-Event-ID": str(seen)}) as answer:
@@ -118,7 +120,8 @@ def events(http: httpx.Client, path: str, *, after: int = 0, until: Any = lambda
                         if until(found[-1]) or (found[-1].get("state") == "succeeded" and found[-1]["type"] == "state"):
                             return found
         except httpx.TransportError:
-            continue
+            pass
+        time.sleep(0.2)
     raise AssertionError(found)
 
 

@@ -42,7 +42,8 @@ def question(text: str) -> list[ChatCompletionMessageParam]:
 
 def test_every_served_model_is_listed(client: openai.OpenAI):
     local = {"hearth-nano", "all-minilm-l6-v2", "pp-ocrv6", "tiny-clip", "tiny-whisper"}
-    assert {model.id for model in client.models.list()} == local | {"clever", "far/echo"}
+    graphs = {"agent/answer", "agent/research"}
+    assert {model.id for model in client.models.list()} == local | graphs | {"clever", "far/echo"}
 
 
 def test_a_chat_copies_the_answer_from_the_passage_and_counts_its_tokens(client: openai.OpenAI):
