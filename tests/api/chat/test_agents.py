@@ -210,7 +210,7 @@ async def test_what_a_graph_used_goes_on_the_account_of_its_models(client, perso
         return found
 
     async with asyncio.timeout(PATIENCE_S):
-        while sum(group["requests"] for group in await groups()) < 2:
+        while sum(group["requests"] for group in await groups()) < 2:  # noqa: ASYNC110 - asked over HTTP
             await asyncio.sleep(0.1)
     found = {group["group"]: group for group in await groups()}
     assert set(found) == {"fake-llm"}
