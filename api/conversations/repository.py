@@ -96,6 +96,10 @@ class ConversationRepository:
         await self._session.delete(row)
         await self._session.flush()
 
+    async def known(self, ids: Sequence[uuid.UUID]) -> set[uuid.UUID]:
+        """Those of ``ids`` that are there, of whichever organisation: for whoever looks after what belongs to them."""
+        return set(await self._session.scalars(select(Conversation.id).where(Conversation.id.in_(ids)))) if ids else set()
+
     async def count_lapsed(self, organisation_id: uuid.UUID | None, now: datetime, deleted_kept: timedelta) -> tuple[int, int]:
         """How many :meth:`remove_lapsed` would remove."""
         counts = [

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import Annotated
 
+from anyio import to_thread
 from fastapi import Depends, FastAPI, Request
 
+from api.conversations.repository import ConversationRepository
 from api.outgoing.install import Outside
 from api.web.deps import Parts
 from api.web.upkeep import Upkeep
 from cluster.tools.making import Tools, make_tools
+from cluster.tools.paths import conversation_workspace
 from cluster.tools.remote.client import McpTools
 from cluster.tools.starting import GraphStarter
 from cluster.tools.toolbox import HearthTools
@@ -21,8 +24,9 @@ class ToolDesk:
 
     def __init__(self, parts: Parts, outside: Outside, starter: GraphStarter | None) -> None:
         settings = parts.settings
+        self._database = parts.stores.database
         self._tools: Tools = make_tools(settings, parts.gateway, parts.vectors, parts.stores.database, outside.client, starter)
-        self._sweep = Upkeep("sweeping workspaces and calls of tools", settings.tools.sweep_s, self._tools.sweep)
+        self._sweep = Upkeep("sweeping workspaces and calls of tools", settings.tools.sweep_s, self.sweep)
 
     @property
     def toolbox(self) -> HearthTools:
@@ -35,6 +39,17 @@ class ToolDesk:
     @property
     def workspaces(self) -> Workspaces:
         return self._tools.workspaces
+
+    async def sweep(self) -> None:
+        """Removes what is past its time, and the files of conversations that are gone."""
+        await self._tools.sweep()
+        spaces = await to_thread.run_sync(self.workspaces.of_conversations)
+        async with self._database.session() as session:
+            known = await ConversationRepository(session).known([conversation for _, conversation in spaces])
+        for organisation, conversation in spaces:
+            if conversation not in known:
+                space = self.workspaces.of(organisation, conversation_workspace(conversation))
+                await to_thread.run_sync(space.remove)
 
     async def start(self) -> None:
         self._sweep.start()

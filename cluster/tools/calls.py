@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -130,21 +131,24 @@ class CallHistory:
 
     def _kept(self, value: Json) -> tuple[Any, bool]:
         """``value`` as the database takes it, and whether it is cut: then it is a text."""
-        told, most = json.dumps(value, ensure_ascii=False), int(self._settings.history_bytes)
-        if len(told.encode("utf-8", "surrogatepass")) <= most:
-            return storable(value), False
+        kept, most = storable(value), int(self._settings.history_bytes)
+        told = json.dumps(kept, ensure_ascii=False)
+        if len(told.encode()) <= most:
+            return kept, False
         return plain(value if isinstance(value, str) else told)[: most // 4], True
 
 
 def storable(value: Any) -> Any:
-    """JSON without what PostgreSQL's JSON does not hold."""
+    """``value`` as PostgreSQL's JSON holds it: no NUL, no halves of characters, no infinite numbers."""
     if isinstance(value, str):
         return value if value.isprintable() else value.replace("\x00", "").encode("utf-8", "replace").decode()
     if isinstance(value, list):
         return [storable(item) for item in value]
     if isinstance(value, dict):
-        return {storable(key): storable(item) for key, item in value.items()}
-    return value
+        return {storable(str(key)): storable(item) for key, item in value.items()}
+    if isinstance(value, float):
+        return value if math.isfinite(value) else str(value)
+    return value if value is None or isinstance(value, bool | int) else str(value)
 
 
 def plain(text: str) -> str:

@@ -15,6 +15,8 @@ from cluster.tools.paths import checked_workspace
 from cluster.tools.places import Place
 from cluster.tools.workspace import GONE, Workspace
 
+CONVERSATION = "conversation-"
+
 
 class Workspaces:
     """``disk``: how bytes get there. Blocking, as what it gives."""
@@ -37,6 +39,14 @@ class Workspaces:
         before = time.time() - self._settings.workspace_days * 86400
         names = [path.name for path in self._root.iterdir()] if self._root.is_dir() else []
         return sum(self._remove_older(uuid.UUID(name), before) for name in names if _is_id(name))
+
+    def of_conversations(self) -> list[tuple[uuid.UUID, uuid.UUID]]:
+        """Organisation and conversation of every workspace that is a conversation's."""
+        found: list[tuple[uuid.UUID, uuid.UUID]] = []
+        for organisation in (path.name for path in self._root.iterdir()) if self._root.is_dir() else ():
+            names = [path.name.removeprefix(CONVERSATION) for path in (self._root / organisation).glob(f"{CONVERSATION}*")]
+            found += [(uuid.UUID(organisation), uuid.UUID(name)) for name in names if _is_id(organisation) and _is_id(name)]
+        return found
 
     def _remove_older(self, organisation_id: uuid.UUID, before: float) -> int:
         gone = 0

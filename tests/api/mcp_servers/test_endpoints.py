@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
+import httpx
 import pytest
 
 from api.web.principal import Role
@@ -28,7 +30,7 @@ async def client(in_process, gateway, store_settings, admin):
         yield client
 
 
-async def add(client, body):
+async def add(client: httpx.AsyncClient, body: dict[str, Any]) -> Any:
     answer = await client.post(SERVERS, json=body)
     assert answer.status_code == 200, answer.text
     return answer.json()["data"]

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import uuid
+from typing import Any
 
+import httpx
 import pytest
 
 from api.web.principal import Role
-from tests.api.fixtures.people import add_person
+from tests.api.fixtures.people import Person, add_person
 
 SPACES = "/api/v1/workspaces"
 
@@ -25,7 +27,7 @@ async def viewer(stores, admin):
     return await add_person(stores, Role.VIEWER, admin)
 
 
-async def put(client, person, place, content=b"Moin"):
+async def put(client: httpx.AsyncClient, person: Person, place: str, content: bytes = b"Moin") -> Any:
     answer = await client.put(f"{SPACES}/{place}", content=content, headers=person.headers)
     assert answer.status_code == 200, answer.text
     return answer.json()["data"]
@@ -96,6 +98,20 @@ async def test_a_workspace_is_its_owners(client, admin, editor, viewer, stores):
     assert (await client.put(f"{SPACES}/shared/files/x", content=b"", headers=viewer.headers)).status_code == 403
     stranger = await add_person(stores)
     assert (await client.get(f"{SPACES}/shared/files", headers=stranger.headers)).status_code == 404
+
+
+async def test_files_of_a_conversation_go_with_it(client, editor):
+    made = [(await client.post("/api/v1/chat/conversations", json={}, headers=editor.headers)).json()["data"]["id"] for _ in "ab"]
+    for conversation in made:
+        await put(client, editor, f"conversation-{conversation}/files/a.txt")
+    gone = await client.delete(f"/api/v1/chat/conversations/{made[0]}", params={"hard_delete": True}, headers=editor.headers)
+    assert gone.status_code == 200, gone.text
+
+    desk = client._transport.app.state.tools
+    await desk.sweep()
+
+    assert not desk.workspaces.of(editor.organisation_id, f"conversation-{made[0]}").exists()
+    assert desk.workspaces.of(editor.organisation_id, f"conversation-{made[1]}").exists()
 
 
 async def test_a_conversations_files_are_for_who_takes_part(client, editor, admin, viewer):

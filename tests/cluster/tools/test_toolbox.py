@@ -59,7 +59,7 @@ async def test_a_name_that_is_nobodys_names_the_nearest(bench: Bench) -> None:
 
 
 async def test_arguments_are_checked_strictly(bench: Bench) -> None:
-    for arguments, sentence in (
+    wrong: list[tuple[Any, str]] = [
         ({"pth": "a"}, "no argument 'pth'; did you mean 'path'"),
         ({}, "key 'path' is missing"),
         ({"path": 5}, "'path': it must be a text, found a whole number"),
@@ -69,7 +69,8 @@ async def test_arguments_are_checked_strictly(bench: Bench) -> None:
         ({"path": "a", "encoding": "utf-8"}, "'encoding'"),
         ({"path": "\ud800"}, "Invalid JSON"),
         ({"path": "a", "limit": float("inf")}, "not JSON"),
-    ):
+    ]
+    for arguments, sentence in wrong:
         with pytest.raises(BadInput, match=sentence):
             await bench.tools.call("files_read", arguments, bench.caller())
     assert {row.outcome for row in await bench.rows()} == {"refused"}

@@ -259,12 +259,13 @@ def test_the_same_key_does_it_once(space: Workspace) -> None:
 def test_a_key_stands_for_one_call(space: Workspace) -> None:
     space.append("log", b"one\n", "k1")
 
-    for other in (
+    others: list[Callable[[], object]] = [
         lambda: space.append("log", b"two\n", "k1"),
         lambda: space.append("log2", b"one\n", "k1"),
         lambda: space.write("log", b"one\n", "k1"),
         lambda: space.delete("log", "k1"),
-    ):
+    ]
+    for other in others:
         with pytest.raises(Conflict, match="key"):
             other()
     assert space.read("log") == b"one\n"
