@@ -19,11 +19,13 @@ from api.documents.install import install_documents
 from api.jobs.install import install_jobs
 from api.knowledge.install import install_knowledge
 from api.limits.install import install_limits
+from api.mcp.install import install_mcp
 from api.outgoing.install import install_outgoing
 from api.providers.install import install_providers
 from api.routing import ROUTES, TAGS
 from api.streams.running import install_streams
 from api.usage.install import install_usage
+from api.web.bells import install_bells
 from api.web.deps import Parts
 from api.web.errors import CrashMiddleware, install_error_handlers
 from api.web.exchange import ExchangeMiddleware
@@ -40,6 +42,7 @@ from cluster.settings import HttpSettings, Settings
 from cluster.specs.prices import PricesSpec, PriceTable
 from cluster.specs.providers import ProvidersSpec
 from cluster.stores.clients import StoreClients
+from cluster.tools.tool import Toolbox
 from cluster.vectors import VectorStore
 
 if TYPE_CHECKING:
@@ -63,6 +66,7 @@ def create_app(
     prices: PricesSpec | None = None,
     environment: Mapping[str, str] | None = None,
     metrics_dir: Path | None = None,
+    toolbox: Toolbox | None = None,
     request_id_echoed: bool = False,
 ) -> FastAPI:
     """The whole API over ``gateway``, ``stores``, ``vectors`` and ``agents``, which stay the caller's to close. ``agents`` None: nobody is
@@ -70,6 +74,7 @@ def create_app(
 
     ``providers``: whose models are offered beside those of ``gateway``; their keys may stand in ``environment``. ``prices``: what answers
     cost.
+    ``toolbox``: what models and MCP clients may have done, in place of the tools of Hearth and its MCP servers.
     ``metrics_dir``: where several API processes share their counts (see api/web/metrics.py). ``request_id_echoed``: the server in front
     adds a request's X-Request-Id to the answer by itself.
     """
@@ -97,6 +102,7 @@ def create_app(
     install_content(app)
     install_agents(app, agents or NobodyToWake())
     install_streams(app, install_usage(app, settings, stores, PriceTable(prices or PricesSpec(), providers)).answered)
+    install_mcp(app, toolbox or app.state.tools.toolbox, install_bells(app, stores.cache))
     install_docs(app)
     install_error_handlers(app, [path for route in app.routes if isinstance(path := getattr(route, "path_format", None), str)])
     install_limits(app, settings, stores)
@@ -118,9 +124,13 @@ async def _running(app: FastAPI) -> AsyncIterator[None]:
     await app.state.outgoing.start()
     await app.state.contents.start()
     await app.state.tools.start()
+    await app.state.bells.start()
+    await app.state.mcp.start()
     try:
         yield
     finally:
+        await app.state.mcp.stop()
+        await app.state.bells.stop()
         await app.state.tools.stop()
         await app.state.contents.stop()
         await app.state.outgoing.stop()

@@ -28,6 +28,8 @@ from api.jobs import log_endpoints as logs
 from api.keys import endpoints as keys
 from api.knowledge import endpoints as knowledge
 from api.limits import endpoints as limits
+from api.mcp import endpoints as mcp
+from api.mcp_chat import endpoints as mcp_chat
 from api.mcp_servers import endpoints as mcp_servers
 from api.models import endpoints as models
 from api.outgoing import endpoints as outgoing
@@ -62,6 +64,7 @@ _ROUTERS = (
     *conversations.routers,
     *streams.routers,
     *direct.routers,
+    *mcp_chat.routers,
     *prompts.routers,
     *semantic.routers,
     *knowledge.routers,
@@ -78,6 +81,7 @@ _ROUTERS = (
     agents.router,
     agent_types.router,
     tasks.router,
+    mcp.router,
     tool_choices.router,
     tools.router,
     mcp_servers.router,
@@ -120,6 +124,7 @@ TAGS = [
     {"name": "workflows", "description": "Graphs of steps: kept in versions, checked, drawn, run, and followed."},
     {"name": "agents", "description": "Models with instructions, tools and documents, and the kinds of them that come with Hearth."},
     {"name": "tasks", "description": "Work handed to an agent or a graph."},
+    mcp.TAG,
     tools.TAG,
     mcp_servers.TAG,
     workspaces.TAG,

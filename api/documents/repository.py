@@ -104,6 +104,19 @@ class DocumentRepository:
             chosen = chosen.where(tuple_(DocumentRow.created_at, DocumentRow.id) < before)
         return (await self._session.scalars(chosen)).all()
 
+    async def everywhere(self, after: tuple[uuid.UUID, datetime, uuid.UUID] | None, most: int) -> Sequence[DocumentRow]:
+        """Those of all collections of which something was read: by collection, the oldest first."""
+        place = (DocumentRow.collection_id, DocumentRow.created_at, DocumentRow.id)
+        there = select(Collection.id).where(Collection.organisation_id == self._organisation_id, Collection.is_removing.is_(False))
+        chosen = select(DocumentRow).where(
+            DocumentRow.collection_id.in_(there),
+            DocumentRow.organisation_id == self._organisation_id,
+            DocumentRow.state != REMOVING,
+            DocumentRow.chars > 0,
+        )
+        chosen = chosen if after is None else chosen.where(tuple_(*place) > after)
+        return (await self._session.scalars(chosen.order_by(*place).limit(most))).all()
+
     async def failed(self, collection_id: uuid.UUID) -> Sequence[DocumentRow]:
         """Uploads of which nothing was taken, and those that hold such."""
         inside = select(DocumentRow.root_id).where(

@@ -26,6 +26,14 @@ def spent(request: GenerationRequest, usage: Usage, provenance: Provenance | Non
     return model, Consumption(usage.prompt_tokens if prompt else 0, usage.completion_tokens, cached, estimated=usage.estimated)
 
 
+def spent_by_tools(spent: Sequence[tuple[str, Usage]]) -> list[Spent]:
+    """What models used that a tool asked."""
+    return [
+        (model, Consumption(usage.prompt_tokens, usage.completion_tokens, usage.cached_tokens, estimated=usage.estimated))
+        for model, usage in spent
+    ]
+
+
 def shares_prompt(requests: Sequence[GenerationRequest], index: int) -> bool:
     """Has the request before it the same prompt? Choices are made from one."""
     if index == 0:

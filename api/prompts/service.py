@@ -39,6 +39,13 @@ class Prompts:
         row = await self._get(prompt_id)
         return PromptAnswer.of(row, await self._version(row, version))
 
+    async def named(self, name: str) -> PromptAnswer:
+        """In its latest version. Raises NotFound."""
+        row = await self._rows.named(self._who.organisation_id, name)
+        if row is None:
+            raise NotFound(f"There is no system prompt '{name[:200]}'; GET /api/v1/prompts lists them.")
+        return PromptAnswer.of(row, await self._version(row, None))
+
     async def all(self, after: str | None, limit: int) -> list[PromptAnswer]:
         """By name, those behind ``after``."""
         rows = await self._rows.all(self._who.organisation_id, after, limit)

@@ -17,8 +17,8 @@ from cluster.contracts.generation import GenerationRequest, Message, Sampling
 from cluster.contracts.models import ModelStatus
 
 
-class AskingBody(ToolsBody):
-    """Which model is asked, and how it answers."""
+class ModelBody(Body):
+    """Which model is asked, and how it writes."""
 
     model: ModelId = Field(description="Model id, or `<model>:<adapter>`; there is no default.")
     max_tokens: Count | None = Field(None, description="Most tokens to generate.")
@@ -40,6 +40,10 @@ class AskingBody(ToolsBody):
             presence_penalty=self.presence_penalty,
             frequency_penalty=self.frequency_penalty,
         )
+
+
+class AskingBody(ToolsBody, ModelBody):
+    """The same, with what may come instead of free text, and from whom."""
 
     def request(self, status: ModelStatus, messages: tuple[Message, ...], request_id: str, scope: str) -> GenerationRequest:
         """Of the model with ``status``."""

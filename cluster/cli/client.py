@@ -42,6 +42,11 @@ class Api:
         self._base = state.base_url
         self._headers = {"Authorization": f"Bearer {_read(key_file or home.admin_key)}"} if signed else {}
 
+    @property
+    def door(self) -> tuple[str, dict[str, str]]:
+        """Where it is, and the headers that say who asks."""
+        return self._base, self._headers
+
     def ask(self, method: str, path: str, body: dict[str, Any] | None = None, **query: str | int) -> Answer:
         """The data of the answer."""
         return self._answer(method, path, json=body, params=query).json()["data"]

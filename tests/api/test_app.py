@@ -12,6 +12,8 @@ from tests.api.fixtures.application import application, operations
 WATCHED = {"/healthz", "/readyz", "/metrics"}
 # Short, because whoever prepares a stream hands it on; the token is all that counts.
 TOKENED = {"/stream/{token}"}
+# Where its clients look for it.
+MCP = {"/mcp"}
 
 
 def routes(app: FastAPI) -> Iterator[tuple[APIRoute, str]]:
@@ -24,7 +26,7 @@ def routes(app: FastAPI) -> Iterator[tuple[APIRoute, str]]:
 def test_every_route_stands_below_a_version_or_is_for_watchers():
     for route, _ in routes(application()):
         if route.include_in_schema:
-            assert route.path.startswith(("/v1/", "/api/v1/", "/ofrep/v1/")) or route.path in WATCHED | TOKENED, route.path
+            assert route.path.startswith(("/v1/", "/api/v1/", "/ofrep/v1/")) or route.path in WATCHED | TOKENED | MCP, route.path
 
 
 def test_no_route_hides_another():

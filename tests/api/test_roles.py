@@ -88,6 +88,12 @@ public GET /stream/{token}
 editor POST /api/v1/chat/direct
 editor POST /api/v1/chat/direct/stream
 editor POST /api/v1/chat/quick
+editor POST /api/v1/chat/mcp
+editor POST /api/v1/chat/mcp/stream
+editor GET /api/v1/chat/mcp/approvals
+editor POST /api/v1/chat/mcp/approvals/{approval_id}
+viewer POST /mcp
+viewer DELETE /mcp
 editor POST /api/v1/prompts
 viewer GET /api/v1/prompts
 viewer GET /api/v1/prompts/match
@@ -390,6 +396,7 @@ async def make_house(client: httpx.AsyncClient, stores: StoreClients) -> House:
             "agent_type": "answer",
             "flag_key": await made("/api/v1/flags", {"key": MARK.lower(), "description": MARK}, "key"),
             "model": "fake-llm",
+            "approval_id": str(uuid.uuid4()),
             "token": UNKNOWN,
             "issuer": "none",
             **await kept_tools(client, stores, admin),

@@ -1,0 +1,47 @@
+"""Puts the MCP server into an application."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import Depends, FastAPI, Request
+
+from api.mcp.diagrams import GraphDiagrams
+from api.mcp.door import Door
+from api.mcp.server import make_server
+from api.mcp.sessions import Sessions
+from api.web.bells import Bells
+from api.web.deps import Parts
+from cluster.graphs.library import graph_library
+from cluster.tools.tool import Toolbox
+
+
+def install_mcp(app: FastAPI, toolbox: Toolbox, bells: Bells) -> Door:
+    """Also on ``app.state.mcp``, with ``toolbox`` on ``app.state.toolbox``; needs ``app.state.parts``. Whoever runs the app calls ``start``
+    and ``stop``."""
+    parts = app.state.parts
+    assert isinstance(parts, Parts)
+    sessions = Sessions(parts.stores.cache, parts.settings.tools)
+    library = graph_library(parts.settings.home, parts.settings.graphs.spec_bytes)
+    diagrams = GraphDiagrams(parts.stores.database, library, parts.settings.graphs)
+    server = make_server(parts, toolbox, diagrams, sessions, bells)
+    door = Door(server, sessions, bells, parts.settings.tools)
+    app.state.mcp, app.state.toolbox = door, toolbox
+    return door
+
+
+async def door_of(request: Request) -> Door:
+    door = request.app.state.mcp
+    assert isinstance(door, Door)
+    return door
+
+
+WithDoor = Annotated[Door, Depends(door_of)]
+
+
+async def toolbox_of(request: Request) -> Toolbox:
+    toolbox: Toolbox = request.app.state.toolbox
+    return toolbox
+
+
+WithToolbox = Annotated[Toolbox, Depends(toolbox_of)]

@@ -1,0 +1,109 @@
+"""A chat with tools in a conversation: what was said before it, and what is added to it, turn by turn."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from api.conversations.message_repository import MessageRepository
+from api.conversations.messages import Messages
+from api.conversations.schemas import stored
+from api.conversations.service import WRITERS, Conversations, expiry
+from api.conversations.tables import Conversation, Message
+from api.conversations.totals import add_usage
+from api.mcp_chat.schemas import McpChatBody
+from api.prompts.service import Prompts
+from api.streams.context import context_of
+from api.web.deps import Parts
+from api.web.principal import Principal
+from cluster.contracts.generation import Message as Told
+from cluster.contracts.models import ModelStatus
+from cluster.providers.routes import IMAGES
+from cluster.stores.sql import AsyncSession
+from cluster.tools.loop import Turn
+
+
+class Unsure(Exception):
+    """Nothing was written down, because it is not known whether the model holds what it would be told."""
+
+    def __init__(self, messages: tuple[Told, ...]) -> None:
+        super().__init__()
+        self.messages = messages
+
+
+class Keeping:
+    """For one request of one person.
+
+    Each step is one short transaction, so that nothing is held while a model or a tool works; what is there when the process ends, or the
+    caller leaves, stays."""
+
+    def __init__(self, parts: Parts, who: Principal, conversation_id: uuid.UUID) -> None:
+        self._parts = parts
+        self._who = who
+        self._id = conversation_id
+        self._leaf: uuid.UUID | None = None
+
+    async def begin(self, body: McpChatBody, status: ModelStatus, fits: Callable[[tuple[Told, ...]], bool]) -> tuple[Told, ...]:
+        """Writes the question down; what the model is told of the conversation, with it. Raises Unsure, and has written nothing, where
+        that is not known to fit."""
+        async with self._parts.stores.database.session() as session:
+            conversation = await self._locked(session)
+            messages = Messages(session, self._parts.settings, self._who)
+            parent = conversation.active_leaf_id
+            row = Message(role="user", parts=stored(body.content or []), author_id=self._who.user_id, parent_id=parent)
+            row = await messages.append(conversation, row)
+            self._leaf = row.id
+            system = await Prompts(session, self._who).instructions(
+                body.model, conversation.system_prompt, conversation.prompt_id, conversation.prompt_variables
+            )
+            branch = await MessageRepository(session).branch(row.id)
+            told = context_of(system, branch, sees=IMAGES in status.capabilities).messages
+            if not fits(told):
+                raise Unsure(told)
+        return told
+
+    async def add(self, turn: Turn, text: str, thinking: str, model: str, latency_ms: int) -> uuid.UUID:
+        """The turn, with what came of its calls; the id of its last message."""
+        calls = [{"id": call.id, "name": call.name, "arguments": call.arguments} for call in turn.message.tool_calls]
+        row = self._row("assistant", text, status="complete", thinking=thinking, tool_calls=calls, model=model, latency_ms=latency_ms)
+        row.finish_reason = turn.reason
+        row.prompt_tokens, row.completion_tokens = turn.usage.prompt_tokens, turn.usage.completion_tokens
+        row.cached_tokens, row.tokens_exact = turn.usage.cached_tokens, not turn.usage.estimated
+        if turn.provenance is not None:
+            row.served_by, row.from_cache = turn.provenance.served_by, turn.provenance.cached
+            row.fallbacks = [{"model": one.model, "code": one.code, "reason": one.reason} for one in turn.provenance.fallbacks]
+        answers = [self._row("tool", answer.content or "", tool_call_id=answer.tool_call_id) for answer in turn.answers]
+        return await self._append([row, *answers], turn)
+
+    async def break_off(self, text: str, thinking: str, model: str, status: str, remark: str) -> None:
+        """What there is of a turn that did not reach its end."""
+        if text or thinking or status == "failed":
+            await self._append([self._row("assistant", text, status=status, thinking=thinking, model=model, remark=remark)], None)
+
+    async def _append(self, rows: list[Message], turn: Turn | None) -> uuid.UUID:
+        async with self._parts.stores.database.session() as session:
+            conversation = await self._locked(session)
+            stored_rows, followed = MessageRepository(session), conversation.active_leaf_id == self._leaf
+            for row in rows:
+                # Each has a time of its own, by which all messages of a conversation are in order.
+                row.parent_id, row.created_at = self._leaf, datetime.now(UTC)
+                stored_rows.add(row)
+                await stored_rows.flush()
+                self._leaf = row.id
+            if turn is not None:
+                add_usage(conversation, rows[0].served_by or rows[0].model or "", turn.usage)
+            # Somebody may have gone on elsewhere in the tree in the meantime; that stays the end.
+            if followed:
+                conversation.active_leaf_id = self._leaf
+            conversation.updated_at, conversation.expires_at = datetime.now(UTC), expiry(self._parts.settings.conversations)
+        assert self._leaf is not None
+        return self._leaf
+
+    def _row(self, role: str, text: str, **fields: object) -> Message:
+        parts = [{"type": "text", "text": text}] if text else []
+        return Message(id=uuid.uuid4(), conversation_id=self._id, role=role, parts=parts, text=text, **fields)
+
+    async def _locked(self, session: AsyncSession) -> Conversation:
+        """Raises NotFound, also where it was deleted meanwhile."""
+        return await Conversations(session, self._parts.settings.conversations, self._who).get(self._id, roles=WRITERS, lock=True)
