@@ -79,6 +79,7 @@ class Answering:
         # Before the run is there, so that nothing it says is missed.
         async with self._graphs.ears.listening(run_id) as pieces:
             try:
+                await self._graphs.ears.ready()
                 await Launcher(self._graphs, self._who, self._origin).launch(order)
                 async with aclosing(follower.events(0)) as events:
                     async for event in events:

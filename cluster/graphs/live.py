@@ -145,6 +145,13 @@ class LiveEars:
         self._listeners: dict[str, set[Pieces]] = {}
         self._task: asyncio.Task[None] | None = None
         self._ending: set[asyncio.Task[None]] = set()
+        self._hearing = asyncio.Event()
+
+    async def ready(self) -> None:
+        """Within ``listening``: returns when what is said from now on is heard, or soon, where Redis does not answer."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(REST_S):
+                await self._hearing.wait()
 
     async def close(self) -> None:
         """When nobody listens any more: returns once no connection is held."""
@@ -159,6 +166,7 @@ class LiveEars:
         pieces, channel = Pieces(), f"{CHANNEL}{run_id}"
         self._listeners.setdefault(channel, set()).add(pieces)
         if self._task is None:
+            self._hearing.clear()
             self._task = asyncio.create_task(self._listen())
         try:
             yield pieces
@@ -179,6 +187,8 @@ class LiveEars:
             try:
                 async with self._cache.pubsub() as pubsub:
                     await pubsub.psubscribe(f"{CHANNEL}*")
+                    if self._task is me:
+                        self._hearing.set()
                     while self._task is me:
                         message = await pubsub.get_message(ignore_subscribe_messages=True, timeout=REST_S)
                         if message is not None:

@@ -112,3 +112,16 @@ def test_a_text_that_is_too_long_at_once_is_missed_as_a_whole():
     pieces = Pieces()
     pieces.put("a", "x" * (MOST_CHARS + 1))
     assert pieces.take() == [Piece("a", "", missed=True)]
+
+
+async def test_once_it_is_ready_nothing_is_missed_and_once_it_is_closed_nothing_is_held(stores: StoreClients):
+    ears, voice = LiveEars(stores.cache), LiveVoice(stores.cache)
+    for _ in range(5):
+        run = uuid.uuid4()
+        async with ears.listening(run) as pieces:
+            await ears.ready()
+            await voice.say(run, "a", "the first word")
+            assert await heard(pieces, "word") == "the first word"
+    await ears.close()
+    assert await stores.cache.pubsub_numpat() == 0
+    await voice.close()
