@@ -36,6 +36,7 @@ from api.web.observe import ObserveMiddleware
 from api.web.openapi import install_docs
 from api.web.security import SecurityMiddleware
 from api.web.tracing import TracingMiddleware
+from api.workflows.accounts import install_accounts
 from cluster.agents import AgentRuntime, NobodyToWake
 from cluster.gateway import ModelGateway
 from cluster.serving.args import ApiArgs
@@ -105,6 +106,7 @@ def create_app(
     install_content(app)
     tools = install_agents(app, agents or NobodyToWake(), toolbox).toolbox
     install_streams(app, install_usage(app, settings, stores, PriceTable(prices or PricesSpec(), providers)).answered)
+    install_accounts(app)
     install_mcp(app, tools, install_bells(app, stores.cache))
     install_docs(app)
     install_error_handlers(app, [path for route in app.routes if isinstance(path := getattr(route, "path_format", None), str)])
@@ -119,6 +121,7 @@ async def _running(app: FastAPI) -> AsyncIterator[None]:
     """What runs beside requests, for as long as the server does."""
     await app.state.usage.start()
     await app.state.graphs.start()
+    await app.state.run_accounts.start()
     await app.state.streams.start()
     await app.state.jobs.start()
     await app.state.knowledge.start()
@@ -142,6 +145,7 @@ async def _running(app: FastAPI) -> AsyncIterator[None]:
         await app.state.knowledge.stop()
         await app.state.jobs.stop()
         await app.state.streams.stop()
+        await app.state.run_accounts.stop()
         await app.state.graphs.stop()
         await app.state.limiter.leases.close()
         await app.state.usage.stop()

@@ -100,10 +100,17 @@ class GraphStep(Identified, Table):
     """One visit of one node (of one item, in a map), with all its attempts. ``key``: the same in every process that comes to this
     visit, so that what was done is found again: ``<node>#<visit>`` and, in a map, ``[<index>]``. ``state``: running, succeeded,
     failed, waiting, skipped. ``begun``: a call with an effect was sent, and its answer is not known. ``result``: ``{"value": ...}``,
-    bounded by ``graphs.value_bytes``."""
+    bounded by ``graphs.value_bytes``. ``booked_*``: how many of its tokens stand on somebody's account."""
 
     __tablename__ = "graph_steps"
-    __table_args__ = (UniqueConstraint("run_id", "key", name="uq_graph_steps_run_id_key"),)
+    __table_args__ = (
+        UniqueConstraint("run_id", "key", name="uq_graph_steps_run_id_key"),
+        Index(
+            "ix_graph_steps_unbooked",
+            "run_id",
+            postgresql_where=text("prompt_tokens > booked_prompt_tokens OR completion_tokens > booked_completion_tokens"),
+        ),
+    )
 
     run_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("graph_runs.id", ondelete="CASCADE"))
     key: Mapped[str] = mapped_column(String(400))
@@ -117,6 +124,8 @@ class GraphStep(Identified, Table):
     prompt_tokens: Mapped[int] = mapped_column(BigInteger, server_default="0")
     completion_tokens: Mapped[int] = mapped_column(BigInteger, server_default="0")
     micros: Mapped[int] = mapped_column(BigInteger, server_default="0")
+    booked_prompt_tokens: Mapped[int] = mapped_column(BigInteger, server_default="0")
+    booked_completion_tokens: Mapped[int] = mapped_column(BigInteger, server_default="0")
     begun: Mapped[bool] = mapped_column(server_default=text("false"))
     result: Mapped[dict[str, Any] | None]
     error: Mapped[str | None] = mapped_column(Text)

@@ -159,6 +159,7 @@ def _steps() -> None:
         _time("finished_at"),
         sa.Column("model", sa.String(200), nullable=True),
         *(_count(name, sa.BigInteger) for name in ("prompt_tokens", "completion_tokens", "micros")),
+        *(_count(name, sa.BigInteger) for name in ("booked_prompt_tokens", "booked_completion_tokens")),
         sa.Column("begun", sa.Boolean(), server_default=sa.text("false"), nullable=False),
         _json("result"),
         sa.Column("error", sa.Text(), nullable=True),
@@ -166,6 +167,8 @@ def _steps() -> None:
         sa.UniqueConstraint("run_id", "key", name="uq_graph_steps_run_id_key"),
         sa.PrimaryKeyConstraint("id", name="pk_graph_steps"),
     )
+    unbooked = sa.text("prompt_tokens > booked_prompt_tokens OR completion_tokens > booked_completion_tokens")
+    op.create_index("ix_graph_steps_unbooked", "graph_steps", ["run_id"], postgresql_where=unbooked)
 
 
 def _text(name: str, *, nullable: bool = False, default: str | None = None) -> sa.Column[object]:
