@@ -60,7 +60,7 @@ class Ownership:
         self._watching = asyncio.create_task(self._watch(self._connection))
 
     async def stop(self) -> None:
-        """The lock is free when it returns; ``lost`` is not set by it."""
+        """The lock is free as soon as the server has noticed; ``lost`` is not set by it."""
         if self._watching is not None:
             self._watching.cancel()
             await asyncio.wait((self._watching,))

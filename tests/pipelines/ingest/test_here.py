@@ -57,10 +57,21 @@ def run(embed: Callable[[Sequence[str]], Any], kept: Kept, count: int) -> Iterat
     return here(sources(count), Preparation(LIMITS, Chunking(), keep=kept.keep), embed, kept.write)
 
 
-def running() -> set[str]:
-    """Threads and parsers of an ingestion."""
-    threads = {thread.name for thread in threading.enumerate() if thread.name.startswith(("read", "index"))}
-    return threads | {"parser" for child in psutil.Process().children() if "cluster.content.isolated" in child.cmdline()}
+def parsers() -> set[int]:
+    """Processes that read files, of this one."""
+    return {child.pid for child in psutil.Process().children() if "cluster.content.isolated" in child.cmdline()}
+
+
+@pytest.fixture
+def running() -> Callable[[], set[str]]:
+    """Threads and parsers of an ingestion; not those that something else had started before."""
+    before = parsers()
+
+    def names() -> set[str]:
+        threads = {thread.name for thread in threading.enumerate() if thread.name.startswith(("read", "index"))}
+        return threads | {"parser" for _ in parsers() - before}
+
+    return names
 
 
 def test_the_next_are_read_while_the_first_is_embedded():
@@ -102,7 +113,7 @@ def test_reading_waits_while_enough_does():
     assert kept.most <= (2 + BEGUN) * BATCH // ROWS + 4
 
 
-def test_an_index_that_fails_ends_it_and_leaves_nothing_running():
+def test_an_index_that_fails_ends_it_and_leaves_nothing_running(running: Callable[[], set[str]]):
     kept = Kept()
 
     def embed(texts: Sequence[str]) -> Any:
@@ -114,7 +125,7 @@ def test_an_index_that_fails_ends_it_and_leaves_nothing_running():
     assert running() == set()
 
 
-def test_whoever_stops_asking_leaves_nothing_running():
+def test_whoever_stops_asking_leaves_nothing_running(running: Callable[[], set[str]]):
     tables = run(lengths, Kept(), 40)
     assert next(tables).num_rows
     assert "parser" in running()
