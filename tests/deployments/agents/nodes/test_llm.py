@@ -169,7 +169,8 @@ async def test_what_was_called_is_not_called_again_when_the_node_is_tried_again(
     async with place.runner():
         run = await place.until(failed, lambda row: row.state == "succeeded")
 
-    assert [name for name, _, _ in place.tools.calls] == ["counter_add", "always_raises", "always_raises"]
+    # Those of one answer are called beside each other, in any order.
+    assert sorted(name for name, _, _ in place.tools.calls) == ["always_raises", "always_raises", "counter_add"]
     assert run.error is None
 
 
