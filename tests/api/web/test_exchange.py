@@ -45,10 +45,11 @@ async def test_one_line_is_logged_for_each_request_without_what_was_said(client)
     with structlog.testing.capture_logs(processors=[structlog.contextvars.merge_contextvars]) as logs:
         await client.post("/v1/chat/completions?key=hunter2", json=CHAT, headers={"X-Request-Id": "me", "Cookie": "hunter2"})
         await client.get("/healthz")
-    (line,) = logs
+    # An application also carries on what others left, and says so.
+    (line,) = [line for line in logs if line["event"] == "request"]
     assert line["request_id"] == "me"
     assert (line["method"], line["path"], line["status"]) == ("POST", "/v1/chat/completions", 200)
     assert (line["model"], line["prompt_tokens"], line["completion_tokens"]) == ("fake-llm", 2, 4)
     assert line["duration_ms"] > 0
-    assert "secret" not in str(line)
-    assert "hunter2" not in str(line)
+    assert "secret" not in str(logs)
+    assert "hunter2" not in str(logs)
