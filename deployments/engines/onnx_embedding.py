@@ -45,8 +45,10 @@ class OnnxEmbedding:
         self._tokenizer.no_truncation()
         self._limits = TokenLimits.of(self._tokenizer, spec.model, self.max_tokens)
         self.lanes = min(spec.threads, MOST_LANES)
-        # Threads of its own, which there are where cores are left by the lanes, have the priority of the thread that starts them.
+        # Threads of its own, which there are where cores are left by the lanes, have the priority of the thread that starts them. So have
+        # those of the tokenizer, which starts them with the first batch, for all later ones.
         with ThreadPoolExecutor(1, initializer=stand_back) as aside:
+            aside.submit(self._tokenizer.encode_batch_fast, ["a", "b"]).result()
             self._session = aside.submit(_session, folder / GRAPH, spec.threads - self.lanes + 1).result()
 
     def tokenize(self, inputs: Sequence[str | Sequence[int]], truncate: bool) -> list[list[int]]:

@@ -12,6 +12,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -19,7 +20,7 @@ import onnx
 import onnxruntime  # type: ignore[import-untyped]
 from onnxruntime.quantization import QuantType, quantize_dynamic  # type: ignore[import-untyped]
 
-Inputs = Mapping[str, npt.NDArray[np.int64]]
+Inputs = Mapping[str, npt.NDArray[Any]]
 Range = tuple[float, float]
 OPERATORS = "com.microsoft"
 
