@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from langchain_core.runnables import RunnableConfig
-from langgraph.checkpoint.base import ChannelVersions, Checkpoint, CheckpointMetadata
+from langgraph.checkpoint.base import (
+    WRITES_IDX_MAP,
+    ChannelVersions,
+    Checkpoint,
+    CheckpointMetadata,
+    get_serializable_checkpoint_metadata,
+)
 from langgraph.checkpoint.postgres.aio import AsyncPostgresSaver
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
+from langgraph.checkpoint.serde.types import _DeltaSnapshot
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
+from psycopg.types.json import Jsonb
 from psycopg_pool import AsyncConnectionPool
 
 # By table: what a copied row has besides the thread.
@@ -45,11 +54,36 @@ DELETE FROM checkpoints c USING doomed d
 WHERE c.thread_id = %(thread)s AND c.checkpoint_ns = d.checkpoint_ns AND c.checkpoint_id = d.checkpoint_id
 """
 
+# One statement each, and so one way there and back, where the library's executemany takes one for each row and more around them.
+_PUT = """
+WITH kept AS (
+    INSERT INTO checkpoint_blobs (thread_id, checkpoint_ns, channel, version, type, blob)
+    SELECT %(thread)s, %(space)s, b.* FROM unnest(%(channels)s::text[], %(versions)s::text[], %(types)s::text[], %(blobs)s::bytea[]) b
+    ON CONFLICT (thread_id, checkpoint_ns, channel, version) DO NOTHING
+)
+INSERT INTO checkpoints (thread_id, checkpoint_ns, checkpoint_id, parent_checkpoint_id, checkpoint, metadata)
+VALUES (%(thread)s, %(space)s, %(id)s, %(parent)s, %(checkpoint)s, %(metadata)s)
+ON CONFLICT (thread_id, checkpoint_ns, checkpoint_id) DO UPDATE SET checkpoint = EXCLUDED.checkpoint, metadata = EXCLUDED.metadata
+"""
+_INTO_WRITES = """
+INSERT INTO checkpoint_writes (thread_id, checkpoint_ns, checkpoint_id, task_id, task_path, idx, channel, type, blob)
+SELECT %(thread)s, %(space)s, %(id)s, %(task)s, %(path)s, w.*
+FROM unnest(%(places)s::int[], %(channels)s::text[], %(types)s::text[], %(blobs)s::bytea[]) w
+ON CONFLICT (thread_id, checkpoint_ns, checkpoint_id, task_id, idx)
+"""
+_WRITE = f"{_INTO_WRITES} DO NOTHING"
+_WRITE_AGAIN = f"{_INTO_WRITES} DO UPDATE SET channel = EXCLUDED.channel, type = EXCLUDED.type, blob = EXCLUDED.blob"
+
 
 def strict() -> JsonPlusSerializer:
     """No pickle, and nothing is built from a checkpoint but JSON and types that LangGraph knows to be harmless: who can write to the
     database cannot run code here."""
     return JsonPlusSerializer(pickle_fallback=False, allowed_json_modules=None, allowed_msgpack_modules=None)
+
+
+def _is_inline(value: Any) -> bool:
+    """Whether it stands in the checkpoint itself."""
+    return value is None or isinstance(value, (str, int, float, bool))
 
 
 class Saver(AsyncPostgresSaver):
@@ -64,11 +98,62 @@ class Saver(AsyncPostgresSaver):
     async def aput(
         self, config: RunnableConfig, checkpoint: Checkpoint, metadata: CheckpointMetadata, new_versions: ChannelVersions
     ) -> RunnableConfig:
-        stored = await super().aput(config, checkpoint, metadata, new_versions)
+        place = config["configurable"]
+        thread, space = place["thread_id"], place["checkpoint_ns"]
+        values = checkpoint["channel_values"]
+        apart = {name: value for name, value in values.items() if not _is_inline(value)}
+        inline = {name: value for name, value in values.items() if name not in apart}
+        # As the library marks a snapshot of a channel of deltas.
+        inline |= {name: True for name, value in apart.items() if isinstance(value, _DeltaSnapshot)}
+        blobs = self._dump_blobs(thread, space, apart, {name: new_versions[name] for name in apart if name in new_versions})
+        await self._do(
+            _PUT,
+            {
+                "thread": thread,
+                "space": space,
+                "id": checkpoint["id"],
+                "parent": place.get("checkpoint_id"),
+                "checkpoint": Jsonb({**checkpoint, "channel_values": inline}),
+                "metadata": Jsonb(get_serializable_checkpoint_metadata(config, metadata)),
+                "channels": [blob[2] for blob in blobs],
+                "versions": [blob[3] for blob in blobs],
+                "types": [blob[4] for blob in blobs],
+                "blobs": [blob[5] for blob in blobs],
+            },
+        )
         self._put += 1
         if self._put % max(1, self._most // 4) == 0:
-            await self.keep_latest(config["configurable"]["thread_id"])
-        return stored
+            await self.keep_latest(thread)
+        return {"configurable": {"thread_id": thread, "checkpoint_ns": space, "checkpoint_id": checkpoint["id"]}}
+
+    async def aput_writes(
+        self, config: RunnableConfig, writes: Sequence[tuple[str, Any]], task_id: str, task_path: str = ""
+    ) -> None:
+        place = config["configurable"]
+        thread, space, checkpoint_id = place["thread_id"], place["checkpoint_ns"], place["checkpoint_id"]
+        # In memory, not in a thread as the library does it: to go there and back takes longer.
+        rows = self._dump_writes(thread, space, checkpoint_id, task_id, task_path, writes)
+        special = all(channel in WRITES_IDX_MAP for channel, _ in writes)
+        if special:
+            rows = list({row[5]: row for row in rows}.values())  # the last one counts, and one statement writes a row once
+        await self._do(
+            _WRITE_AGAIN if special else _WRITE,
+            {
+                "thread": thread,
+                "space": space,
+                "id": checkpoint_id,
+                "task": task_id,
+                "path": task_path,
+                "places": [row[5] for row in rows],
+                "channels": [row[6] for row in rows],
+                "types": [row[7] for row in rows],
+                "blobs": [row[8] for row in rows],
+            },
+        )
+
+    async def _do(self, statement: str, values: Mapping[str, Any]) -> None:
+        async with self._cursor() as cursor:
+            await cursor.execute(statement, values)
 
     async def keep_latest(self, thread: str) -> None:
         """Removes older checkpoints, and what only they needed."""
