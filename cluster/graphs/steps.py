@@ -48,7 +48,7 @@ class Ending:
 
 
 class StepLog:
-    """Of one attempt at one run. Each method is one statement, and so one transaction that does not stay open when its process stands still;
+    """Of one attempt at one run. Each method is one statement, and so a transaction that is never left open;
     it raises Superseded when the run is no longer that attempt's. ``begin`` comes first. ``told``: see changes.py."""
 
     def __init__(self, database: Database, settings: GraphSettings, run_id: uuid.UUID, attempt: int, told: Told = nobody) -> None:
