@@ -94,7 +94,7 @@ class Ahead:
     async def _there(self, one: Next, default: str | None) -> None:
         """Returns when its model can answer, or will not."""
         model = await self._named(one, default)
-        while model is not None and await self._state(model, one.kind) in COMING:
+        while model is not None and await self._state(model, one.kind) in COMING:  # noqa: ASYNC110 - nobody tells
             await asyncio.sleep(GLANCE_S)
 
     async def _state(self, model: str, kind: ModelKind) -> ModelState | None:
