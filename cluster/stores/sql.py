@@ -14,6 +14,9 @@ from cluster.stores.straight import Straight
 
 __all__ = ["AsyncSession", "Database"]
 
+# Connections of a process for single statements. Each is free again after a moment, and more do not make one event loop faster.
+STRAIGHT = 4
+
 
 class Database:
     """``url`` for SQLAlchemy with psycopg 3. Nothing is connected before the first session. Belongs to one event loop. ``straight``: for
@@ -31,7 +34,7 @@ class Database:
             hide_parameters=True,  # values are people's own words
         )
         self._sessions = async_sessionmaker(self._engine, expire_on_commit=False)
-        self.straight = Straight(url, settings, settings.pool_size)
+        self.straight = Straight(url, settings, STRAIGHT)
 
     @asynccontextmanager
     async def session(self) -> AsyncIterator[AsyncSession]:
