@@ -38,6 +38,7 @@ class Silence:
 
 
 Told = Event | Piece | Silence
+_UNDER_WAY = "SELECT FROM graph_runs WHERE id = %(run)s AND organisation_id = %(organisation)s AND state <> ALL(%(ended)s)"
 
 
 class RunFollower:
@@ -78,6 +79,19 @@ class RunFollower:
                 if not more and not await self._pause(pieces, spoken):
                     yield Silence()
                     spoken = _now()
+
+    async def until_ended(self) -> None:
+        """Returns when it has ended or is gone. Steps wake nobody who waits like this: only what happens to the run itself does."""
+        about = {"run": self._run_id, "organisation": self._organisation_id, "ended": sorted(ENDED)}
+        async with self._ears.listening(self._run_id) as pieces:
+            await self._ears.ready()
+            while True:
+                pieces.turned.clear()
+                if await self._database.straight.one(_UNDER_WAY, about) is None:
+                    return
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(self._settings.look_s):
+                        await pieces.turned.wait()
 
     async def _pause(self, pieces: Pieces, spoken: float) -> bool:
         """Until there is something new, or it is time to look; False when there was silence for too long."""

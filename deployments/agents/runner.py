@@ -40,7 +40,7 @@ class Runner:
         self._services = services
         self._settings = services.settings.graphs
         self._checkpoints = checkpoints
-        self._claims = Claims(database, self._settings, services.live.look)
+        self._claims = Claims(database, self._settings, services.live.turned)
         self._logs = logs or StepLogs(database, self._settings, services.live.look)
         self._upkeep = Upkeep({"runs": lambda: remove_old_runs(database, self._settings), "threads": checkpoints.remove_lapsed})
         self._drives: dict[uuid.UUID, tuple[Drive, asyncio.Task[None]]] = {}
