@@ -16,7 +16,7 @@ from api.workflows.install import Graphs
 from api.workflows.resources import need_models, needs_of
 from cluster.contracts.generation import JsonObject
 from cluster.errors import BadInput, Conflict, Forbidden, Unprocessable
-from cluster.graphs.resolved import ResolvedGraph, resolve, tools_of
+from cluster.graphs.resolved import ResolvedGraph, tools_of
 from cluster.graphs.runs import NewRun, Runs
 from cluster.graphs.table import GraphRun
 from cluster.json_schema import check_value, with_defaults
@@ -53,7 +53,7 @@ class Launcher:
     async def find(self, name: str) -> GraphSpec:
         """Raises NotFound."""
         async with self._graphs.parts.stores.database.session() as session:
-            return await Finder(session, self._graphs, self._who).graph(name)
+            return await Finder(session, self._graphs, self._who).named.graph(name)
 
     async def launch(self, order: Order) -> GraphRun:
         """A queued run, written down; or the one of before with this idempotency key. Raises Unprocessable for a graph or an input that
@@ -68,12 +68,11 @@ class Launcher:
         return run
 
     async def _resolved(self, spec: GraphSpec) -> ResolvedGraph:
-        parts = self._graphs.parts
-        async with parts.stores.database.session() as session:
+        async with self._graphs.parts.stores.database.session() as session:
             finder = Finder(session, self._graphs, self._who)
             await finder.need_sound(spec)
             try:
-                return await resolve(spec, finder.graph, finder.prompt, depth=parts.settings.graphs.depth)
+                return await finder.named.resolved(spec)
             except BadInput as error:
                 raise Unprocessable(error.message) from None
 

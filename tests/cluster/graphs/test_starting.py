@@ -77,7 +77,7 @@ async def test_what_cannot_be_run_is_refused(house: House, tmp_path: Any) -> Non
 
     with pytest.raises(NotFound, match="nobody"):
         await starter.start("nobody", {}, caller(house))
-    with pytest.raises(NotFound, match="no system prompt 'polite'"):
+    with pytest.raises(Unprocessable, match="no system prompt 'polite'"):
         await starter.start("greet", {"who": "Mira"}, caller(house))
     await add_prompt(house, "Be $how.")
     with pytest.raises(Unprocessable, match="variables without a value"):
