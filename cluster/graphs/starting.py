@@ -9,9 +9,9 @@ from cluster.contracts.generation import JsonObject
 from cluster.errors import BadInput
 from cluster.graphs.library import GraphLibrary
 from cluster.graphs.named import Named
+from cluster.graphs.resolved import given_to
 from cluster.graphs.runs import NewRun, Runs
 from cluster.graphs.table import GraphRun
-from cluster.json_schema import check_value
 from cluster.settings import GraphSettings
 from cluster.stores.sql import Database
 from cluster.tools.starting import StartedRun
@@ -38,7 +38,7 @@ class RunStarter:
             resolved = await named.resolved(await named.graph(graph))
             main = resolved.main
             try:
-                check_value(given, main.input, what="input")
+                given = given_to(main, given)
             except BadInput as error:
                 raise BadInput(f"The input does not fit the graph '{main.name}': {error.message}").about(error.param) from None
             new = NewRun(
