@@ -10,7 +10,6 @@ from api.keys import tables as keys
 from api.knowledge import tables as items
 from api.limits import tables as limits
 from api.people import tables as people
-from api.prompts import tables as prompts
 from api.semantic import tables as semantic
 from api.streams import tables as streams
 from api.usage import tables as usage
@@ -22,6 +21,7 @@ from cluster.graphs import table as graphs
 from cluster.jobs import table as jobs
 from cluster.knowledge import tables as knowledge
 from cluster.outgoing import tables as outgoing
+from cluster.prompts import tables as prompts
 from cluster.secrets import tables as secrets
 from cluster.stores.tables import Table
 from cluster.tools import tables as tools

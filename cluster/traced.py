@@ -7,45 +7,24 @@ from contextlib import AbstractContextManager, aclosing
 
 from opentelemetry.trace import Span, SpanKind
 
-from cluster.contracts.generation import Generation, GenerationDelta, GenerationRequest, Provenance, TokenCount, Usage
-from cluster.contracts.models import ModelKind, ModelStatus
+from cluster.contracts.generation import Generation, GenerationDelta, GenerationRequest, Provenance, Usage
 from cluster.contracts.perception import (
     EmbeddingRequest,
     Embeddings,
     ExtractedText,
     ImageEmbeddingRequest,
     TextExtractionRequest,
-    TokenSpans,
-    TokenSpansRequest,
     Transcript,
     TranscriptionRequest,
 )
-from cluster.contracts.residency import ResidencySnapshot
 from cluster.contracts.retrieval import Reranking, RerankRequest
-from cluster.gateway import ModelGateway, closable
+from cluster.forwarding import ForwardingGateway
+from cluster.gateway import closable
 from cluster.tracing import Attribute, span
 
 
-class TracedGateway:
-    """Implements cluster.gateway.ModelGateway around ``inner``."""
-
-    def __init__(self, inner: ModelGateway) -> None:
-        self._inner = inner
-
-    async def models(self) -> Sequence[ModelStatus]:
-        return await self._inner.models()
-
-    async def resolve(self, model: str, kind: ModelKind) -> ModelStatus:
-        return await self._inner.resolve(model, kind)
-
-    async def residency(self) -> ResidencySnapshot:
-        return await self._inner.residency()
-
-    async def count_tokens(self, request: GenerationRequest) -> TokenCount:
-        return await self._inner.count_tokens(request)
-
-    async def token_spans(self, request: TokenSpansRequest) -> TokenSpans:
-        return await self._inner.token_spans(request)
+class TracedGateway(ForwardingGateway):
+    """What a model is asked for is a span; what a gateway says of itself, or counts, is none."""
 
     async def generate(self, request: GenerationRequest) -> Generation:
         with _asking("chat", request.model) as opened:

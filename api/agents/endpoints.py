@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query
 from starlette.responses import Response
 
-from api.agents.examples import AGENT, BODY, VERSION
+from api.agents.examples import AGENT, BODY
 from api.agents.schemas import AgentAnswer, AgentBody, AgentPage, AgentPut, AgentQuery
 from api.agents.service import Agents
 from api.audit.trail import WithTrail
@@ -16,10 +16,9 @@ from api.web.bodies import json_body
 from api.web.deps import WithSession
 from api.web.openapi import json_request, responses
 from api.web.principal import AsEditor, AsViewer
-from api.workflows.endpoints import READS, WRITES, GraphId, IfMatch, Version, version_in
 from api.workflows.examples import ok
 from api.workflows.install import WithGraphs
-from api.workflows.schemas import RevertBody, VersionEntry
+from api.workflows.kept import READS, WRITES, GraphId, IfMatch, Kept, add_versions, tagged, version_in
 from cluster.errors import Unprocessable
 
 router = APIRouter(prefix="/api/v1/agents", tags=["agents"])
@@ -55,13 +54,13 @@ async def list_agents(service: Reading, wanted: Annotated[AgentQuery, Query()]) 
 async def create_agent(service: Writing, body: Annotated[AgentBody, Depends(json_body(AgentBody, Unprocessable))]) -> Response:
     """From instructions, a model or alias, tools, collections that it looks things up in, and limits. It answers at once: as the model
     `agent/<name>` in a chat, as a task, and as a workflow."""
-    return _tagged(await service.create(body))
+    return tagged(await service.create(body))
 
 
 @router.get("/{graph_id}", summary="One agent", response_model=Success[AgentAnswer], responses=responses(ok(AGENT), READS))
 async def get_agent(service: Reading, graph_id: GraphId) -> Response:
     """In its latest version, by id or name. The header ETag is the version."""
-    return _tagged(await service.one(graph_id))
+    return tagged(await service.one(graph_id))
 
 
 @router.put(
@@ -76,7 +75,7 @@ async def change_agent(
 ) -> Response:
     """As a whole: what is left out is as in a new agent. A new version; the earlier ones stay. With `If-Match`, or `version`, it is a 409
     where somebody else has changed it meanwhile."""
-    return _tagged(await service.change(graph_id, body, version_in(if_match)))
+    return tagged(await service.change(graph_id, body, version_in(if_match)))
 
 
 @router.delete("/{graph_id}", summary="Remove an agent", response_model=Success[None], responses=responses(ok(None), (*READS, 409)))
@@ -86,43 +85,4 @@ async def remove_agent(service: Writing, graph_id: GraphId) -> Response:
     return success(None)
 
 
-@router.get(
-    "/{graph_id}/versions",
-    summary="Versions of an agent",
-    response_model=Success[list[VersionEntry]],
-    responses=responses(ok([VERSION]), READS),
-)
-async def list_agent_versions(service: Reading, graph_id: GraphId) -> Response:
-    """Every version it ever had, the latest first."""
-    return success(await service.versions(graph_id))
-
-
-@router.get(
-    "/{graph_id}/versions/{version}",
-    summary="One version of an agent",
-    response_model=Success[AgentAnswer],
-    responses=responses(ok(AGENT), READS),
-)
-async def get_agent_version(service: Reading, graph_id: GraphId, version: Version) -> Response:
-    """What the agent was at that time."""
-    return success(await service.one(graph_id, version))
-
-
-@router.post(
-    "/{graph_id}/revert",
-    summary="Go back to a version of an agent",
-    response_model=Success[AgentAnswer],
-    responses=responses(ok(AGENT), WRITES),
-    openapi_extra=json_request(RevertBody, {"version": 1}),
-)
-async def revert_agent(
-    service: Writing, graph_id: GraphId, body: Annotated[RevertBody, Depends(json_body(RevertBody, Unprocessable))]
-) -> Response:
-    """Makes a new version that is what an earlier one was."""
-    return _tagged(await service.revert(graph_id, body.version))
-
-
-def _tagged(answer: AgentAnswer) -> Response:
-    response = success(answer)
-    response.headers["ETag"] = f'"{answer.version}"'
-    return response
+add_versions(router, "/{graph_id}", Kept("an agent", Success[AgentAnswer], AGENT, reading, writing))

@@ -23,7 +23,6 @@ AGENT = {
     "created_at": AT,
     "updated_at": AT,
 }
-VERSION = {"version": 1, "note": "", "author_id": PERSON, "created_at": AT}
 TYPE = {
     "type": "research-and-cite",
     "title": "Research and cite",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 
 from api.agents.answering import Answering
@@ -13,32 +13,20 @@ from api.workflows.install import Graphs
 from api.workflows.launching import Launcher
 from cluster.contracts.generation import Generation, GenerationDelta, GenerationRequest, TokenCount
 from cluster.contracts.models import ModelKind, ModelState, ModelStatus
-from cluster.contracts.perception import (
-    EmbeddingRequest,
-    Embeddings,
-    ExtractedText,
-    ImageEmbeddingRequest,
-    TextExtractionRequest,
-    TokenSpans,
-    TokenSpansRequest,
-    Transcript,
-    TranscriptionRequest,
-)
-from cluster.contracts.residency import ResidencySnapshot
-from cluster.contracts.retrieval import Reranking, RerankRequest
 from cluster.errors import ModelNotFound, NotFound
-from cluster.gateway import ModelGateway
+from cluster.forwarding import ForwardingGateway
+from cluster.gateway import ModelGateway, closable
 from cluster.graphs.chatting import PREFIX, ChatGraph, can_chat, chat_graphs
 from cluster.providers.tokens import TokenCounter
 from cluster.specs.graph import GraphSpec
 
 
-class AgentGateway:
-    """Implements cluster.gateway.ModelGateway around ``inner``. What a graph is asked is a run of it, in the name of ``who``; whoever
+class AgentGateway(ForwardingGateway):
+    """What a graph is asked is a run of it, in the name of ``who``; whoever
     leaves before its end cancels it."""
 
     def __init__(self, inner: ModelGateway, graphs: Graphs, who: Principal, origin: Origin) -> None:
-        self._inner = inner
+        super().__init__(inner)
         self._graphs = graphs
         self._who = who
         self._origin = origin
@@ -56,9 +44,6 @@ class AgentGateway:
         spec = await self._spec(model)
         return _status(ChatGraph(spec.name, spec.title, spec.description), model)
 
-    async def residency(self) -> ResidencySnapshot:
-        return await self._inner.residency()
-
     async def generate(self, request: GenerationRequest) -> Generation:
         if not request.model.startswith(PREFIX):
             return await self._inner.generate(request)
@@ -70,7 +55,7 @@ class AgentGateway:
             spec = await self._spec(request.model)
             source = Answering(self._graphs, self._who, self._origin).stream(spec, request)
         else:
-            source = _closable(self._inner.stream(request))
+            source = closable(self._inner.stream(request))
         async with aclosing(source):
             async for batch in source:
                 yield batch
@@ -79,24 +64,6 @@ class AgentGateway:
         if not request.model.startswith(PREFIX):
             return await self._inner.count_tokens(request)
         return TokenCounter().request(request, "")
-
-    async def embed(self, request: EmbeddingRequest) -> Embeddings:
-        return await self._inner.embed(request)
-
-    async def token_spans(self, request: TokenSpansRequest) -> TokenSpans:
-        return await self._inner.token_spans(request)
-
-    async def rerank(self, request: RerankRequest) -> Reranking:
-        return await self._inner.rerank(request)
-
-    async def embed_images(self, request: ImageEmbeddingRequest) -> Embeddings:
-        return await self._inner.embed_images(request)
-
-    async def extract_text(self, request: TextExtractionRequest) -> ExtractedText:
-        return await self._inner.extract_text(request)
-
-    async def transcribe(self, request: TranscriptionRequest) -> Transcript:
-        return await self._inner.transcribe(request)
 
     async def _spec(self, model: str) -> GraphSpec:
         try:
@@ -127,13 +94,3 @@ def _status(graph: ChatGraph, model: str | None = None) -> ModelStatus:
         created=int(graph.changed_at.timestamp()) if graph.changed_at else 0,
         owned_by="hearth" if graph.changed_at is None else "organisation",
     )
-
-
-async def _closable(batches: AsyncIterator[Sequence[GenerationDelta]]) -> AsyncGenerator[Sequence[GenerationDelta], None]:
-    """The same, closed as soon as whoever reads it is gone."""
-    try:
-        async for batch in batches:
-            yield batch
-    finally:
-        if isinstance(batches, AsyncGenerator):
-            await batches.aclose()

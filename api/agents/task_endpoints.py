@@ -19,9 +19,9 @@ from api.web.deps import WithSession
 from api.web.openapi import json_request, responses
 from api.web.principal import AsViewer
 from api.workflows.deps import WithExecuting
-from api.workflows.endpoints import READS, WRITES
 from api.workflows.examples import AT, ok
 from api.workflows.install import WithGraphs
+from api.workflows.kept import READS, WRITES
 from api.workflows.run_endpoints import CHANGES, KeyHeader
 from cluster.errors import Unprocessable
 

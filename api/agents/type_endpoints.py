@@ -14,9 +14,9 @@ from api.web.answers import Success, success
 from api.web.openapi import responses
 from api.web.principal import AsViewer
 from api.workflows.drawing import mermaid_of
-from api.workflows.endpoints import READS
 from api.workflows.examples import ok
 from api.workflows.install import Graphs, WithGraphs
+from api.workflows.kept import READS
 from cluster.errors import NotFound
 from cluster.graphs.agents import AgentSpec
 from cluster.graphs.chatting import can_chat

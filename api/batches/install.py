@@ -11,11 +11,11 @@ import structlog
 from fastapi import FastAPI
 
 from api.web.deps import Parts
-from api.web.upkeep import Upkeep
 from cluster.batches.ending import Ending
 from cluster.batches.files import Files, file_store
 from cluster.batches.store import Batches
 from cluster.home import Home
+from cluster.upkeep import Upkeep
 
 log = structlog.get_logger(__name__)
 

@@ -12,10 +12,10 @@ from anyio import to_thread
 from fastapi import Depends, FastAPI, Request
 
 from api.web.deps import Parts
-from api.web.upkeep import AWAY, Upkeep
 from cluster.content.cache import Content, ContentCache
 from cluster.content.isolated import Isolated
 from cluster.content.pipeline import processed
+from cluster.upkeep import AWAY, Upkeep
 
 log = structlog.get_logger(__name__)
 

@@ -13,9 +13,9 @@ from api.conversations.message_repository import MessageRepository
 from api.conversations.repository import ConversationRepository
 from api.conversations.schemas import ConversationBody, ConversationPatch, ConversationQuery, ParticipantBody, SearchQuery, SessionBody
 from api.conversations.tables import Conversation, Participant
-from api.prompts.repository import PromptRepository
 from api.web.principal import Principal, Role
 from cluster.errors import BadInput, Conflict, Forbidden, NotFound
+from cluster.prompts.store import StoredPrompts
 from cluster.settings import ConversationSettings
 from cluster.stores.sql import AsyncSession
 
@@ -32,7 +32,7 @@ class Conversations:
     def __init__(self, session: AsyncSession, settings: ConversationSettings, who: Principal) -> None:
         self._rows = ConversationRepository(session)
         self._messages = MessageRepository(session)
-        self._prompts = PromptRepository(session)
+        self._prompts = StoredPrompts(session)
         self._settings = settings
         self._who = who
 

@@ -30,11 +30,12 @@ class DirectToolCall(Answer):
     arguments: str
 
 
-class DirectAnswer(Answer):
+class ModelSaid(Answer):
+    """What every answer of a model says."""
+
     model: str
     text: str
     thinking: str
-    tool_calls: list[DirectToolCall]
     finish_reason: str
     prompt_tokens: int
     completion_tokens: int
@@ -42,3 +43,7 @@ class DirectAnswer(Answer):
     cached_tokens: int
     provenance: ProvenanceAnswer | None = Field(description="Where the answer comes from, when not simply from the model that was asked.")
     latency_ms: int
+
+
+class DirectAnswer(ModelSaid):
+    tool_calls: list[DirectToolCall]

@@ -9,10 +9,10 @@ import structlog
 from fastapi import Depends, FastAPI, Request
 
 from api.web.deps import Parts
-from api.web.upkeep import AWAY, Upkeep
 from cluster.files import FileStore
 from cluster.home import Home
 from cluster.knowledge.removal import Remover
+from cluster.upkeep import AWAY, Upkeep
 
 log = structlog.get_logger(__name__)
 

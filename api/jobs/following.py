@@ -7,7 +7,8 @@ import uuid
 from collections.abc import AsyncGenerator
 
 from api.jobs.schemas import JobProgress
-from api.web.following import Glance, Told, as_events, follow
+from api.web.following import Told, as_events
+from cluster.following import Glance, follow
 from cluster.jobs.states import ENDED
 from cluster.jobs.store import Jobs
 from cluster.jobs.table import Job, JobEvent
@@ -39,15 +40,14 @@ class Follower:
         """The same as server-sent events."""
         return as_events(self.told(after))
 
-    async def look(self, after: int) -> Glance:
+    async def look(self, after: int) -> Glance[Told]:
         job, events = await self._read(after)
         more = len(events) == BATCH
         behind = events[-1].number if more else max(after, job.changes)
         return Glance(_told(job, events, after), behind, more, job.state in ENDED)
 
-    async def pause(self, seconds: float) -> list[Told]:
+    async def pause(self, seconds: float) -> None:
         await asyncio.sleep(seconds)
-        return []
 
     async def _read(self, after: int) -> tuple[Job, list[JobEvent]]:
         """The row, and the events that it knew of: one that appears in between has its turn the next time."""

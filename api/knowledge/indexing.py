@@ -22,8 +22,8 @@ from api.knowledge.suggesting import NEAR, suggested
 from api.knowledge.tables import KnowledgeItem, KnowledgeShare
 from api.semantic.models import Asking, space_of
 from api.web.deps import Parts
-from api.web.ending import end
 from cluster.contracts.retrieval import ChunkRecord, Point, Span
+from cluster.ending import end
 from cluster.errors import HearthError, ModelNotFound
 from cluster.stores.sql import AsyncSession
 from cluster.text.chunking import Chunking, chunk

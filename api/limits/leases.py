@@ -11,7 +11,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from api.limits.scripts import RENEW
-from api.web.ending import end
+from cluster.ending import end
 from cluster.settings import QuotaSettings
 
 log = structlog.get_logger(__name__)

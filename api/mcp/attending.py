@@ -13,7 +13,7 @@ from pydantic_core import to_json
 from api.mcp.asking import Context, exchange_in, session_in
 from api.mcp.failing import CANCELLED
 from api.web.bells import Bells
-from api.web.ending import end
+from cluster.ending import end
 from cluster.errors import DeadlineExceeded
 
 T = TypeVar("T")

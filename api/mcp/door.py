@@ -19,8 +19,8 @@ from api.mcp.attending import KEPT_S, bell_of
 from api.mcp.sessions import Sessions
 from api.web.bells import Bells
 from api.web.bodies import content_type
-from api.web.ending import end
 from api.web.principal import Principal
+from cluster.ending import end
 from cluster.errors import Cancelled, TooLarge, UnsupportedMedia
 from cluster.settings import ToolSettings
 

@@ -18,7 +18,7 @@ from api.mcp.asking import Context, principal_in
 from api.mcp.paging import page_of, place_in
 from api.prompts.schemas import PromptAnswer
 from api.prompts.service import Prompts
-from api.prompts.template import names_in
+from cluster.prompts.template import names_in
 from cluster.stores.sql import Database
 
 

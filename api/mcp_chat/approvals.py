@@ -14,7 +14,7 @@ from api.mcp_chat.schemas import Decided, Pending
 from api.web.bells import Bells
 from api.web.principal import Principal
 from cluster.errors import Conflict, NotFound
-from cluster.tools.loop import Wanted
+from cluster.tools.offer import Wanted
 
 DENIED = "The user did not approve of this call. Do not try it again unless the user asks for it."
 YES, NO = "yes", "no"

@@ -7,9 +7,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from api.chat.answers import ProvenanceAnswer
 from api.conversations.schemas import Content, Id
-from api.direct.schemas import DirectMessage
+from api.direct.schemas import DirectMessage, ModelSaid
 from api.streams.schemas import ModelBody
 from api.web.schema import Answer, Body, FreeObject, ModelId
 from cluster.specs.providers import DEEPEST_CHAIN
@@ -58,20 +57,10 @@ class McpCall(Answer):
     flagged: list[str] = Field(description="Why the result counts as one that gives instructions; it was marked as data.")
 
 
-class McpAnswer(Answer):
-    model: str
-    text: str
-    thinking: str
+class McpAnswer(ModelSaid):
     calls: list[McpCall] = Field(description="In the order in which they ended.")
     rounds: int = Field(description="Times the model was asked.")
-    finish_reason: str
-    prompt_tokens: int
-    completion_tokens: int
-    total_tokens: int
-    cached_tokens: int
-    provenance: ProvenanceAnswer | None = Field(description="Where the answer comes from, when not simply from the model that was asked.")
     message_id: uuid.UUID | None = Field(description="The answer in the conversation, where there is one.")
-    latency_ms: int
 
 
 class ApprovalBody(Body):

@@ -32,7 +32,8 @@ from cluster.contracts.models import ModelStatus
 from cluster.tools.calls import CallHistory
 from cluster.tools.calls import Ended as HistoryEnd
 from cluster.tools.choices import Scope, ToolChoices
-from cluster.tools.loop import Ended, LoopLimits, ToolLoop, Turn, offered
+from cluster.tools.loop import Ended, LoopLimits, ToolLoop, Turn
+from cluster.tools.offer import offered
 from cluster.tools.paths import conversation_workspace, user_workspace
 from cluster.tools.tool import Toolbox, ToolCaller, ToolSpec
 

@@ -9,7 +9,8 @@ from api.mcp_chat.schemas import McpCall
 from api.streams.fold import Content, finish_event, piece_event, source_event
 from api.streams.thinking import Piece, ThinkingParser
 from cluster.contracts.generation import GenerationDelta, Usage
-from cluster.tools.loop import Asks, Began, Ended, LoopEvent, Said, Wanted
+from cluster.tools.loop import Asks, Began, Ended, LoopEvent, Said
+from cluster.tools.offer import Wanted
 
 
 class Telling:

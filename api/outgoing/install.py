@@ -7,12 +7,12 @@ from typing import Annotated
 from fastapi import Depends, FastAPI, Request
 
 from api.web.deps import Parts
-from api.web.upkeep import Upkeep
 from cluster.home import Home
 from cluster.outgoing.client import Outgoing
 from cluster.outgoing.gate import Resolver
 from cluster.outgoing.journal import Journal
 from cluster.secrets.source import SecretSource
+from cluster.upkeep import Upkeep
 
 
 class Outside:

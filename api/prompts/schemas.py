@@ -9,8 +9,8 @@ from typing import Annotated
 from pydantic import Field
 
 from api.conversations.schemas import Variables
-from api.prompts.tables import PromptVersion, SystemPrompt
 from api.web.schema import Answer, Body, FormBody
+from cluster.prompts.tables import PromptVersion, SystemPrompt
 
 Name = Annotated[str, Field(min_length=1, max_length=200)]
 Text = Annotated[str, Field(min_length=1, max_length=200_000, description="With `$name` for variables and `$$` for a dollar.")]

@@ -6,12 +6,12 @@ import uuid
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
-from api.prompts.repository import PromptRepository
 from api.prompts.schemas import PromptAnswer, PromptBody, PromptPatch
-from api.prompts.tables import PromptVersion, SystemPrompt
-from api.prompts.template import closeness, fits, names_in, render
 from api.web.principal import Principal
 from cluster.errors import BadInput, Conflict, NotFound
+from cluster.prompts.store import StoredPrompts
+from cluster.prompts.tables import PromptVersion, SystemPrompt
+from cluster.prompts.template import closeness, fits, names_in, render
 from cluster.stores.sql import AsyncSession
 
 
@@ -19,7 +19,7 @@ class Prompts:
     """For one person, in one transaction."""
 
     def __init__(self, session: AsyncSession, who: Principal) -> None:
-        self._rows = PromptRepository(session)
+        self._rows = StoredPrompts(session)
         self._who = who
 
     async def create(self, body: PromptBody) -> PromptAnswer:

@@ -15,11 +15,11 @@ from api.semantic.models import Asking, bounded_schema, fenced
 from api.semantic.repository import FactRows
 from api.semantic.schemas import EntityQuery, ExtractBody, RelationQuery
 from api.semantic.tables import Entity, Relation
-from api.web.ending import end
 from api.web.principal import Principal
 from cluster.contracts.documents import Chunk
 from cluster.contracts.generation import Json
 from cluster.contracts.models import ModelStatus
+from cluster.ending import end
 from cluster.errors import NotFound, TooLarge
 from cluster.stores.sql import AsyncSession
 from cluster.text.chunking import Chunking, chunk

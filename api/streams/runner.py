@@ -23,10 +23,10 @@ from api.streams.saving import Saving
 from api.streams.tables import GenerationRow
 from api.streams.window import Measure
 from api.streams.writing import Writing
-from api.web.ending import end
 from api.web.errors import public
 from api.workflows.install import Graphs
 from cluster.contracts.models import ModelKind
+from cluster.ending import end
 from cluster.errors import DeadlineExceeded
 from cluster.gateway import ModelGateway
 from cluster.graphs.chatting import PREFIX

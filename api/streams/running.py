@@ -18,9 +18,9 @@ from api.streams.runner import Runner
 from api.streams.saving import Saving
 from api.streams.tickets import Tickets
 from api.web.deps import Parts
-from api.web.ending import end
-from api.web.upkeep import Upkeep
 from api.workflows.install import Graphs
+from cluster.ending import end
+from cluster.upkeep import Upkeep
 
 log = structlog.get_logger(__name__)
 

@@ -10,13 +10,13 @@ from fastapi import Depends, FastAPI, Request
 from api.conversations.repository import ConversationRepository
 from api.outgoing.install import Outside
 from api.web.deps import Parts
-from api.web.upkeep import Upkeep
 from cluster.tools.making import Tools, make_tools
 from cluster.tools.paths import conversation_workspace
 from cluster.tools.remote.client import McpTools
 from cluster.tools.starting import GraphStarter
 from cluster.tools.toolbox import HearthTools
 from cluster.tools.workspaces import Workspaces
+from cluster.upkeep import Upkeep
 
 
 class ToolDesk:

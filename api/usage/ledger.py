@@ -35,12 +35,12 @@ from api.limits.scripts import CUT, RECORD
 from api.limits.subjects import subjects_of
 from api.streams.accounts import Answered
 from api.usage.repository import Account, UsageDays
-from api.web.ending import end
 from api.web.principal import Principal, Role
-from api.web.upkeep import Upkeep
+from cluster.ending import end
 from cluster.settings import QuotaSettings
 from cluster.specs.prices import Consumption, PriceTable
 from cluster.stores.clients import StoreClients
+from cluster.upkeep import Upkeep
 
 log = structlog.get_logger(__name__)
 

@@ -15,7 +15,7 @@ from fastapi import Depends, FastAPI, Request
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from api.web.ending import end
+from cluster.ending import end
 
 CHANNEL = "bells"
 # Seconds until somebody who waits looks by themselves, should the announcement have been lost.

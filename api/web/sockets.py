@@ -21,9 +21,9 @@ from starlette.requests import HTTPConnection
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from api.web.authenticate import Authenticator, need_scope, offered, socket_token
-from api.web.ending import end
 from api.web.errors import error_json, public, refuse
 from api.web.principal import Principal
+from cluster.ending import end
 from cluster.errors import BadInput, NotFound, Overloaded, TooLarge, Unauthorized
 from cluster.settings import HttpSettings
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from api.audit.trail import Trail
 from api.web.principal import Principal
 from api.workflows.drawing import mermaid_of
-from api.workflows.finding import Finder, spec_of
+from api.workflows.finding import Finder
 from api.workflows.install import Graphs
 from api.workflows.resources import need_models, needs_of
 from api.workflows.schemas import (
@@ -29,6 +29,7 @@ from cluster.graphs.agents import AGENT
 from cluster.graphs.chatting import can_chat, chat_graphs
 from cluster.graphs.checking import Finding as Found
 from cluster.graphs.definitions import Content, Defined
+from cluster.graphs.named import spec_of
 from cluster.graphs.resolved import ResolvedGraph, spec_json
 from cluster.graphs.table import Graph
 from cluster.specs.graph import GraphSpec
@@ -78,7 +79,7 @@ class Definitions:
         return await self._answer(await self._rows.get(self._who.organisation_id, name, version))
 
     async def spec(self, name: str, version: int | None = None) -> GraphSpec:
-        return await self._finder.graph(name if version is None else f"{name}@{version}")
+        return await self._finder.named.graph(name if version is None else f"{name}@{version}")
 
     async def create(self, body: DefinitionBody) -> DefinitionAnswer:
         written = self._written(body)

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Header, Path, Query
+from fastapi import APIRouter, Depends, Header, Query
 from starlette.responses import Response
 
 from api.audit.trail import WithTrail
 from api.web.answers import Success, success
 from api.web.bodies import json_body
 from api.web.deps import WithSession
-from api.web.openapi import READING, WORKING, json_request, responses
+from api.web.openapi import WORKING, json_request, responses
 from api.web.principal import AsEditor, AsViewer
 from api.workflows.definitions import Definitions
 from api.workflows.drawing import diagram
-from api.workflows.examples import CHECKED, DEFINITION, DIAGRAM, ENTRY, SPEC, TEXT, VERSION, ok
+from api.workflows.examples import CHECKED, DEFINITION, DIAGRAM, ENTRY, SPEC, TEXT, ok
 from api.workflows.install import WithGraphs
+from api.workflows.kept import READS, WRITES, GraphId, IfMatch, Kept, add_versions, tagged, version_in
 from api.workflows.schemas import (
     CheckAnswer,
     CheckBody,
@@ -26,20 +27,10 @@ from api.workflows.schemas import (
     DefinitionPut,
     DefinitionQuery,
     DiagramQuery,
-    RevertBody,
-    VersionEntry,
 )
 from cluster.errors import Unprocessable
 
 router = APIRouter(prefix="/api/v1/workflows", tags=["workflows"])
-
-READS = (*READING, 401, 403, 404, 503)
-WRITES = (*WORKING, 409)
-GraphId = Annotated[str, Path(pattern=r"^[A-Za-z0-9_-]{1,64}$", description="Id or name of the graph.")]
-Version = Annotated[int, Path(ge=1, le=2**31 - 1)]
-IfMatch = Annotated[
-    str | None, Header(alias="If-Match", pattern=r'^(W/)?"?[0-9]{1,9}"?$', description="The version that was changed, as the ETag of GET.")
-]
 
 
 async def reading(session: WithSession, who: AsViewer, trail: WithTrail, graphs: WithGraphs) -> Definitions:
@@ -77,7 +68,7 @@ async def create_definition(
 ) -> Response:
     """As JSON (`spec`) or YAML (`text`). It is checked completely first: what could not run is a 422 that names node and line. A name of
     the library cannot be taken. Models and tools need not be there yet; they are looked for before each run."""
-    return _tagged(await service.create(body))
+    return tagged(await service.create(body))
 
 
 @router.get(
@@ -85,7 +76,7 @@ async def create_definition(
 )
 async def get_definition(service: Reading, graph_id: GraphId) -> Response:
     """In its latest version, by id or name; those of the library by name. The header ETag is the version."""
-    return _tagged(await service.one(graph_id))
+    return tagged(await service.one(graph_id))
 
 
 @router.put(
@@ -103,7 +94,7 @@ async def change_definition(
 ) -> Response:
     """A new version; the earlier ones stay, and runs under way go on with what they began with. With `If-Match`, or `version`, it is a 409
     where somebody else has changed it meanwhile. The name stays."""
-    return _tagged(await service.change(graph_id, body, version_in(if_match)))
+    return tagged(await service.change(graph_id, body, version_in(if_match)))
 
 
 @router.delete(
@@ -115,40 +106,7 @@ async def remove_definition(service: Writing, graph_id: GraphId) -> Response:
     return success(None)
 
 
-@router.get(
-    "/definitions/{graph_id}/versions",
-    summary="Versions of a graph",
-    response_model=Success[list[VersionEntry]],
-    responses=responses(ok([VERSION]), READS),
-)
-async def list_versions(service: Reading, graph_id: GraphId) -> Response:
-    """Every version it ever had, the latest first."""
-    return success(await service.versions(graph_id))
-
-
-@router.get(
-    "/definitions/{graph_id}/versions/{version}",
-    summary="One version of a graph",
-    response_model=Success[DefinitionAnswer],
-    responses=responses(ok(DEFINITION), READS),
-)
-async def get_version(service: Reading, graph_id: GraphId, version: Version) -> Response:
-    """What the graph was at that time."""
-    return success(await service.one(graph_id, version))
-
-
-@router.post(
-    "/definitions/{graph_id}/revert",
-    summary="Go back to a version",
-    response_model=Success[DefinitionAnswer],
-    responses=responses(ok(DEFINITION), WRITES),
-    openapi_extra=json_request(RevertBody, {"version": 1}),
-)
-async def revert_definition(
-    service: Writing, graph_id: GraphId, body: Annotated[RevertBody, Depends(json_body(RevertBody, Unprocessable))]
-) -> Response:
-    """Makes a new version that is what an earlier one was."""
-    return _tagged(await service.revert(graph_id, body.version))
+add_versions(router, "/definitions/{graph_id}", Kept("a graph", Success[DefinitionAnswer], DEFINITION, reading, writing))
 
 
 @router.get(
@@ -178,14 +136,3 @@ async def check(service: Reading, body: Annotated[CheckBody, Depends(json_body(C
     """Everything that is wrong with a graph, without keeping it: what no node leads to, what is missing, circles without an end, tools and
     graphs that there are not, values that do not fit each other. Each finding names its node and, in `text`, its line."""
     return success(await service.check(body))
-
-
-def _tagged(answer: DefinitionAnswer) -> Response:
-    response = success(answer)
-    response.headers["ETag"] = f'"{answer.version}"'
-    return response
-
-
-def version_in(if_match: str | None) -> int | None:
-    """The number in the header."""
-    return None if if_match is None else int(if_match.removeprefix("W/").strip('"'))

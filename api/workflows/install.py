@@ -10,8 +10,8 @@ from fastapi import Depends, FastAPI
 from starlette.requests import HTTPConnection
 
 from api.web.deps import Parts
-from api.web.ending import end
 from cluster.agents import AgentRuntime
+from cluster.ending import end
 from cluster.graphs.checkpoints import Checkpoints
 from cluster.graphs.library import GraphLibrary
 from cluster.graphs.live import LiveEars

@@ -16,10 +16,9 @@ from api.workflows.install import Graphs
 from api.workflows.resources import need_models, needs_of
 from cluster.contracts.generation import JsonObject
 from cluster.errors import BadInput, Conflict, Forbidden, Unprocessable
-from cluster.graphs.resolved import ResolvedGraph, resolve, tools_of
+from cluster.graphs.resolved import ResolvedGraph, given_to, tools_of
 from cluster.graphs.runs import NewRun, Runs
 from cluster.graphs.table import GraphRun
-from cluster.json_schema import check_value, with_defaults
 from cluster.specs.graph import GraphSpec
 from cluster.tracing import parent_here
 
@@ -53,14 +52,13 @@ class Launcher:
     async def find(self, name: str) -> GraphSpec:
         """Raises NotFound."""
         async with self._graphs.parts.stores.database.session() as session:
-            return await Finder(session, self._graphs, self._who).graph(name)
+            return await Finder(session, self._graphs, self._who).named.graph(name)
 
     async def launch(self, order: Order) -> GraphRun:
         """A queued run, written down; or the one of before with this idempotency key. Raises Unprocessable for a graph or an input that
         could not run, Conflict for a model that cannot be served here, Forbidden for tools above the role, Overloaded."""
         resolved = await self._resolved(order.spec)
-        order = replace(order, input=with_defaults(order.input, order.spec.input))
-        self._need_input(order)
+        order = replace(order, input=_given(order))
         await self._need_tools(resolved)
         await need_models(self._graphs.parts.gateway, needs_of(resolved, order.model))
         run = await self._written(order, resolved)
@@ -68,20 +66,13 @@ class Launcher:
         return run
 
     async def _resolved(self, spec: GraphSpec) -> ResolvedGraph:
-        parts = self._graphs.parts
-        async with parts.stores.database.session() as session:
+        async with self._graphs.parts.stores.database.session() as session:
             finder = Finder(session, self._graphs, self._who)
             await finder.need_sound(spec)
             try:
-                return await resolve(spec, finder.graph, finder.prompt, depth=parts.settings.graphs.depth)
+                return await finder.named.resolved(spec)
             except BadInput as error:
                 raise Unprocessable(error.message) from None
-
-    def _need_input(self, order: Order) -> None:
-        try:
-            check_value(order.input, order.spec.input, what="input")
-        except BadInput as error:
-            raise Unprocessable(error.message).about(error.param) from None
 
     async def _need_tools(self, resolved: ResolvedGraph) -> None:
         """A tool that a graph names is called in the name of whoever runs it, so they must be allowed to call it."""
@@ -121,6 +112,13 @@ class Launcher:
                 return run
         except IntegrityError:
             raise Conflict(f"There is a run {new.id} already; choose another 'run_id', or leave it out.").about("run_id") from None
+
+
+def _given(order: Order) -> JsonObject:
+    try:
+        return given_to(order.spec, order.input)
+    except BadInput as error:
+        raise Unprocessable(error.message).about(error.param) from None
 
 
 def may_act(who: Principal) -> Role:

@@ -18,10 +18,10 @@ from api.web.following import as_events
 from api.web.openapi import json_request, responses
 from api.web.principal import AsViewer
 from api.workflows.deps import WithExecuting
-from api.workflows.endpoints import READS, WRITES
 from api.workflows.examples import CHECKPOINT, DETAIL, EXECUTE, QUEUED, RUN, STEP, STREAM, ok
 from api.workflows.following import follower_of, told_of
 from api.workflows.install import WithGraphs
+from api.workflows.kept import READS, WRITES
 from api.workflows.run_schemas import (
     AnswerBody,
     CheckpointPage,

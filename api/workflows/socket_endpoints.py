@@ -11,13 +11,13 @@ from fastapi import APIRouter, WebSocket
 from pydantic import Field
 
 from api.web.bodies import query, validated
-from api.web.ending import end
 from api.web.following import AfterQuery, OneWay, as_messages
 from api.web.principal import Principal
 from api.web.schema import Body
 from api.web.sockets import named, sockets_of
 from api.workflows.following import follower_of, told_of
 from api.workflows.install import Graphs, graphs_of
+from cluster.ending import end
 from cluster.errors import BadInput, Conflict, Unprocessable
 
 router = APIRouter(prefix="/api/v1/workflows", tags=["workflows"])

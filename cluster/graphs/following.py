@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import uuid
 from collections.abc import AsyncGenerator
-from contextlib import suppress
+from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import select
 
 from cluster.errors import NotFound
+from cluster.following import Glance, follow
 from cluster.graphs.live import LiveEars, Piece, Pieces
 from cluster.graphs.states import ENDED
 from cluster.graphs.table import GraphEvent, GraphRun
@@ -54,31 +55,18 @@ class RunFollower:
 
     async def over(self, after: int) -> bool:
         """Whether there is nothing behind the event ``after``, and nothing to come. Raises NotFound."""
-        ended, latest, _ = await self._look(after)
-        return ended and latest <= after
+        glance = await self.look(after)
+        return glance.over and glance.after <= after
 
     async def events(self, after: int) -> AsyncGenerator[Told, None]:
         """Events behind the number ``after`` and pieces as they come, until the run has ended or is gone. A run that waits is still there:
         its event says so, and the stream goes on when it does."""
         async with self._ears.listening(self._run_id) as pieces:
-            spoken = _now()
-            while True:
-                try:
-                    ended, latest, events = await self._look(after)
-                except NotFound:
-                    return
-                # Said before what was written: a node's pieces come before its end.
-                new: list[Told] = [*pieces.take(), *events]
-                for told in new:
-                    yield told
-                    spoken = _now()
-                more = len(events) == BATCH
-                after = events[-1].number if more else max(after, latest)
-                if ended and not more:
-                    return
-                if not more and not await self._pause(pieces, spoken):
-                    yield Silence()
-                    spoken = _now()
+            heard = _Heard(self, pieces)
+            source = follow(heard, after, look_s=self._settings.look_s, keepalive_s=self._settings.keepalive_s)
+            async with aclosing(source) as followed:
+                async for told in followed:
+                    yield Silence() if told is None else told
 
     async def until_ended(self) -> None:
         """Returns when it has ended or is gone. Steps wake nobody who waits like this: only what happens to the run itself does."""
@@ -93,16 +81,8 @@ class RunFollower:
                     async with asyncio.timeout(self._settings.look_s):
                         await pieces.turned.wait()
 
-    async def _pause(self, pieces: Pieces, spoken: float) -> bool:
-        """Until there is something new, or it is time to look; False when there was silence for too long."""
-        left = self._settings.keepalive_s - (_now() - spoken)
-        with suppress(TimeoutError):
-            async with asyncio.timeout(max(0.0, min(self._settings.look_s, left))):
-                await pieces.changed.wait()
-        return pieces.changed.is_set() or _now() - spoken < self._settings.keepalive_s
-
-    async def _look(self, after: int) -> tuple[bool, int, list[Event]]:
-        """Whether it has ended, its latest number, and the events that it knew of: one that appears in between has its turn next time."""
+    async def look(self, after: int) -> Glance[Event]:
+        """The events that the run knew of: one that appears in between has its turn the next time. Raises NotFound."""
         about = select(GraphRun.state, GraphRun.changes)
         about = about.where(GraphRun.id == self._run_id, GraphRun.organisation_id == self._organisation_id)
         async with self._database.session() as session:
@@ -110,12 +90,27 @@ class RunFollower:
             if row is None:
                 raise NotFound(f"There is no run '{self._run_id}'; `hearth graph runs` lists those there are.")
             if row.changes <= after:
-                return row.state in ENDED, row.changes, []
+                return Glance([], after, more=False, over=row.state in ENDED)
             numbers = GraphEvent.number > after, GraphEvent.number <= row.changes
             chosen = select(GraphEvent).where(GraphEvent.run_id == self._run_id, *numbers).order_by(GraphEvent.number).limit(BATCH)
             events = [Event(one.number, one.created_at, one.kind, one.data) for one in (await session.scalars(chosen)).all()]
-        return row.state in ENDED, row.changes, events
+        more = len(events) == BATCH
+        return Glance(events, events[-1].number if more else row.changes, more, row.state in ENDED)
 
 
-def _now() -> float:
-    return asyncio.get_running_loop().time()
+class _Heard:
+    """A run, and what its models say while somebody listens."""
+
+    def __init__(self, run: RunFollower, pieces: Pieces) -> None:
+        self._run = run
+        self._pieces = pieces
+
+    async def look(self, after: int) -> Glance[Event | Piece]:
+        glance = await self._run.look(after)
+        # Said before what was written: a node's pieces come before its end.
+        return Glance([*self._pieces.take(), *glance.told], glance.after, glance.more, glance.over)
+
+    async def pause(self, seconds: float) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._pieces.changed.wait()

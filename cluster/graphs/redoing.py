@@ -24,8 +24,10 @@ def later(key: str, visits: Mapping[str, int]) -> bool:
 
 
 async def allow_again(session: AsyncSession, run_id: uuid.UUID) -> None:
-    """Calls with effects whose answer nobody knows may be repeated: a person says so."""
-    unknown = update(GraphStep).where(GraphStep.run_id == run_id, GraphStep.begun.is_(True)).values(begun=False)
+    """Calls with effects whose answer nobody knows may be repeated: a person says so. Those of which nobody was told yet, because the run
+    was broken off before that could be written, fail first."""
+    told = (GraphStep.begun.is_(True), GraphStep.state == "failed")
+    unknown = update(GraphStep).where(GraphStep.run_id == run_id, *told).values(begun=False)
     await session.execute(unknown, execution_options={"synchronize_session": False})
 
 

@@ -17,6 +17,7 @@ from pydantic import ValidationError
 
 from cluster.contracts.generation import JsonObject
 from cluster.errors import BadInput, ConfigError
+from cluster.json_schema import check_value, with_defaults
 from cluster.specs.graph import GraphSpec
 from cluster.specs.loader import explain
 from cluster.specs.nodes import GraphNode, LlmNode, MapNode, Node, ToolNode
@@ -49,6 +50,14 @@ class ResolvedGraph:
 def spec_json(spec: GraphSpec) -> JsonObject:
     """The graph as JSON, as it may be written in a file or sent over HTTP."""
     return spec.model_dump(mode="json", by_alias=True)
+
+
+def given_to(spec: GraphSpec, value: JsonObject) -> JsonObject:
+    """What a run of ``spec`` is given, as its row keeps it: ``value`` with the defaults of its input, on which the checks of a graph
+    count. Raises BadInput where that does not fit."""
+    given = with_defaults(value, spec.input)
+    check_value(given, spec.input, what="input")
+    return given
 
 
 async def resolve(spec: GraphSpec, find_graph: FindGraph, find_prompt: FindPrompt, *, depth: int) -> ResolvedGraph:

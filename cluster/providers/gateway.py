@@ -9,20 +9,8 @@ from dataclasses import dataclass, replace
 
 from cluster.contracts.generation import Generation, GenerationDelta, GenerationRequest, Provenance, TokenCount
 from cluster.contracts.models import ModelKind, ModelStatus
-from cluster.contracts.perception import (
-    EmbeddingRequest,
-    Embeddings,
-    ExtractedText,
-    ImageEmbeddingRequest,
-    TextExtractionRequest,
-    TokenSpans,
-    TokenSpansRequest,
-    Transcript,
-    TranscriptionRequest,
-)
-from cluster.contracts.residency import ResidencySnapshot
-from cluster.contracts.retrieval import Reranking, RerankRequest
 from cluster.errors import EngineError
+from cluster.forwarding import ForwardingGateway
 from cluster.gateway import ModelGateway, closable
 from cluster.providers.cache import ResponseCache
 from cluster.providers.chain import Chains
@@ -53,16 +41,16 @@ class _Begun:
                 yield batch
 
 
-class ProviderGateway:
-    """Implements cluster.gateway.ModelGateway around ``inner``, which keeps the local models. Belongs to one event loop.
+class ProviderGateway(ForwardingGateway):
+    """Around ``inner``, which keeps the local models. Belongs to one event loop.
 
     Answers of language models carry their provenance. ``stats`` is for whoever exports metrics.
     """
 
     def __init__(self, inner: ModelGateway, spec: ProvidersSpec, secrets: SecretSource, cache: ResponseCache | None = None) -> None:
+        super().__init__(inner)
         self.stats = GatewayStats()
         self.cache = cache
-        self._inner = inner
         self._tokens = TokenCounter()
         enabled = {name: provider for name, provider in spec.providers.items() if provider.enabled}
         self._listings = {
@@ -83,9 +71,6 @@ class ProviderGateway:
         if self._routes.alias(model) is not None:
             return await self._routes.alias_status(model)
         return (await self._routes.find(model)).status
-
-    async def residency(self) -> ResidencySnapshot:
-        return await self._inner.residency()
 
     async def generate(self, request: GenerationRequest) -> Generation:
         names = await self._chains.names(request)
@@ -114,24 +99,6 @@ class ProviderGateway:
                 yield batch
         if reuse is not None and pieces[-1].finish_reason is not None:
             await reuse.keep(folded(pieces))
-
-    async def embed(self, request: EmbeddingRequest) -> Embeddings:
-        return await self._inner.embed(request)
-
-    async def token_spans(self, request: TokenSpansRequest) -> TokenSpans:
-        return await self._inner.token_spans(request)
-
-    async def rerank(self, request: RerankRequest) -> Reranking:
-        return await self._inner.rerank(request)
-
-    async def embed_images(self, request: ImageEmbeddingRequest) -> Embeddings:
-        return await self._inner.embed_images(request)
-
-    async def extract_text(self, request: TextExtractionRequest) -> ExtractedText:
-        return await self._inner.extract_text(request)
-
-    async def transcribe(self, request: TranscriptionRequest) -> Transcript:
-        return await self._inner.transcribe(request)
 
     async def count_tokens(self, request: GenerationRequest) -> TokenCount:
         first = await self._routes.find((await self._chains.names(request))[0])

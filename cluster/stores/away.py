@@ -20,6 +20,12 @@ AWAY = (*DATABASE_AWAY, InternalError, psycopg.InternalError)
 CACHE_AWAY = (RedisConnectionError, RedisTimeoutError, BusyLoadingError)
 
 
+def is_full(error: BaseException) -> bool:
+    """Whether PostgreSQL had no room on its disk: one of AWAY that does not pass by itself."""
+    cause = error.orig if isinstance(error, OperationalError) else error
+    return isinstance(cause, psycopg.errors.DiskFull)
+
+
 def as_told(error: BaseException) -> HearthError | None:
     """What a caller is told of a store that does not answer, or of a value that it cannot hold; None for any other error."""
     if isinstance(error, DATABASE_AWAY):

@@ -22,7 +22,7 @@ from cluster.graphs.pending import Pending
 from cluster.graphs.states import RunState
 from cluster.graphs.steps import Superseded
 from cluster.graphs.table import GraphRun
-from cluster.stores.away import AWAY
+from cluster.stores.away import AWAY, is_full
 from cluster.tracing import Attribute, continued, span
 from deployments.agents.budget import OverBudget
 from deployments.agents.compiling import Compiled, compile_graph
@@ -36,6 +36,7 @@ log = structlog.get_logger(__name__)
 T = TypeVar("T")
 # How long a database that is away is waited for with a run in hand.
 LONGEST_S = 120.0
+FULL = "The database has no room left on its disk. Make room and retry the run: what was done is kept."
 
 
 class Leave(StrEnum):
@@ -126,7 +127,7 @@ class Drive:
         """How the graph ended. A database that is away is waited for: the run goes on at its latest checkpoint."""
         try:
             async with asyncio.timeout(self._underway.budget.seconds_left) as timeout:
-                return await self._patiently(self._driven)
+                return await self._patiently(self._driven, passing)
         except TimeoutError:
             if not timeout.expired():
                 raise
@@ -135,8 +136,8 @@ class Drive:
             return Leave.LOST
         except (OverBudget, NodeFailed) as error:
             return Failed(error.message, error.node if isinstance(error, NodeFailed) else None)
-        except AWAY:
-            return Leave.BACK  # for whoever reaches the database again
+        except AWAY as error:
+            return Failed(FULL) if is_full(error) else Leave.BACK  # for whoever reaches the database again
         except Exception as error:
             if not isinstance(error, HearthError):
                 log.exception("a run failed in a way that nobody foresaw", run=str(self.id))
@@ -185,7 +186,7 @@ class Drive:
         if end is Leave.LOST or self._lost.is_set():
             return
         try:
-            await self._patiently(lambda: self._written(end))
+            await self._patiently(lambda: self._written(end), lambda error: isinstance(error, AWAY))
         except AWAY:
             log.warning("how a run ended could not be written; whoever takes it over goes on with it", run=str(self.id))
 
@@ -210,10 +211,10 @@ class Drive:
         """Writes down how long it has worked since this was last done."""
         await self._claims.spend(self.id, self.attempt, seconds=self._underway.budget.lap())
 
-    async def _patiently(self, do: Callable[[], Awaitable[T]]) -> T:
-        """What ``do`` gives, tried again while the database is away and the run still this process's."""
+    async def _patiently(self, do: Callable[[], Awaitable[T]], waits: Callable[[BaseException], bool]) -> T:
+        """What ``do`` gives, tried again after errors that are waited for, as long as the run is this process's."""
         again = tenacity.AsyncRetrying(
-            retry=tenacity.retry_if_exception_type(AWAY),
+            retry=tenacity.retry_if_exception(waits),
             wait=tenacity.wait_exponential_jitter(multiplier=0.1, max=2.0),
             stop=lambda state: self._lost.is_set() or (state.seconds_since_start or 0.0) > LONGEST_S,
             reraise=True,
@@ -223,6 +224,11 @@ class Drive:
             return await do()
 
         return await again(once)
+
+
+def passing(error: BaseException) -> bool:
+    """Whether work waits for it to be over. A full disk stays full until somebody makes room; that is told to whoever asked for the run."""
+    return isinstance(error, AWAY) and not is_full(error)
 
 
 def _waiting(frame: Frame) -> Waiting:

@@ -13,14 +13,15 @@ from cluster.errors import HearthError, Unavailable
 from cluster.graphs.checkpoints import Checkpoints
 from cluster.graphs.claims import Claims
 from cluster.graphs.owning import Ownership
+from cluster.graphs.runs import Runs
 from cluster.graphs.states import RunState
 from cluster.graphs.table import GraphRun
 from cluster.stores.away import AWAY
 from cluster.stores.sql import Database
+from cluster.upkeep import Upkeep
 from deployments.agents.driving import Drive, Leave
 from deployments.agents.retrying import as_said
 from deployments.agents.services import Services
-from deployments.agents.upkeep import Upkeep, remove_old_runs
 from deployments.agents.waking import StepLogs, underway
 
 log = structlog.get_logger(__name__)
@@ -31,18 +32,21 @@ REST_S = 2.0
 HEED_S = 1.0
 # How often the time that a run has worked is written down, in seconds.
 NOTED_S = 10.0
+# How often what is too old is removed, in seconds.
+CLEAN_EVERY_S = 3600.0
 
 
 class Runner:
     """Belongs to one event loop. What it is given stays the caller's to close. ``logs``: makes the step log of a claimed run."""
 
     def __init__(self, database: Database, checkpoints: Checkpoints, services: Services, logs: StepLogs | None = None) -> None:
+        self._database = database
         self._services = services
         self._settings = services.settings.graphs
         self._checkpoints = checkpoints
         self._claims = Claims(database, self._settings, services.live.turned)
         self._logs = logs or StepLogs(database, self._settings, services.live.look)
-        self._upkeep = Upkeep({"runs": lambda: remove_old_runs(database, self._settings), "threads": checkpoints.remove_lapsed})
+        self._clean = Upkeep("removing old runs of graphs and their checkpoints", CLEAN_EVERY_S, self._remove_lapsed)
         self._drives: dict[uuid.UUID, tuple[Drive, asyncio.Task[None]]] = {}
         self._woken = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -51,9 +55,11 @@ class Runner:
     async def start(self) -> None:
         """Returns at once: a database that is away is waited for."""
         self._task = asyncio.create_task(self._run(), name="runner of graphs")
+        self._clean.start()
 
     async def stop(self) -> None:
         """Gives back what is under way, and returns when that is written."""
+        await self._clean.stop()
         if self._task is not None:
             self._task.cancel()
             await asyncio.wait((self._task,))
@@ -121,7 +127,13 @@ class Runner:
         await self._claims.take_over()
         for row in await self._claims.claim(own.worker, self._settings.concurrent - len(self._drives)):
             await self._begin(row, own)
-        await self._upkeep.turn()
+
+    async def _remove_lapsed(self) -> None:
+        async with self._database.session() as session:
+            runs = await Runs(session, self._settings).remove_lapsed()
+        threads = await self._checkpoints.remove_lapsed()
+        if runs or threads:
+            log.info("what was too old is removed", runs=runs, threads=threads)
 
     async def _heed(self, own: Ownership) -> None:
         """Does what people asked of runs that are under way here."""

@@ -19,7 +19,7 @@ from cluster.graphs.resolved import ResolvedGraph
 from cluster.graphs.steps import Ending, StepLog, Superseded
 from cluster.graphs.storable import storable
 from cluster.guard.refused import Refused
-from cluster.json_schema import mistake, with_defaults
+from cluster.json_schema import mistake
 from cluster.specs.graph import GraphSpec
 from cluster.specs.guard import GuardSpec
 from cluster.specs.nodes import END, Edge, GuardNode, Node, RouterNode, TransformNode, WritingNode
@@ -214,14 +214,14 @@ async def guarded(visit: Visit, value: Json, spec: GuardSpec) -> Json:
 
 
 class Frame:
-    """One graph while it is run: that of the run, or one within it. ``prefix`` and ``path``: what keys and paths of its nodes begin with;
-    ``depth``: how many there are around it. ``pending``: what its nodes wait for; ``paused``: whether one was not begun."""
+    """One graph while it is run: that of the run, or one within it. ``given``: its input, defaults included. ``prefix`` and ``path``: what
+    keys and paths of its nodes begin with; ``depth``: how many there are around it. ``pending``: what its nodes wait for; ``paused``:
+    whether one was not begun."""
 
     def __init__(self, run: Underway, spec: GraphSpec, given: JsonObject, prefix: str = "", path: str = "", depth: int = 0) -> None:
         self.run = run
         self.spec = spec
-        # What the checks of a graph take as there: they count on the defaults of its input.
-        self.given = with_defaults(given, spec.input)
+        self.given = given
         self.prefix = prefix
         self.path = path
         self.depth = depth

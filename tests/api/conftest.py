@@ -14,11 +14,12 @@ import pytest
 import uvicorn
 
 from api.app import create_app
+from api.web.principal import Role
 from cluster.fakes.gateway import FakeGateway
 from cluster.settings import Settings
-from cluster.stores.clients import connect
+from cluster.stores.clients import StoreClients, connect
 from tests.api.fixtures.index import index
-from tests.api.fixtures.people import add_person
+from tests.api.fixtures.people import Person, add_person
 from tests.patience import PATIENCE_S
 
 Client = Callable[..., AbstractAsyncContextManager[httpx.AsyncClient]]
@@ -41,6 +42,22 @@ def api_key(store_settings: Settings) -> str:
             await stores.close()
 
     return asyncio.run(make())
+
+
+@pytest.fixture
+async def admin(stores: StoreClients) -> Person:
+    """Of an organisation of their own, in which `editor` and `viewer` are too."""
+    return await add_person(stores)
+
+
+@pytest.fixture
+async def editor(stores: StoreClients, admin: Person) -> Person:
+    return await add_person(stores, Role.EDITOR, admin)
+
+
+@pytest.fixture
+async def viewer(stores: StoreClients, admin: Person) -> Person:
+    return await add_person(stores, Role.VIEWER, admin)
 
 
 def _shown(key: str) -> dict[str, str]:

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from typing import cast
 
-from cluster.contracts.generation import GenerationRequest, Json, JsonObject, Message, Sampling, ToolCall
+from cluster.contracts.generation import GenerationRequest, Json, JsonObject, Sampling, ToolCall
 from cluster.errors import BadInput, Forbidden, NotFound, Unprocessable
-from cluster.guard.injection import marked, screen
-from cluster.specs.loader import nearest
 from cluster.specs.nodes import LlmNode
-from cluster.tools.tool import ToolResult, ToolSpec
+from cluster.tools.offer import Offer, Wanted, shown, turned
+from cluster.tools.tool import ToolResult
 from deployments.agents.nodes.calling import Refused, call_tool
 from deployments.agents.nodes.messages import messages_of
 from deployments.agents.nodes.models import language_model
@@ -23,8 +21,6 @@ from deployments.agents.waiting import Waits
 
 # What a model is told of, so that it can do something else; everything else is the node's failure.
 TOLD = (BadInput, NotFound, Forbidden)
-# Longer results are screened in a thread, so that no other run waits.
-INLINE_CHARS = 4000
 
 
 async def ask(node: LlmNode, visit: Visit) -> Json:
@@ -41,25 +37,28 @@ async def ask(node: LlmNode, visit: Visit) -> Json:
 
 class _Loop:
     """Turns of one model: it calls tools, is told what they gave, and so on. Each turn in which it called, and each call, is a step: after
-    a crash it is not asked again what it had decided."""
+    a crash it is not asked again what it had decided. What it shares with the loop of chats, and why they are two, stands in
+    cluster/tools/offer.py."""
 
     def __init__(self, node: LlmNode, visit: Visit, live: bool) -> None:
         self._node = node
         self._visit = visit
         self._live = live
-        self._calls = 0
+        self._limits = visit.run.services.settings.tools
 
     async def run(self, request: GenerationRequest) -> Json:
         toolbox, organisation = self._visit.run.services.toolbox, self._visit.run.organisation_id
-        specs = {name: await toolbox.find(organisation, name) for name in self._node.tools}
-        request = replace(request, tools=tuple(_offered(spec) for spec in specs.values()))
+        offer = Offer([await toolbox.find(organisation, name) for name in self._node.tools], self._limits.calls)
+        request = offer.made_in(request)
         for number in range(1, self._node.rounds + 1):
             text, calls = await self._turn(request, number)
             if not calls:
                 return await self._answer(request, text)
-            results = await self._all(calls, specs)
-            messages = [Message("tool", await as_data(result), tool_call_id=call.id) for call, result in zip(calls, results, strict=True)]
-            request = replace(request, messages=(*request.messages, Message("assistant", text, tool_calls=tuple(calls)), *messages))
+            wanted = offer.read(calls)
+            results = await self._all(wanted)
+            told = [(await shown(result, self._limits.shown_chars)).text for result in results]
+            message, answers = turned(text, wanted, told)
+            request = replace(request, messages=(*request.messages, message, *answers))
         most = self._node.rounds
         raise Unprocessable(
             f"Model '{request.model}' called tools {most} times and gave no answer; raise 'rounds' of the node, or ask less."
@@ -81,12 +80,9 @@ class _Loop:
     async def _answer(self, request: GenerationRequest, text: str) -> Json:
         return text if self._node.output is None else await formed(self._visit, request, self._node.output, text)
 
-    async def _all(self, calls: Sequence[ToolCall], specs: dict[str, ToolSpec]) -> list[ToolResult]:
+    async def _all(self, wanted: Sequence[Wanted]) -> list[ToolResult]:
         """All calls of one turn at once. Those that were begun come to their end, whatever becomes of the others."""
-        visits = [self._visit.within(f":{self._calls + place}") for place in range(len(calls))]
-        self._calls += len(calls)
-        work = (self._one(call, specs, visit) for call, visit in zip(calls, visits, strict=True))
-        ends = await asyncio.gather(*work, return_exceptions=True)
+        ends = await asyncio.gather(*map(self._one, wanted), return_exceptions=True)
         waits = [end for end in ends if isinstance(end, Waits)]
         for end in ends:
             if isinstance(end, BaseException) and not isinstance(end, Waits):
@@ -95,52 +91,28 @@ class _Loop:
             raise Waits([one for end in waits for one in end.pending])
         return [end for end in ends if isinstance(end, ToolResult)]
 
-    async def _one(self, call: ToolCall, specs: dict[str, ToolSpec], visit: Visit) -> ToolResult:
+    async def _one(self, wanted: Wanted) -> ToolResult:
         """What one call gives. A mistake of the model's is its result."""
 
         async def do(visit: Visit) -> Json:
-            return cast("JsonObject", asdict(await self._told(call, specs, visit)))
+            return cast("JsonObject", asdict(await self._told(wanted, visit)))
 
-        kept = await stepped(visit, "tool", do)
+        kept = await stepped(self._visit.within(f":{wanted.number}"), "tool", do)
         assert isinstance(kept, dict)
         return ToolResult(kept["value"], str(kept["text"]), kept["failed"] is True, kept["cut"] is True)
 
-    async def _told(self, call: ToolCall, specs: dict[str, ToolSpec], visit: Visit) -> ToolResult:
-        spec = specs.get(call.name)
-        if spec is None:
-            hint = nearest(call.name, specs)
-            return _no(
-                f"There is no tool '{call.name[:100]}'" + (f"; did you mean '{hint}'?" if hint else f"; there is {', '.join(specs)}.")
-            )
-        arguments = _arguments(call)
-        if arguments is None:
-            return _no("The arguments are not a JSON object; write them again.")
+    async def _told(self, wanted: Wanted, visit: Visit) -> ToolResult:
+        if wanted.refusal is not None:
+            return _no(wanted.refusal)
+        assert wanted.spec is not None
+        assert wanted.arguments is not None
         try:
-            return await call_tool(spec, arguments, visit, approve=self._node.approve)
+            return await call_tool(wanted.spec, wanted.arguments, visit, approve=self._node.approve)
         except PASSING:
             raise
         except (Refused, *TOLD) as error:
             return _no(error.message)
 
 
-async def as_data(result: ToolResult) -> str:
-    """What a model is shown of a result: text in it that tells a model what to do is in a frame that says that it is data."""
-    text = result.text + ("\n[cut: there was more]" if result.cut else "")
-    found = screen(text) if len(text) <= INLINE_CHARS else await asyncio.to_thread(screen, text)
-    return marked(text, found)
-
-
 def _no(text: str) -> ToolResult:
     return ToolResult(text, text, failed=True)
-
-
-def _arguments(call: ToolCall) -> JsonObject | None:
-    try:
-        given = json.loads(call.arguments or "{}")
-    except (ValueError, RecursionError):
-        return None
-    return given if isinstance(given, dict) else None
-
-
-def _offered(spec: ToolSpec) -> JsonObject:
-    return {"type": "function", "function": {"name": spec.name, "description": spec.description, "parameters": spec.parameters}}

@@ -9,6 +9,7 @@ from langchain_core.runnables.config import RunnableConfig, var_child_runnable_c
 
 from cluster.contracts.generation import Json
 from cluster.errors import Conflict
+from cluster.json_schema import with_defaults
 from cluster.specs.nodes import GraphNode
 from deployments.agents.compiling import compile_graph
 from deployments.agents.outputs import output_of
@@ -24,7 +25,7 @@ async def run_graph(node: GraphNode, visit: Visit) -> Json:
     if depth + run.depth >= most:
         raise Conflict(f"'{node.graph}' would be the {depth + run.depth + 1}th graph within each other, {most} may be (graphs.depth).")
     spec = run.graph.graphs[node.graph]
-    given = await visit.filled(node.input)
+    given = with_defaults(await visit.filled(node.input), spec.input)
     frame = Frame(run, spec, given, f"{visit.key}/", f"{visit.called}/", depth)
     context = copy_context()
     # It is no part of what LangGraph runs around it: it has no checkpoints, and tells nobody of its tasks.

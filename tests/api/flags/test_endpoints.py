@@ -17,11 +17,6 @@ FOR_MIRA = {"rules": [{"where": {"targetingKey": ["mira"]}, "variant": "on"}]}
 
 
 @pytest.fixture
-async def admin(stores):
-    return await add_person(stores)
-
-
-@pytest.fixture
 async def kept(client, admin):
     """Makes a flag, or says it anew, and answers its entry."""
 

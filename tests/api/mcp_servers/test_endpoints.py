@@ -17,11 +17,6 @@ LOCAL = {"name": "local", "command": sys.executable, "arguments": [BAD, "many"]}
 
 
 @pytest.fixture
-async def admin(stores):
-    return await add_person(stores)
-
-
-@pytest.fixture
 async def client(in_process, gateway, store_settings, admin):
     """Of an API whose operator lets this interpreter be an MCP server."""
     tools = store_settings.tools.model_copy(update={"commands": [sys.executable], "servers_per_organisation": 2})

@@ -5,26 +5,9 @@ import uuid
 
 import pytest
 
-from api.web.principal import Role
-from tests.api.fixtures.people import add_person
 from tests.patience import PATIENCE_S
 
 TOOLS = "/api/v1/tools"
-
-
-@pytest.fixture
-async def admin(stores):
-    return await add_person(stores)
-
-
-@pytest.fixture
-async def editor(stores, admin):
-    return await add_person(stores, Role.EDITOR, admin)
-
-
-@pytest.fixture
-async def viewer(stores, admin):
-    return await add_person(stores, Role.VIEWER, admin)
 
 
 @pytest.fixture

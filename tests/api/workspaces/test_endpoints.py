@@ -6,25 +6,9 @@ from typing import Any
 import httpx
 import pytest
 
-from api.web.principal import Role
 from tests.api.fixtures.people import Person, add_person
 
 SPACES = "/api/v1/workspaces"
-
-
-@pytest.fixture
-async def admin(stores):
-    return await add_person(stores)
-
-
-@pytest.fixture
-async def editor(stores, admin):
-    return await add_person(stores, Role.EDITOR, admin)
-
-
-@pytest.fixture
-async def viewer(stores, admin):
-    return await add_person(stores, Role.VIEWER, admin)
 
 
 async def put(client: httpx.AsyncClient, person: Person, place: str, content: bytes = b"Moin") -> Any:

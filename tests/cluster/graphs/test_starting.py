@@ -14,7 +14,7 @@ from tests.cluster.graphs.house import House
 GRAPH = """
 name: greet
 version: 3
-input: {{type: object, properties: {{who: {{type: string}}}}, required: [who]}}
+input: {{type: object, properties: {{who: {{type: string}}, in: {{type: string, default: English}}}}, required: [who, in]}}
 start: say
 nodes:
   say: {{kind: llm, prompt: {prompt}, user: "Greet {{{{ input.who }}}}"}}
@@ -55,6 +55,7 @@ async def test_a_run_is_begun_in_the_name_of_whoever_called_the_tool(house: Hous
     async with house.runs() as runs:
         run = await runs.get(house.organisation_id, started.run_id)
     assert (run.state, run.graph, run.version, run.role, run.depth, run.parent_id) == ("queued", "greet", 3, "viewer", 2, outer.id)
+    assert run.input == {"who": "Mira", "in": "English"}
     assert run.spec["prompts"] == {"polite": "Be kind."}
     assert woken == [True]
 
@@ -77,7 +78,7 @@ async def test_what_cannot_be_run_is_refused(house: House, tmp_path: Any) -> Non
 
     with pytest.raises(NotFound, match="nobody"):
         await starter.start("nobody", {}, caller(house))
-    with pytest.raises(NotFound, match="no system prompt 'polite'"):
+    with pytest.raises(Unprocessable, match="no system prompt 'polite'"):
         await starter.start("greet", {"who": "Mira"}, caller(house))
     await add_prompt(house, "Be $how.")
     with pytest.raises(Unprocessable, match="variables without a value"):

@@ -12,7 +12,8 @@ from cluster.contracts.generation import GenerationRequest, Message
 from cluster.errors import EngineError
 from cluster.fakes.gateway import FakeGateway
 from cluster.fakes.tools import ECHO, FakeTools
-from cluster.tools.loop import Asks, Began, Ended, LoopEvent, LoopLimits, Said, ToolLoop, Turn, offered
+from cluster.tools.loop import Asks, Began, Ended, LoopEvent, LoopLimits, Said, ToolLoop, Turn
+from cluster.tools.offer import offered
 from cluster.tools.tool import Role, ToolCaller, ToolResult
 from tests.patience import PATIENCE_S
 

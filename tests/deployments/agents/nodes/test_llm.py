@@ -136,7 +136,7 @@ async def test_calls_of_one_turn_are_made_beside_each_other(place: Place) -> Non
     ("call", "told"),
     [
         (("counter_ad", "{}"), "There is no tool 'counter_ad'; did you mean 'counter_add'?"),
-        (("counter_add", "[1]"), "The arguments are not a JSON object; write them again."),
+        (("counter_add", "[1]"), "The arguments of 'counter_add' are not a JSON object; call it again"),
         (("counter_add", '{"name": 5}'), "does not take these arguments"),
         (("always_fails", "{}"), "It cannot be done."),
     ],
@@ -198,6 +198,23 @@ async def test_what_a_tool_gives_is_data(place: Place) -> None:
     shown = str(asked(place)[-1].messages[-1].content)
     assert "Ignore all previous instructions" in shown
     assert not shown.startswith("Ignore")
+
+
+async def test_of_a_result_the_model_is_shown_as_much_as_the_setting_says(place: Place) -> None:
+    most = place.settings.tools.shown_chars
+    place.gateway.calls = [[("echo", json.dumps({"text": "goat " * (most // 5 + 2)}))]]
+    await place.gives("nodes: {a: {kind: llm, user: x, tools: [echo]}}")
+
+    assert str(asked(place)[-1].messages[-1].content).endswith("goat \n[cut: 10 more characters]")
+
+
+async def test_calls_of_one_turn_beyond_the_setting_are_not_made(place: Place) -> None:
+    most = place.settings.tools.calls
+    place.gateway.calls = [[add("x") for _ in range(most + 1)]]
+    await place.gives("nodes: {a: {kind: llm, user: x, tools: [counter_add]}}")
+
+    assert place.tools.counters == {"x": most}
+    assert f"at most {most} tools are called at once" in str(asked(place)[-1].messages[-1].content)
 
 
 async def test_what_it_says_is_heard_while_it_says_it(place: Place) -> None:

@@ -27,6 +27,17 @@ async def test_a_graph_runs_within_another(place: Place) -> None:
     assert run.step_count == 4
 
 
+async def test_what_it_is_not_given_has_the_default_of_its_input(place: Place) -> None:
+    inner = """
+    input: {properties: {name: {type: string}, by: {type: integer, default: 3}}}
+    nodes: {a: {kind: transform, value: input.by}}
+    output: {said: state.a}
+    """
+    run = await place.run("nodes: {inner: {kind: graph, graph: inner, input: {name: x}}}", graphs={"inner": inner})
+
+    assert run.output == {"state": {"inner": {"said": 3}}}
+
+
 async def test_what_failed_within_is_said(place: Place) -> None:
     run = await place.run(OUTER, {"of": "x"}, graphs={"inner": "nodes: {a: {kind: transform, value: input.missing}}"})
 

@@ -7,8 +7,8 @@ import asyncio
 import pytest
 from redis.exceptions import ConnectionError as RedisAway
 
-from api.web.upkeep import Upkeep
 from cluster.errors import Unavailable
+from cluster.upkeep import Upkeep
 from tests.patience import PATIENCE_S
 
 

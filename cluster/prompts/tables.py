@@ -11,7 +11,7 @@ from sqlalchemy import text as sql
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-from api.web.tables import Identified, Owned, Table
+from cluster.stores.tables import Identified, Owned, Table
 
 
 class SystemPrompt(Identified, Owned, Table):

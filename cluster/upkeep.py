@@ -1,4 +1,4 @@
-"""What is done again and again beside requests, for as long as the server runs."""
+"""What is done again and again beside everything else, for as long as a process serves."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import structlog
 from redis.exceptions import RedisError
 from sqlalchemy.exc import SQLAlchemyError
 
-from api.web.ending import end
+from cluster.ending import end
 from cluster.errors import HearthError
 
 log = structlog.get_logger(__name__)

@@ -1,4 +1,4 @@
-"""The SQL of system prompts: every read names the organisation."""
+"""System prompts and their versions, as they are kept: every read of a prompt names the organisation."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ from collections.abc import Sequence
 
 from sqlalchemy import select
 
-from api.prompts.tables import PromptVersion, SystemPrompt
+from cluster.prompts.tables import PromptVersion, SystemPrompt
 from cluster.stores.sql import AsyncSession
 
 
-class PromptRepository:
+class StoredPrompts:
+    """In the transaction of ``session``, which belongs to the caller."""
+
     def __init__(self, session: AsyncSession) -> None:
         self._session = session
 
