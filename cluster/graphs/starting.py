@@ -14,8 +14,9 @@ from cluster.graphs.definitions import Definitions
 from cluster.graphs.library import GraphLibrary
 from cluster.graphs.resolved import ResolvedGraph, resolve
 from cluster.graphs.runs import NewRun, Runs
+from cluster.graphs.states import GRAPH
 from cluster.graphs.table import GraphRun
-from cluster.json_schema import check_value
+from cluster.json_schema import check_value, with_defaults
 from cluster.settings import GraphSettings
 from cluster.specs.graph import GraphSpec
 from cluster.specs.graph_text import read_graph
@@ -46,10 +47,11 @@ class RunStarter:
         """``wake`` is called whenever a run was written down."""
         self._wake = wake
 
-    async def start(self, graph: str, given: JsonObject, caller: ToolCaller) -> StartedRun:
+    async def start(self, graph: str, given: JsonObject, caller: ToolCaller, *, task: bool = False) -> StartedRun:
         async with self._database.session() as session:
             resolved = await self._resolved(session, graph, caller.organisation_id)
             main = resolved.main
+            given = with_defaults(given, main.input)
             try:
                 check_value(given, main.input, what="input")
             except BadInput as error:
@@ -62,6 +64,7 @@ class RunStarter:
                 organisation_id=caller.organisation_id,
                 owner_id=caller.user_id,
                 role=caller.role,
+                task_type=main.name if task else GRAPH,
                 parent_id=caller.run_id,
                 depth=caller.depth + 1,
                 idempotency_key=caller.key,

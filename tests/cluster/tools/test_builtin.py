@@ -42,7 +42,7 @@ def test_each_tool_says_what_it_takes_in_a_schema_that_can_be_checked() -> None:
         assert "title" not in spec.parameters
         assert spec.output is not None
         check_schema(spec.output)
-        assert spec.effects != "none" or tool.name not in {"files_write", "files_append", "files_delete", "graph_run"}
+        assert spec.effects != "none" or tool.name not in {"files_write", "files_append", "files_delete", "graph_run", "task_create"}
     assert {tool.name for tool in BUILTIN if tool.dangerous} == {"files_delete"}
 
 
