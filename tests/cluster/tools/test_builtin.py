@@ -201,6 +201,21 @@ async def test_graphs_are_run_once_for_each_key(bench: Bench) -> None:
     assert unknown.failed
 
 
+async def test_a_task_is_handed_in_once_and_nobody_waits_for_it(bench: Bench) -> None:
+    caller = bench.caller(key="run:hand_in#1[0]")
+    given = {"task_type": "greet", "parameters": {"name": "Mira"}}
+    first, again = [await bench.tools.call("task_create", given, caller) for _ in range(2)]
+    assert first.value == again.value
+    assert (first.value["task_type"], first.value["status"]) == ("greet", "queued")
+    assert bench.starter.looks == 2
+
+    refused = await bench.call("task_create", task_type="chat")
+    assert refused.failed
+    assert "no type of a task" in refused.text
+    with pytest.raises(Forbidden, match=r"graphs\.depth"):
+        await bench.tools.call("task_create", given, bench.caller(depth=4))
+
+
 async def test_graphs_do_not_run_each_other_for_ever(bench: Bench) -> None:
     with pytest.raises(Forbidden, match=r"graphs\.depth"):
         await bench.tools.call("graph_run", {"graph": "greet"}, bench.caller(depth=4))
