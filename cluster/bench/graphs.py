@@ -220,7 +220,7 @@ def summarise(figures: Sequence[Figure], errors: Sequence[str], *, count: int, s
         (one.graph, one.what, _percent(one.share), _percent(one.simpler), one.than or None) for one in figures
     )
     notes = (
-        f"{count} cases for each graph (seed {seed}), made by cluster/bench/graph_sets.py; run over HTTP with {MODEL}, {EMBEDDER} and {OCR}.",
+        f"{count} cases for each graph (seed {seed}), made by cluster/bench/graph_sets.py; over HTTP with {MODEL}, {EMBEDDER} and {OCR}.",
         f"{MODEL} answers questions from a passage and was taught nothing else: all other figures are those of a model that cannot do it.",
         "voice_note: no speech model comes with Hearth, so its transcript is given; `todo`, which asks no model, is left to the tests.",
         *(f"failed: {error}" for error in list(dict.fromkeys(errors))[:20]),
