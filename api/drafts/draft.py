@@ -25,7 +25,9 @@ from cluster.specs.loader import explain
 from cluster.specs.yaml_text import read_text
 
 Kind = Literal["agent_creation", "workflow_creation"]
-KINDS: tuple[Kind, ...] = ("agent_creation", "workflow_creation")
+AGENTS: Kind = "agent_creation"
+WORKFLOWS: Kind = "workflow_creation"
+KINDS = (AGENTS, WORKFLOWS)
 PART = "draft"
 ORIGIN = "draft"
 # Begins the comment from which a drafted graph can be composed again.
@@ -73,7 +75,7 @@ def agent_of(text: str, most_bytes: int) -> AgentBody:
 
 def graph_of(kind: Kind, text: str, most_bytes: int) -> GraphSpec:
     """The graph that a draft is or becomes. Raises Unprocessable."""
-    if kind == "agent_creation":
+    if kind == AGENTS:
         body = agent_of(text, most_bytes)
         return agent_graph(body.name, body.title, body.description, body.agent())
     try:

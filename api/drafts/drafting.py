@@ -10,7 +10,7 @@ from pydantic import TypeAdapter
 
 from api.drafts.asking import Asking
 from api.drafts.choosing import Choosing, Said, World
-from api.drafts.draft import Kind, agent_text, graph_of, marked, plan_of, shown, workflow_text
+from api.drafts.draft import AGENTS, Kind, agent_text, graph_of, marked, plan_of, shown, workflow_text
 from api.drafts.words import agrees
 from api.web.principal import Principal, Role
 from api.workflows.drawing import mermaid_of
@@ -73,7 +73,7 @@ class Drafting:
         world = await self._world(nano=status.nano)
         before = plan_of(self._wish.before) if self._wish.before is not None else {}
         choosing = Choosing(asking, world, said, before)
-        if self._wish.kind == "agent_creation":
+        if self._wish.kind == AGENTS:
             text = agent_text(await self._agent(choosing, said, before))
         else:
             plan = await self._named({"description": said.all[:LONGEST_DESCRIPTION]} | await choosing.workflow(), before)
@@ -116,7 +116,7 @@ class Drafting:
 
     def _told(self, text: str, findings: Sequence[str], notes: Sequence[str], used: Usage) -> tuple[GenerationDelta, GenerationDelta]:
         spec = graph_of(self._wish.kind, text, int(self._graphs.parts.settings.graphs.spec_bytes))
-        what = "an agent" if self._wish.kind == "agent_creation" else "a workflow"
+        what = "an agent" if self._wish.kind == AGENTS else "a workflow"
         checked = "\n".join(f"- {shown(one)}" for one in findings) or "- Nothing is wrong."
         noted = "".join(f"\n- {shown(one)}" for one in notes)
         parts = (

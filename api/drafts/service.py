@@ -13,7 +13,7 @@ from api.conversations.message_repository import MessageRepository
 from api.conversations.messages import Messages
 from api.conversations.service import WRITERS, Conversations
 from api.conversations.tables import Message
-from api.drafts.draft import KINDS, Kept, agent_of, graph_of, is_draft, kept_in, latest
+from api.drafts.draft import AGENTS, KINDS, Kept, agent_of, graph_of, is_draft, kept_in, latest
 from api.drafts.schemas import DraftAnswer, SaveBody, Saved
 from api.web.principal import Principal
 from api.workflows.definitions import Definitions
@@ -82,7 +82,7 @@ class Drafts:
     async def _saved(self, kept: Kept, branch: Sequence[Message], note: str) -> Saved:
         spec = graph_of(kept.kind, kept.text, self._most)
         known = _saved_as(spec.name, branch)
-        if kept.kind == "agent_creation":
+        if kept.kind == AGENTS:
             body = agent_of(kept.text, self._most).model_copy(update={"note": note})
             changed = AgentPut.model_validate(body.model_dump(exclude={"name"}))
             agent = await self._agents.change(known, changed, None) if known else await self._agents.create(body)

@@ -59,10 +59,11 @@ def mentioned(words: str, names: Iterable[str]) -> list[str]:
 
 
 def listed(words: str, *heads: str) -> list[str]:
-    """What follows one of ``heads``, up to the end of the sentence: "labels: invoice, order or other" has three."""
-    found = re.search(rf"\b(?:{'|'.join(heads)})\s*:?\s+([^.\n]+)", words, re.IGNORECASE)
+    """What follows the first of ``heads`` that there is, up to the end of the sentence: "labels: invoice, order or other" has three."""
+    found = next((hit for head in heads if (hit := re.search(rf"\b{head}\s*:?\s+([^.\n]+)", words, re.IGNORECASE))), None)
     parts = re.split(r",|\band\b|\bor\b", found[1]) if found else []
-    return [part.strip(" \"'`")[:60] for part in parts if part.strip(" \"'`")][:16]
+    bare = (re.sub(r"^(?:the|a|an)\s+", "", part.strip(" \"'`"))[:60] for part in parts)
+    return [part for part in bare if part][:16]
 
 
 def called(words: str) -> str | None:

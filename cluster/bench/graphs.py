@@ -119,7 +119,7 @@ def profile() -> ProfileSpec:
 
 
 def research(graphs: Graphs, sets: Sets) -> tuple[list[Figure], Sequence[str]]:
-    """Questions with two sides, against `answer`, which looks once."""
+    """questions with two sides: how many of them the answer names and what it cites, against `answer`, which looks once."""
     inputs: list[dict[str, Json]] = [{"question": one.text, "collections": [PLACE]} for one in sets.questions]
     asked, simple = graphs.run("research", inputs), graphs.run("answer", inputs)
     cases = sets.questions
@@ -136,7 +136,7 @@ def research(graphs: Graphs, sets: Sets) -> tuple[list[Figure], Sequence[str]]:
 
 
 def compare(graphs: Graphs, sets: Sets) -> tuple[list[Figure], Sequence[str]]:
-    """One of two answers is right. A judge that is asked once is the first of the two votes."""
+    """pairs of answers of which one is right: how often it wins, and whether both orders agree, against the first vote alone."""
     inputs: list[dict[str, Json]] = [{"question": one.question, "first": one.first, "second": one.second} for one in sets.pairs]
     asked = graphs.run("compare", inputs)
     outputs = [(case, out) for case, out in zip(sets.pairs, asked.outputs, strict=True) if out is not None]
@@ -153,7 +153,7 @@ def compare(graphs: Graphs, sets: Sets) -> tuple[list[Figure], Sequence[str]]:
 
 
 def triage(graphs: Graphs, sets: Sets) -> tuple[list[Figure], Sequence[str]]:
-    """Letters as pictures and PDFs."""
+    """letters as PNG, PDF and scanned PDF: words read, labels against always the same one, and F1 of names against words with capitals."""
     found, errors = list[Figure](), list[str]()
     for form in FORMS:
         inputs: list[dict[str, Json]] = [{"file": as_url(form, one.text)} for one in sets.letters]
@@ -172,7 +172,7 @@ def triage(graphs: Graphs, sets: Sets) -> tuple[list[Figure], Sequence[str]]:
 
 
 def voice_note(graphs: Graphs, sets: Sets) -> tuple[list[Figure], Sequence[str]]:
-    """From the transcript on: no speech model comes with Hearth."""
+    """F1 of tasks against a task for every sentence, from the transcript on: no speech model comes with Hearth."""
     asked = graphs.run(from_transcript(), [{"audio": one.transcript} for one in sets.notes])
     outputs = [(case, out) for case, out in zip(sets.notes, asked.outputs, strict=True) if out is not None]
     right = mean(chores_f1(case, [(one["owner"], one["task"]) for one in out["tasks"]]) for case, out in outputs)
@@ -185,6 +185,7 @@ def voice_note(graphs: Graphs, sets: Sets) -> tuple[list[Figure], Sequence[str]]
 
 
 def digest(graphs: Graphs, sets: Sets) -> tuple[list[Figure], Sequence[str]]:
+    """facts that the summaries name, against the first sentence of each text."""
     asked = graphs.run("digest", [{"texts": [piece.text for piece in sets.pieces], "folder": "bench"}])
     (out,) = asked.outputs
     lines = [line[2:] for line in out["digest"].splitlines() if line.startswith("- ")] if out else []

@@ -80,6 +80,8 @@ editor POST /api/v1/chat/conversations/{conversation_id}/share
 editor GET /api/v1/chat/conversations/{conversation_id}/share
 editor DELETE /api/v1/chat/conversations/{conversation_id}/share/{share_id}
 public GET /api/v1/chat/shared/{token}
+viewer GET /api/v1/chat/conversations/{conversation_id}/draft
+editor POST /api/v1/chat/conversations/{conversation_id}/draft/save
 editor POST /api/v1/chat/conversations/{conversation_id}/prepare-stream
 editor POST /api/v1/chat/conversations/{conversation_id}/resume-stream
 editor POST /api/v1/chat/conversations/{conversation_id}/stop

@@ -19,7 +19,7 @@ def talking_settings(store_settings: Settings) -> Settings:
     return store_settings.model_copy(update={"conversations": ConversationSettings(keepalive_s=0.2)})
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture
 def tools(app: FastAPI) -> FakeTools:
     """Those of Hearth by name too; nobody calls them."""
     toolbox = app.state.graphs.toolbox

@@ -13,6 +13,8 @@ from cluster.fakes.gateway import FakeGateway
 from tests.api.fixtures.saying import CHAT, answered, messages, refusal
 from tests.api.fixtures.talking import MakePerson, Person
 
+pytestmark = pytest.mark.usefixtures("tools")
+
 FARM = "I need an agent that answers questions about my farm, with counter_add."
 POST = "Summarise each letter that comes as a PDF, ask me for approval, and file it. Call it post-room."
 
