@@ -90,9 +90,9 @@ class Choosing:
         """What only some steps need."""
         steps = plan.get("steps", [])
         if "classify" in steps and ("labels" in parts or "labels" not in plan):
-            plan["labels"] = await self._list("labels", "Which labels does the text name, to sort by?", 2, "labels", "label", "into", "as")
+            plan |= await self._list("labels", "Which labels does the text name, to sort by?", 2, "labels", "label", "into", "as")
         if "extract" in steps and ("fields" in parts or "fields" not in plan):
-            plan["fields"] = await self._list("fields", "Which fields does the text want extracted?", 1, "fields", "extract", "extracts")
+            plan |= await self._list("fields", "Which fields does the text want extracted?", 1, "fields", "extract", "extracts")
         if "write" in steps and ("instructions" in parts or not plan.get("instructions")):
             plan["instructions"] = await self._instructions("What should whoever writes the answer be told? Write the instructions.")
         if plan.get("source") == "documents" and "collections" in parts:
@@ -158,13 +158,15 @@ class Choosing:
         chosen = (await self._asking.choose(question, self._said.all, **{name: schema})).get(name, [])
         return list(dict.fromkeys([*named, *chosen]))
 
-    async def _list(self, name: str, question: str, least: int, *heads: str) -> list[str]:
+    async def _list(self, name: str, question: str, least: int, *heads: str) -> dict[str, list[str]]:
+        """Nothing where there are fewer than ``least``: then it is as by default."""
         found = list(dict.fromkeys(listed(self._said.last, *heads) or listed(self._said.all, *heads)))
         if len(found) >= least and self._world.nano:
-            return found
+            return {name: found}
         schema: JsonObject = {"type": "array", "items": TEXT, "minItems": least, "maxItems": 8}
         chosen = (await self._asking.choose(question, self._said.all, **{name: schema})).get(name, [])
-        return list(dict.fromkeys(one.strip() for one in chosen if one.strip())) or found
+        told = list(dict.fromkeys(one.strip() for one in chosen if one.strip()))
+        return next(({name: some} for some in (told, found) if len(some) >= least), {})
 
     async def _named(self, plan: dict[str, Any], parts: Sequence[str]) -> dict[str, Any]:
         """With a name and a title. A name that the person gives is taken as it is."""

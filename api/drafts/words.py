@@ -5,15 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
-from cluster.graphs.composing import Source, Step
-
-SOURCE_HINTS: Mapping[Source, tuple[str, ...]] = {
+SOURCE_HINTS: Mapping[str, tuple[str, ...]] = {
     "texts": ("texts", "each of many", "many messages"),
     "file": ("pdf", "image", "scan", "picture", "file", "letter"),
     "audio": ("audio", "voice", "recording", "speech"),
     "documents": ("document", "collection", "handbook", "look up", "search"),
 }
-STEP_HINTS: Mapping[Step, tuple[str, ...]] = {
+STEP_HINTS: Mapping[str, tuple[str, ...]] = {
     "summarise": ("summar", "digest", "sum up"),
     "classify": ("classif", "label", "categor"),
     "extract": ("extract", "fields"),

@@ -6,6 +6,7 @@ branches or other tools, is written by hand.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
@@ -41,7 +42,9 @@ class WorkflowPlan(Spec):
     title: str = Field("", max_length=200, description="For people.")
     description: str = Field("", max_length=4000, description="What it is for.")
     source: Source = Field("text", description="What it works on.")
-    steps: list[Step] = Field(default_factory=lambda: ["write"], min_length=1, max_length=4, description="What is done, in this order.")
+    steps: list[Step] = Field(
+        default_factory=lambda: list[Step](["write"]), min_length=1, max_length=4, description="What is done, in this order."
+    )
     instructions: str = Field("", max_length=4000, description="What `write` is told.")
     labels: list[Word] = Field(default_factory=lambda: ["urgent", "normal"], min_length=2, max_length=16, description="For `classify`.")
     fields: list[Word] = Field(default_factory=lambda: ["who", "what", "when"], min_length=1, max_length=16, description="For `extract`.")
@@ -207,4 +210,4 @@ def _text(value: str) -> str:
 
 def literal(words: str) -> str:
     """As a template that says just that: what a person wrote is no expression."""
-    return words.replace("{{", "{ {").replace("}}", "} }")
+    return re.sub(r"\{(?=\{)|\}(?=\})", lambda brace: f"{brace[0]} ", words)

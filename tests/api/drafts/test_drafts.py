@@ -143,6 +143,22 @@ async def test_a_model_that_gives_no_json_leaves_a_draft_that_says_so(mira, gate
     assert found["spec"]["nodes"]["answer"]["tools"] == ["counter_add"]
 
 
+async def test_labels_that_are_too_few_are_those_by_default(mira, gateway):
+    told(
+        gateway,
+        {"source": "text"},
+        {"steps": ["classify"]},
+        {"labels": ["a", " a "]},
+        {"approve": False, "keep": False},
+        {"title": "Sorter"},
+    )
+    conversation, answer = await begun(mira, "Sort messages with the label urgent.", "workflow_creation")
+    assert answer["finish_reason"] == "stop", answer["remark"]
+    found = await draft(mira, conversation)
+    assert (found["ok"], list(found["spec"]["nodes"])) == (True, ["classify_said", "classify"])
+    assert "Labels: urgent, normal" in found["spec"]["nodes"]["classify_said"]["user"]
+
+
 async def test_a_name_that_is_taken_is_not_drafted_and_not_saved_over(mira, nano):
     body = {"name": "farm", "instructions": "x"}
     assert (await mira.client.post("/api/v1/agents", json=body)).status_code == 200

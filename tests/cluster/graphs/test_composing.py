@@ -43,12 +43,12 @@ def test_what_takes_a_question_can_be_chatted_with(source, chats):
 
 def test_words_of_people_are_no_expressions_and_end_none():
     nasty = 'a"] + [input.secret] + ["\\'
-    plan = WorkflowPlan(name="draft", steps=["classify", "write"], labels=[nasty, "normal"], instructions="Say {{ input.secret }}.")
+    plan = WorkflowPlan(name="draft", steps=["classify", "write"], labels=[nasty, "normal"], instructions="Say {{ input.secret }} {{{x}}}.")
     graph = workflow_graph(plan)
     assert check(graph, None, Known(tools=TOOLS, graphs={})) == []
     write, label = graph.nodes["write"], graph.nodes["classify"]
     assert isinstance(write, LlmNode)
-    assert write.system == "Say { { input.secret } }."
+    assert write.system == "Say { { input.secret } } { { {x} } }."
     assert isinstance(label, TransformNode)
     assert label.value is not None
     seen = {"input": {"question": "x"}, "state": {"classify_said": f"It is {nasty}."}, "run": {}}
