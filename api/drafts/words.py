@@ -18,7 +18,7 @@ STEP_HINTS: Mapping[str, tuple[str, ...]] = {
     "write": ("write", "answer", "reply", "translat"),
 }
 APPROVE_HINTS = ("approv", "ask me", "ask a person", "confirm", "agree")
-KEEP_HINTS = ("file it", "file the", "files it", "keep it", "keep the", "store")
+KEEP_HINTS = ("file it", "files it", "keep it", "keeps it", "store")
 # Parts of a draft that somebody wants changed.
 PART_HINTS: Mapping[str, tuple[str, ...]] = {
     "name": ("call it", "rename", "the name"),
@@ -35,7 +35,12 @@ _AGREEING = frozenset({"yes", "ok", "okay", "save", "save it", "yes save it", "p
 _SMALL = frozenset(
     "a an and agent for from i in it me my need of please that the to want which who with workflow would like make create".split()
 )
-_CALLED = re.compile(r"\b(?:call it|called|named|name it|rename it to)\s+[\"'`]?([A-Za-z][A-Za-z0-9_-]{1,62})", re.IGNORECASE)
+# Not that of a tool or a collection which it is to use.
+_CALLED = re.compile(
+    r"\b(?:call it|(?<!tool )(?<!collection )called|(?<=agent )named|(?<=workflow )named|name it|rename it to)"
+    r"\s+[\"'`]?([A-Za-z][A-Za-z0-9_-]{1,62})",
+    re.IGNORECASE,
+)
 NAME_CHARS = 40
 
 

@@ -35,6 +35,10 @@ STEPS: dict[Step, str] = {
 }
 
 
+def _writing() -> list[Step]:
+    return ["write"]
+
+
 class WorkflowPlan(Spec):
     """What a composed graph is made from."""
 
@@ -42,9 +46,7 @@ class WorkflowPlan(Spec):
     title: str = Field("", max_length=200, description="For people.")
     description: str = Field("", max_length=4000, description="What it is for.")
     source: Source = Field("text", description="What it works on.")
-    steps: list[Step] = Field(
-        default_factory=lambda: list[Step](["write"]), min_length=1, max_length=4, description="What is done, in this order."
-    )
+    steps: list[Step] = Field(default_factory=_writing, min_length=1, max_length=4, description="What is done, in this order.")
     instructions: str = Field("", max_length=4000, description="What `write` is told.")
     labels: list[Word] = Field(default_factory=lambda: ["urgent", "normal"], min_length=2, max_length=16, description="For `classify`.")
     fields: list[Word] = Field(default_factory=lambda: ["who", "what", "when"], min_length=1, max_length=16, description="For `extract`.")

@@ -35,6 +35,7 @@ def test_a_list_follows_its_head():
 def test_names_are_those_that_graphs_may_have():
     assert called("It is called Post Room") == "post"
     assert called("Call it post-room. No, rename it to mail_room.") == "mail-room"
+    assert called("Make an agent named Ada that extracts named fields with the tool called files_read.") == "ada"
     assert called("Nobody calls") is None
     assert slug("42 Ünïts of £!") == "n-ts-of"
     assert title_of("Please make me an agent that waters the garden at night") == "Waters garden at night"
