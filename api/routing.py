@@ -19,6 +19,7 @@ from api.content import endpoints as content
 from api.conversations import endpoints as conversations
 from api.direct import endpoints as direct
 from api.documents import endpoints as documents
+from api.drafts import endpoints as drafts
 from api.embeddings import endpoints as embeddings
 from api.files import endpoints as files
 from api.flags import endpoints as flags
@@ -63,6 +64,7 @@ _ROUTERS = (
     providers.router,
     *conversations.routers,
     *streams.routers,
+    *drafts.routers,
     *direct.routers,
     *mcp_chat.routers,
     *prompts.routers,

@@ -16,7 +16,9 @@ from pydantic.fields import FieldInfo
 
 from cluster import errors
 from cluster.errors import HearthError
-from cluster.home import REPOSITORY
+from cluster.graphs.documentation import readme
+from cluster.graphs.library import GraphLibrary
+from cluster.home import GRAPHS, REPOSITORY
 from cluster.settings import PREFIX, OidcIssuer, Settings
 from cluster.specs.catalog import Architecture, ModelSpec, ReadingSpec, Variant
 from cluster.specs.graph import GraphLimits, GraphSpec
@@ -108,18 +110,29 @@ def pages() -> dict[Path, str]:
         REPOSITORY / "configs" / "README.md": _configs(),
         REPOSITORY / "cluster" / "cli" / "README.md": _commands(),
         REPOSITORY / "api" / "ERRORS.md": _errors(),
+        **_graphs(),
     }
 
 
 def _configs() -> str:
     head = (
         "# configs: YAML only\n\n`profiles/` say which models a machine serves, on which devices; `catalog/` says what each model is, "
-        "`retrieval/` how collections are searched, `graphs/` what agents do step by step. An unknown key is refused, and the nearest "
-        "valid one named.\n\n## Settings\n\nDefaults, then the profile's `settings`, then the "
+        "`retrieval/` how collections are searched, `graphs/` what agents do step by step ([with a page for each](graphs/README.md)). "
+        "An unknown key is refused, and the nearest valid one named.\n\n## Settings\n\nDefaults, then the profile's `settings`, then the "
         "environment (lists and objects as JSON), then flags of the command line.\n\n| environment | default | |\n| --- | --- | --- |\n"
     )
     rows = "".join(f"| `{name}` | `{default}` | {text} |\n" for name, default, text in _settings(Settings, PREFIX))
     return head + rows + "".join(_spec(shape) for shape in SPECS)
+
+
+def _graphs() -> dict[Path, str]:
+    """A page beside each graph that comes with Hearth."""
+    from cluster.bench.graphs import EVALUATIONS  # the benches import much too
+
+    library = GraphLibrary.load(GRAPHS, most_bytes=Settings().graphs.spec_bytes)
+    told = {name: " ".join((evaluate.__doc__ or "").split()) for name, evaluate in EVALUATIONS.items()}
+    told["answer"] = "what `research` is compared with."
+    return {GRAPHS / f"{spec.name}.md": readme(library.file(spec.name), told.get(spec.name)) for spec in library}
 
 
 def _settings(group: type[BaseModel], prefix: str) -> Iterator[tuple[str, str, str]]:

@@ -12,7 +12,7 @@ from api.audit.trail import Origin
 from api.web.principal import Principal
 from api.workflows.following import follower_of
 from api.workflows.install import Graphs
-from api.workflows.launching import CHAT, Launcher, Order
+from api.workflows.launching import Launcher, Order
 from cluster.contracts.generation import Generation, GenerationDelta, GenerationRequest, GraphAnswer, Usage
 from cluster.errors import BadInput, Cancelled, EngineError, NotFound
 from cluster.graphs.chatting import ANSWER, CITATIONS, chat_input
@@ -21,7 +21,7 @@ from cluster.graphs.live import Piece
 from cluster.graphs.pending import questions
 from cluster.graphs.runs import Runs
 from cluster.graphs.spending import used_by_model
-from cluster.graphs.states import RunState
+from cluster.graphs.states import CHAT, RunState
 from cluster.graphs.table import GraphRun
 from cluster.specs.graph import GraphSpec
 

@@ -18,10 +18,10 @@ from api.audit.trail import Trail
 from api.conversations.cursors import position_of
 from api.web.principal import Principal
 from api.workflows.install import Graphs
-from api.workflows.launching import NO_TASKS
 from api.workflows.runs import RunService, next_page
 from cluster.errors import NotFound
 from cluster.graphs.runs import Runs, Wanted
+from cluster.graphs.states import NO_TASKS
 from cluster.graphs.table import GraphRun
 from cluster.stores.sql import AsyncSession
 

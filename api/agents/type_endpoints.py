@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Header, Path, Query
 from starlette.responses import Response
 
-from api.agents.documentation import document, how_to_make_one
+from api.agents.documentation import how_to_make_one
 from api.agents.examples import DOCUMENT, MARKDOWN, TYPE
 from api.agents.schemas import AgentType, CreationDocument, FormatQuery, TypeDocument
 from api.web.answers import Success, success
@@ -20,6 +20,7 @@ from api.workflows.kept import READS
 from cluster.errors import NotFound
 from cluster.graphs.agents import AgentSpec
 from cluster.graphs.chatting import can_chat
+from cluster.graphs.documentation import document, usage
 from cluster.specs.graph import GRAPH_NAME, GraphSpec
 from cluster.specs.loader import nearest
 
@@ -45,7 +46,7 @@ async def get_documentation(graphs: WithGraphs, _: AsViewer, agent_type: TypeNam
     """Written from the graph as it is today: what it takes, what it gives, its steps, where it waits for people, and its tools. With
     `?format=markdown` or `Accept: text/markdown` the text alone."""
     spec = _found(graphs, agent_type)
-    text = document(spec, mermaid_of(spec), chat=can_chat(spec))
+    text = document(spec, mermaid_of(spec), chat=can_chat(spec), usage=usage(graphs.library.file(spec.name).text))
     if wanted.markdown(accept):
         return Response(text, media_type="text/markdown")
     return success(TypeDocument(type=spec.name, version=spec.version, input_schema=spec.input, markdown=text))

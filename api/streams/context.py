@@ -58,6 +58,11 @@ def context_of(system: str | None, rows: Sequence[MessageRow], *, sees: bool) ->
     return Context("\n\n".join(parts) or None, lines)
 
 
+def spoken(context: Context) -> Context:
+    """What people said alone: a draft is made from that, and from the draft before."""
+    return Context(None, tuple(line for line in context.lines if line.message.role == "user"))
+
+
 def _in_force(rows: Sequence[MessageRow]) -> tuple[str | None, Sequence[MessageRow]]:
     """The latest summary on the branch, and the messages it does not stand for: pinned ones, instructions, and all after it."""
     at = next((at for at in range(len(rows) - 2, -1, -1) if rows[at].summary), None)

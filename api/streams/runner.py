@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
+from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing, suppress
 from typing import Any
 
@@ -14,6 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from api.agents.gateway import AgentGateway
 from api.audit.trail import Origin
+from api.drafts.drafting import Drafting, unpacked_wish
 from api.streams.fold import Folded
 from api.streams.grounding import Citing, told, unpacked_briefing
 from api.streams.journal import Halted, Journal, LeaseLost
@@ -25,6 +27,7 @@ from api.streams.window import Measure
 from api.streams.writing import Writing
 from api.web.errors import public
 from api.workflows.install import Graphs
+from cluster.contracts.generation import GenerationDelta
 from cluster.contracts.models import ModelKind
 from cluster.ending import end
 from cluster.errors import DeadlineExceeded
@@ -162,6 +165,12 @@ class Runner:
             return self._graphs.parts.gateway
         return AgentGateway(self._graphs.parts.gateway, self._graphs, unpacked_asker(kept), Origin(None, kept["request_id"]))
 
+    def _batches(self, kept: dict[str, Any]) -> AsyncIterator[Sequence[GenerationDelta]]:
+        wish = unpacked_wish(kept)
+        if wish is not None:
+            return Drafting(self._graphs, unpacked_asker(kept), wish).stream(unpacked(kept))
+        return self._gateway(kept).stream(unpacked(kept))
+
     async def _ask(self, writing: Writing, kept: dict[str, Any]) -> None:
         http, now = self._settings.http, asyncio.get_running_loop().time
         limit = asyncio.timeout_at(now() + http.request_timeout_s)
@@ -178,7 +187,7 @@ class Runner:
     async def _read_model(self, writing: Writing, kept: dict[str, Any], idle_s: float) -> None:
         await writing.open()
         known = briefing.answer if (briefing := unpacked_briefing(kept)) is not None else None
-        batches = self._gateway(kept).stream(unpacked(kept)) if known is None else told(known)
+        batches = self._batches(kept) if known is None else told(known)
         async with aclosing(batches):  # type: ignore[type-var]  # every gateway's stream is a generator
             while True:
                 try:

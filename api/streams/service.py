@@ -10,11 +10,13 @@ from api.conversations.messages import Messages
 from api.conversations.schemas import stored, text_of
 from api.conversations.service import WRITERS, Conversations
 from api.conversations.tables import Conversation, Message
+from api.drafts.draft import KINDS, latest
+from api.drafts.drafting import Wish, packed_wish
 from api.prompts.service import Prompts
 from api.retrieval.attached import attached
 from api.retrieval.service import Knowledge
 from api.streams.compacting import Compacting
-from api.streams.context import context_of
+from api.streams.context import context_of, spoken
 from api.streams.fitting import Draft, Fitting
 from api.streams.grounding import asked_last, grounded, packed_briefing
 from api.streams.journal import Journal
@@ -31,6 +33,7 @@ from cluster.contracts.generation import Message as ModelMessage
 from cluster.contracts.models import ModelKind, ModelStatus
 from cluster.errors import BadInput, Conflict, NotFound, Unprocessable
 from cluster.gateway import ModelGateway
+from cluster.graphs.chatting import PREFIX
 from cluster.providers.routes import IMAGES
 from cluster.retrieval.briefing import Briefing
 from cluster.stores.sql import AsyncSession
@@ -134,6 +137,9 @@ class Preparing:
         asked = await self._asked(session, conversation, body)
         row_id = uuid.uuid4()
         draft = await self._draft(session, conversation, asked, body, status)
+        wish = await self._wish(session, conversation, asked, body)
+        if wish is not None:
+            draft, briefing = replace(draft, context=spoken(draft.context)), None
         if briefing is not None:
             draft = replace(draft, context=grounded(draft.context, briefing), request=briefing.request(draft.request))
         request = fitting.settled(draft)
@@ -149,12 +155,28 @@ class Preparing:
             state="running",
             attempts=1,
             model=body.model,
-            request=packed(replace(request, request_id=row_id.hex)) | packed_briefing(briefing) | packed_asker(self._who),
+            request=packed(replace(request, request_id=row_id.hex))
+            | packed_briefing(briefing)
+            | packed_wish(wish)
+            | packed_asker(self._who),
         )
         rows = GenerationRepository(session)
         rows.add(row)
         await rows.flush()
         return row
+
+    async def _wish(self, session: AsyncSession, conversation: Conversation, asked: Message, body: PrepareBody) -> Wish | None:
+        """What the conversation drafts, where it does. Raises Unprocessable for what has no place in a draft."""
+        kind = next((kind for kind in KINDS if kind == conversation.type), None)
+        if kind is None:
+            return None
+        if body.tools or body.response_format is not None or body.knowledge is not None or body.model.startswith(PREFIX):
+            raise Unprocessable(
+                f"In a conversation of the type {kind} a model drafts in a form of its own; name a model that is no graph, and leave "
+                "'tools', 'response_format' and 'knowledge' out."
+            )
+        before = latest(await MessageRepository(session).branch(asked.id))
+        return Wish(kind, str(conversation.id), before.text if before is not None else None)
 
     async def _briefing(self, conversation_id: uuid.UUID, body: PrepareBody, status: ModelStatus) -> Briefing | None:
         """What documents say of it, looked up while no transaction is open: models are asked for it."""

@@ -11,8 +11,8 @@ from fastapi import FastAPI
 from api.usage.ledger import UsageLedger
 from api.web.deps import Parts
 from api.web.principal import Principal, Role
-from api.workflows.launching import CHAT
 from cluster.graphs.spending import Booking, book
+from cluster.graphs.states import CHAT
 from cluster.specs.prices import Consumption
 from cluster.stores.sql import Database
 from cluster.upkeep import Upkeep

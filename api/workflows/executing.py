@@ -11,10 +11,11 @@ from api.audit.trail import Origin
 from api.web.principal import Principal
 from api.workflows.following import follower_of
 from api.workflows.install import Graphs
-from api.workflows.launching import NO_TASKS, Launcher, Order
+from api.workflows.launching import Launcher, Order
 from api.workflows.pages import page_of
 from api.workflows.run_schemas import ExecuteBody, LimitsBody, RunDetail
 from cluster.errors import BadInput, Unprocessable
+from cluster.graphs.states import NO_TASKS
 from cluster.specs.graph import GraphSpec
 from cluster.specs.graph_text import read_graph
 

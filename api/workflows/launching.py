@@ -18,13 +18,10 @@ from cluster.contracts.generation import JsonObject
 from cluster.errors import BadInput, Conflict, Forbidden, Unprocessable
 from cluster.graphs.resolved import ResolvedGraph, given_to, tools_of
 from cluster.graphs.runs import NewRun, Runs
+from cluster.graphs.states import GRAPH
 from cluster.graphs.table import GraphRun
 from cluster.specs.graph import GraphSpec
 from cluster.tracing import parent_here
-
-# Task types of runs that nobody handed in as a task.
-GRAPH, CHAT = "graph", "chat"
-NO_TASKS = frozenset({GRAPH, CHAT})
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from cluster.bench import agents as agents_bench
 from cluster.bench import chat as chat_bench
 from cluster.bench import connections as connections_bench
 from cluster.bench import embeddings as embeddings_bench
+from cluster.bench import graphs as graphs_bench
 from cluster.bench import idle as idle_bench
 from cluster.bench import ingest as ingest_bench
 from cluster.bench import nano as nano_bench
@@ -123,6 +124,12 @@ def agents(rounds: RoundsOption = 2, quick: QuickOption = False, out: OutOption 
     """Graphs: what a node costs that does nothing, against LangGraph in a bare script, and 200 runs at once."""
     plan = agents_bench.QUICK if quick else agents_bench.Plan(rounds=rounds)
     _finish(agents_bench.run(plan, _say(print_json)), out, print_json)
+
+
+@bench_app.command()
+def graphs(quick: QuickOption = False, out: OutOption = RESULTS, print_json: JsonOption = False) -> None:
+    """The graphs that come with Hearth, each on labelled cases over HTTP, beside something simpler."""
+    _finish(graphs_bench.run(_say(print_json), count=4 if quick else 24), out, print_json)
 
 
 @bench_app.command()

@@ -16,8 +16,9 @@ from cluster.specs.loader import Spec
 
 AGENT = "agent"
 TAG = "agent"
-_QUESTION = "has(input.question) ? input.question : input.messages[size(input.messages) - 1].content"
-_MESSAGES = 'has(input.messages) ? input.messages : [{"role": "user", "content": input.question}]'
+# The schema asks for one of the two; the last alternative says so to whoever checks the expression.
+_QUESTION = 'has(input.question) ? input.question : has(input.messages) ? input.messages[size(input.messages) - 1].content : ""'
+_MESSAGES = 'has(input.messages) ? input.messages : [{"role": "user", "content": has(input.question) ? input.question : ""}]'
 _CITED = 'state.passages.filter(p, state.answer.contains("[" + string(p.number) + "]"))'
 _PASSAGES = """
 

@@ -11,6 +11,7 @@ from cluster.graphs.library import GraphLibrary
 from cluster.graphs.named import Named
 from cluster.graphs.resolved import given_to
 from cluster.graphs.runs import NewRun, Runs
+from cluster.graphs.states import GRAPH
 from cluster.graphs.table import GraphRun
 from cluster.settings import GraphSettings
 from cluster.stores.sql import Database
@@ -32,7 +33,7 @@ class RunStarter:
         """``wake`` is called whenever a run was written down."""
         self._wake = wake
 
-    async def start(self, graph: str, given: JsonObject, caller: ToolCaller) -> StartedRun:
+    async def start(self, graph: str, given: JsonObject, caller: ToolCaller, *, task: bool = False) -> StartedRun:
         async with self._database.session() as session:
             named = Named(session, self._settings, self._library, caller.organisation_id)
             resolved = await named.resolved(await named.graph(graph))
@@ -49,6 +50,7 @@ class RunStarter:
                 organisation_id=caller.organisation_id,
                 owner_id=caller.user_id,
                 role=caller.role,
+                task_type=main.name if task else GRAPH,
                 parent_id=caller.run_id,
                 depth=caller.depth + 1,
                 idempotency_key=caller.key,

@@ -38,6 +38,9 @@ FOLLOWING: Mapping[RunState, frozenset[RunState]] = {
     RunState.FAILED: frozenset({RunState.QUEUED}),
     RunState.CANCELLED: frozenset({RunState.QUEUED}),
 }
+# Task types of runs that nobody handed in as a task.
+GRAPH, CHAT = "graph", "chat"
+NO_TASKS = frozenset({GRAPH, CHAT})
 ENDED = frozenset({RunState.SUCCEEDED, RunState.FAILED, RunState.CANCELLED})
 
 

@@ -108,7 +108,7 @@ class LlmNode(WritingNode):
 
 
 class VisionNode(WritingNode):
-    """The text in pictures (``read``, by OCR: a text), or vectors of them (``embed``)."""
+    """The text in a picture or a PDF (``read``, by OCR where it is no text already), or the vector of a picture (``embed``)."""
 
     kind: Literal["vision"]
     model: str | None = Field(None, max_length=200, description="Null: the first of its kind in the profile.")

@@ -22,10 +22,10 @@ class StartedRun:
 
 
 class GraphStarter(Protocol):
-    async def start(self, graph: str, given: JsonObject, caller: ToolCaller) -> StartedRun:
+    async def start(self, graph: str, given: JsonObject, caller: ToolCaller, *, task: bool = False) -> StartedRun:
         """A run of its own of ``graph`` (``name`` or ``name@version``), in the name of ``caller``, one deeper than theirs. With the
         same ``caller.key`` again it is the run that was started first. Returns once the run is written down; it does not wait for its
-        end. Raises NotFound, BadInput for an input that is not of its schema, and Overloaded."""
+        end. ``task``: it is listed among the tasks. Raises NotFound, BadInput for an input that is not of its schema, and Overloaded."""
         ...
 
     async def look(self, organisation_id: uuid.UUID, run_id: uuid.UUID) -> StartedRun:

@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from cluster.content.isolated import Isolated
+from cluster.content.pdf import page_picture
 from cluster.errors import BadInput, Unprocessable, UnsupportedMedia
 from cluster.settings import IngestSettings
-from pipelines.stages.parsers.pdf import page_picture
 from pipelines.stages.pieces import Parsed, Piece, Waiting
 
 ReadPicture = Callable[[bytes], str]

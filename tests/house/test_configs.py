@@ -84,7 +84,7 @@ def test_every_graph_loads_makes_sense_and_says_what_it_is_for(path):
 
 
 def test_the_graphs_that_are_promised_are_there():
-    assert {path.stem for path in GRAPH_FILES} >= {"answer", "research", "triage", "voice_note", "compare", "digest"}
+    assert {path.stem for path in GRAPH_FILES} >= {"answer", "research", "triage", "voice_note", "compare", "digest", "todo"}
 
 
 def test_an_unknown_key_is_named_with_file_and_nearest_key(tmp_path):

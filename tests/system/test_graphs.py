@@ -14,6 +14,7 @@ import pytest
 from mcp.client import Client
 from mcp.client.streamable_http import streamable_http_client
 
+from cluster.bench.graph_letters import picture, scanned, typed
 from tests.conftest import RunningHearth
 from tests.system.test_knowledge import PATIENCE_S, kill, patient
 
@@ -123,6 +124,60 @@ def events(http: httpx.Client, path: str, *, after: int = 0, until: Any = lambda
             pass
         time.sleep(0.2)
     raise AssertionError(found)
+
+
+def test_a_pdf_is_triaged_on_the_command_line_and_filed(hearth: RunningHearth, http: httpx.Client, tmp_path: Any):
+    text = "Invoice number 7. Mira Velden owes Brel Foods 30 euros."
+    files = {"typed.pdf": typed(text), "scan.pdf": scanned(text), "scan.png": picture(text)}
+    for name, content in files.items():
+        (tmp_path / name).write_bytes(content)
+        done = hearth.run("graph", "run", "triage", "--file", f"file={tmp_path / name}", "--json")
+        assert done.returncode == 0, done.stderr
+        run = json.loads(done.stdout)
+        assert "Mira Velden owes Brel Foods" in " ".join(run["output"]["text"].split()), name
+        kept = patient(http.get, f"/api/v1/workspaces/run-{run['id']}/files/{run['output']['path']}").json()
+        assert (kept["label"], kept["text"]) == (run["output"]["label"], run["output"]["text"])
+
+
+def test_what_is_to_be_done_waits_among_the_tasks_until_somebody_has_done_it(hearth: RunningHearth, http: httpx.Client):
+    given = {"task_type": "todo", "parameters": {"task": "Call the glazier", "owner": "Ada"}}
+    spec = {
+        "name": "hands_in",
+        "output": {"task": "state.made.task"},
+        "start": "made",
+        "nodes": {"made": {"kind": "tool", "tool": "task_create", "arguments": given}},
+    }
+    run = data(http.post("/api/v1/workflows/execute", json={"spec": spec, "wait_s": 60}))
+    task = run["output"]["task"]
+    path = f"/api/v1/workflows/runs/{task}"
+    told = events(http, path, until=lambda event: event["type"] == "state" and event.get("state") == "waiting")
+    waiting = data(http.get("/api/v1/tasks", params={"task_type": "todo", "status": "waiting"}))["tasks"]
+    assert task in [one["id"] for one in waiting]
+    assert data(http.get(path))["pending"][0]["ask"] == "Ada: Call the glazier"
+    assert hearth.run("graph", "answer", task, '{"done": true}').returncode == 0
+    assert events(http, path, after=told[-1]["id"])[-1]["state"] == "succeeded"
+    assert data(http.get(f"/api/v1/tasks/{task}/result"))["data"] == {"done": True, "note": None, "task": "Call the glazier"}
+
+
+def test_a_person_has_an_agent_drafted_saves_it_and_asks_it(hearth: RunningHearth, http: httpx.Client):
+    """With the nano model, which gives a valid draft as any other does."""
+    talk = data(http.post("/api/v1/chat/conversations", json={"type": "agent_creation"}))["id"]
+    path = f"/api/v1/chat/conversations/{talk}"
+    for words in ("An agent that answers about people, called who-is-who.", "It should use documents_search."):
+        prepared = data(http.post(f"{path}/prepare-stream", json={"model": "hearth-nano", "content": words}))
+        assert "Shall it be saved?" in http.get(prepared["stream_url"]).text
+    draft = data(http.get(f"{path}/draft"))
+    assert (draft["ok"], draft["saved"], draft["spec"]["name"]) == (True, None, "who-is-who")
+    assert draft["spec"]["nodes"]["answer"]["tools"] == ["documents_search"]
+    assert http.get("/api/v1/agents/who-is-who").status_code == 404
+    made = data(http.post(f"{path}/draft/save", json={"message_id": draft["message_id"]}))
+    try:
+        asked = {"model": made["model_name"], "messages": [{"role": "user", "content": "Hello"}]}
+        answer = http.post("/v1/chat/completions", json=asked)
+        assert answer.is_success, answer.text
+    finally:
+        data(http.delete(f"/api/v1/agents/{made['id']}"))
+        data(http.delete(path, params={"hard_delete": True}))
 
 
 async def test_an_mcp_client_finds_documents_and_runs_a_graph(hearth: RunningHearth, office: str):

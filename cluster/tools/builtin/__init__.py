@@ -8,7 +8,7 @@ from cluster.tools.builtin.base import BuiltinTool
 from cluster.tools.builtin.documents import DOCUMENT_READ, DOCUMENTS_SEARCH
 from cluster.tools.builtin.files import FILES_LIST, FILES_READ, FILES_SEARCH
 from cluster.tools.builtin.files_changing import FILES_APPEND, FILES_DELETE, FILES_WRITE
-from cluster.tools.builtin.graphs import GRAPH_RESULT, GRAPH_RUN
+from cluster.tools.builtin.graphs import GRAPH_RESULT, GRAPH_RUN, TASK_CREATE
 from cluster.tools.builtin.models import ASK_MODEL, MODELS_LIST
 from cluster.tools.builtin.system import SYSTEM_INFO
 from cluster.tools.builtin.web import FETCH_URL
@@ -28,4 +28,5 @@ BUILTIN: tuple[BuiltinTool[Any, Any], ...] = (
     FETCH_URL,
     GRAPH_RUN,
     GRAPH_RESULT,
+    TASK_CREATE,
 )

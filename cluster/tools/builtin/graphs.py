@@ -9,11 +9,13 @@ from dataclasses import replace
 from pydantic import Field, JsonValue
 
 from cluster.contracts.generation import Json, JsonObject
-from cluster.errors import Forbidden, Unavailable
-from cluster.graphs.states import ENDED
+from cluster.errors import BadInput, Forbidden, Unavailable
+from cluster.graphs.states import ENDED, NO_TASKS
+from cluster.settings import GraphSettings
 from cluster.tools.builtin.base import Arguments, Call, Options, Said, object_of
 from cluster.tools.builtin.base import BuiltinTool as Tool
 from cluster.tools.starting import GraphStarter, StartedRun
+from cluster.tools.tool import ToolCaller
 
 CATEGORY = "graphs"
 ENDED_STATES = frozenset(state.value for state in ENDED)
@@ -31,13 +33,26 @@ class ResultArguments(Arguments):
     wait_s: float = Field(0.0, ge=0, le=3600, description="Seconds to wait for its end.")
 
 
+class TaskArguments(Arguments):
+    task_type: str = Field(min_length=1, max_length=64, description="An agent or a graph, by its name; `todo` is something for a person.")
+    parameters: dict[str, JsonValue] = Field(default_factory=dict, description="Its input, as its schema says.")
+
+
 async def _run(call: Call[RunArguments, Options]) -> Json | Said:
-    starter, most = _starter(call.around.starter), call.around.settings.graphs.depth
-    if call.caller.depth + 1 > most:
-        raise Forbidden(f"Graphs run within each other {most} deep already (setting graphs.depth).")
+    starter = _starter(call.around.starter)
+    _check_depth(call.caller, call.around.settings.graphs)
     given: JsonObject = {**call.given.input}
     started = await starter.start(call.given.graph, given, call.caller)
     return _told(await _ended(starter, started, call.caller.organisation_id, call.given.wait_s))
+
+
+async def _task(call: Call[TaskArguments, Options]) -> Json | Said:
+    starter = _starter(call.around.starter)
+    _check_depth(call.caller, call.around.settings.graphs)
+    if call.given.task_type in NO_TASKS:
+        raise BadInput(f"'{call.given.task_type}' is no type of a task; name an agent or a graph.").about("task_type")
+    started = await starter.start(call.given.task_type, {**call.given.parameters}, call.caller, task=True)
+    return {"task": str(started.run_id), "task_type": started.graph, "status": started.state}
 
 
 async def _result(call: Call[ResultArguments, Options]) -> Json | Said:
@@ -55,6 +70,11 @@ async def _ended(starter: GraphStarter, run: StartedRun, organisation: uuid.UUID
         pause = min(pause * 2, LOOK_S)
         run = replace(await starter.look(organisation, run.run_id), graph=run.graph)
     return run
+
+
+def _check_depth(caller: ToolCaller, settings: GraphSettings) -> None:
+    if caller.depth + 1 > settings.depth:
+        raise Forbidden(f"Graphs run within each other {settings.depth} deep already (setting graphs.depth).")
 
 
 def _told(run: StartedRun) -> Json | Said:
@@ -80,6 +100,18 @@ GRAPH_RUN = Tool(
     effects="keyed",
     role="editor",
     output=OUTPUT,
+)
+TASK_CREATE = Tool(
+    "task_create",
+    "Hand in a task",
+    "Hands work to an agent or a graph, or to a person, and does not wait for it: it is among the tasks from then on.",
+    CATEGORY,
+    TaskArguments,
+    Options,
+    _task,
+    effects="keyed",
+    role="editor",
+    output=object_of(task={"type": "string"}, task_type={"type": "string"}, status={"type": "string"}),
 )
 GRAPH_RESULT = Tool(
     "graph_result",

@@ -1,4 +1,4 @@
-"""PDF, by PDFium (pypdfium2): the text of each page with its paragraphs and headings, and pictures of the pages that hold none."""
+"""PDF, by PDFium (pypdfium2): the text of each page with its paragraphs and headings; those without any wait to be read by a model."""
 
 from __future__ import annotations
 
@@ -6,30 +6,23 @@ import ctypes
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from io import BytesIO
 from itertools import pairwise
 from statistics import median
 
 import pypdfium2 as pdfium  # type: ignore[import-untyped]
 import pypdfium2.raw as raw  # type: ignore[import-untyped]
 
-from cluster.errors import Unprocessable
+from cluster.content.pdf import JOINED, SCANNED_CHARS, has_image, open_pdf
 from cluster.settings import IngestSettings
 from pipelines.stages.pieces import Draft, Parsed, Waiting
 
-# A page with fewer characters than this that carries an image is read from its picture.
-SCANNED_CHARS = 16
 # A gap between lines that parts paragraphs, and letters that make a heading, relative to the usual.
 GAP, LARGE = 1.6, 1.15
 # The same for a page of so few lines that none is usual, relative to the size of letters.
 WIDE_GAP = 2.6
-# Stands where PDFium has put a word together that was parted at a line's end.
-JOINED = "\ufffe"
 HEADING_CHARS = 200
 # Share of a page's height, above and below, where headers and footers stand.
 MARGIN = 0.085
-PICTURE_QUALITY = 85
-POINTS_PER_INCH, DPI = 72, 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,36 +35,11 @@ class _Line:
 
 def pdf(content: bytes, media_type: str, limits: IngestSettings) -> Parsed:
     """Paragraphs and headings page by page; pages without text wait for their picture to be read."""
-    book = _open(content)
+    book = open_pdf(content)
     try:
         return _pages(book, media_type, limits)
     finally:
         book.close()
-
-
-def page_picture(path: str, page: int, most_pixels: int) -> bytes:
-    """The page (from 1) of a PDF file as JPEG in shades of grey, at 200 dots an inch or what ``most_pixels`` allows."""
-    book = _open(path)
-    try:
-        sheet = book[page - 1]
-        width, height = sheet.get_size()
-        scale = min(DPI / POINTS_PER_INCH, (most_pixels / max(1.0, width * height)) ** 0.5)
-        picture, out = sheet.render(scale=scale, grayscale=True).to_pil(), BytesIO()
-        picture.save(out, "JPEG", quality=PICTURE_QUALITY)
-        return out.getvalue()
-    except pdfium.PdfiumError:
-        raise Unprocessable(f"Page {page} cannot be drawn.") from None
-    finally:
-        book.close()
-
-
-def _open(source: bytes | str) -> pdfium.PdfDocument:
-    try:
-        return pdfium.PdfDocument(source)
-    except pdfium.PdfiumError as error:
-        if error.err_code == raw.FPDF_ERR_PASSWORD:
-            raise Unprocessable("It is a PDF protected by a password; save it without one.") from None
-        raise Unprocessable("It is a PDF that is damaged or cut off.") from None
 
 
 def _pages(book: pdfium.PdfDocument, media_type: str, limits: IngestSettings) -> Parsed:
@@ -99,7 +67,7 @@ def _page(draft: Draft, book: pdfium.PdfDocument, number: int) -> bool:
     text = page.get_textpage()
     try:
         lines = list(_lines(text, page.get_height()))
-        if sum(len(line.text) for line in lines) < SCANNED_CHARS and _has_image(page):
+        if sum(len(line.text) for line in lines) < SCANNED_CHARS and has_image(page):
             return True
         for paragraph, heading in _paragraphs(lines):
             kept = "\n".join(line.text for line in paragraph)
@@ -108,11 +76,6 @@ def _page(draft: Draft, book: pdfium.PdfDocument, number: int) -> bool:
     finally:
         text.close()
         page.close()
-
-
-def _has_image(page: pdfium.PdfPage) -> bool:
-    kinds = (raw.FPDF_PAGEOBJ_IMAGE,)
-    return next(iter(page.get_objects(filter=kinds, max_depth=4)), None) is not None
 
 
 def _lines(page: pdfium.PdfTextPage, height: float) -> Iterator[_Line]:

@@ -11,8 +11,8 @@ from sqlalchemy import select, update
 from api.usage.ledger import UsageLedger
 from api.usage.tables import UsageDay
 from api.workflows.accounts import RunAccounts
-from api.workflows.launching import CHAT
 from cluster.graphs.runs import NewRun, Runs
+from cluster.graphs.states import CHAT
 from cluster.graphs.table import GraphStep
 from cluster.settings import GraphSettings, QuotaSettings
 from cluster.stores.clients import StoreClients

@@ -62,7 +62,15 @@ def test_research_keeps_the_question_itself_and_cites_by_its_parts(library):
 
 
 def test_triage_tells_images_from_texts_and_settles_on_a_label(library):
-    ways = {"scan.PNG": "look", "data:image/png;base64,xx": "look", "file-abc": "look", "letter.txt": "load", "png.md": "load"}
+    ways = {
+        "scan.PNG": "look",
+        "data:image/png;base64,xx": "look",
+        "offer.pdf": "look",
+        "data:application/pdf;base64,xx": "look",
+        "file-abc": "look",
+        "letter.txt": "load",
+        "png.md": "load",
+    }
     for file, expected in ways.items():
         assert way(library, "triage", "kind_of_file", scope(library, "triage", {"file": file})) == expected
     seen = scope(library, "triage", {"file": "in/letter.txt"})
@@ -74,15 +82,27 @@ def test_triage_tells_images_from_texts_and_settles_on_a_label(library):
     assert fill(filing.arguments, {**seen, "state": state}, SETTINGS)["path"] == "filed/contract/letter.txt.json"
 
 
-def test_a_voice_note_writes_a_line_for_each_task(library):
-    note = library.get("voice_note").nodes["note"]
-    each = getattr(note, "each")  # noqa: B009
-    seen = scope(library, "voice_note", {"audio": "note.ogg"}, index=0)
+def test_a_voice_note_hands_in_a_task_for_a_person_and_writes_a_line_for_each_where_asked_to(library):
+    hand_in = getattr(library.get("voice_note").nodes["hand_in"], "each")  # noqa: B009
+    seen = scope(library, "voice_note", {"audio": "note.ogg", "list": "tasks.md"}, index=0)
+    asked = fill(hand_in.arguments, {**seen, "item": {"owner": "Ada", "task": "call", "due": None}}, SETTINGS)
+    check_value(asked["parameters"], library.get(asked["task_type"]).input)
+    assert asked["parameters"] == {"task": "call", "owner": "Ada", "due": None, "source": "r1"}
+    assert way(library, "voice_note", "listed", seen) == "note"
+    assert way(library, "voice_note", "listed", scope(library, "voice_note", {"audio": "note.ogg"})) == "end"
+    each = getattr(library.get("voice_note").nodes["note"], "each")  # noqa: B009
     lines = [
         fill(each.arguments, {**seen, "item": {"owner": "Ada", "task": "call", "due": due}}, SETTINGS)["content"]
         for due in ("Monday", None)
     ]
     assert lines == ["- [ ] Ada: call (Monday)\n", "- [ ] Ada: call\n"]
+
+
+def test_what_is_to_be_done_is_asked_with_whose_it_is_and_by_when(library):
+    ask = getattr(library.get("todo").nodes["said"], "ask")  # noqa: B009
+    seen = scope(library, "todo", {"task": "call", "owner": "Ada", "due": "Monday"})
+    assert render(ask, seen, SETTINGS) == "Ada: call (Monday)"
+    assert render(ask, scope(library, "todo", {"task": "call"}), SETTINGS) == "call"
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import pytest
 from cluster.errors import BadInput, NotFound, Unprocessable
 from cluster.graphs.library import GraphLibrary
 from cluster.graphs.starting import RunStarter
+from cluster.home import GRAPHS
 from cluster.tools.tool import ToolCaller
 from tests.cluster.graphs.house import House
 
@@ -58,6 +59,17 @@ async def test_a_run_is_begun_in_the_name_of_whoever_called_the_tool(house: Hous
     assert run.input == {"who": "Mira", "in": "English"}
     assert run.spec["prompts"] == {"polite": "Be kind."}
     assert woken == [True]
+
+
+async def test_a_task_is_one_by_its_type_and_what_its_input_leaves_out_is_as_the_schema_says(house: House) -> None:
+    starter = RunStarter(house.database, house.graphs, GraphLibrary.load(GRAPHS, most_bytes=2**20))
+    task = await starter.start("todo", {"task": "Call the glazier"}, caller(house, "t"), task=True)
+    other = await starter.start("todo", {"task": "Call the glazier"}, caller(house, "o"))
+
+    async with house.runs() as runs:
+        run = await runs.get(house.organisation_id, task.run_id)
+        assert (run.task_type, run.input["owner"]) == ("todo", None)
+        assert (await runs.get(house.organisation_id, other.run_id)).task_type == "graph"
 
 
 async def test_with_the_same_key_it_is_the_run_of_before(house: House, tmp_path: Any) -> None:

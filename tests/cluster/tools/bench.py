@@ -36,7 +36,7 @@ class FakeStarter:
     runs: dict[str, StartedRun] = field(default_factory=dict)
     callers: list[ToolCaller] = field(default_factory=list)
 
-    async def start(self, graph: str, given: JsonObject, caller: ToolCaller) -> StartedRun:
+    async def start(self, graph: str, given: JsonObject, caller: ToolCaller, *, task: bool = False) -> StartedRun:
         self.callers.append(caller)
         if graph != "greet":
             raise NotFound(f"There is no graph '{graph}'; did you mean 'greet'?")

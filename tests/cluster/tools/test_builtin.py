@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from cluster.contracts.generation import GenerationRequest
+from cluster.contracts.generation import GenerationRequest, JsonObject
 from cluster.errors import BadInput, Forbidden, RemoteFailed, Unavailable
 from cluster.fakes.outside import Outside
 from cluster.json_schema import check_schema
@@ -42,7 +42,7 @@ def test_each_tool_says_what_it_takes_in_a_schema_that_can_be_checked() -> None:
         assert "title" not in spec.parameters
         assert spec.output is not None
         check_schema(spec.output)
-        assert spec.effects != "none" or tool.name not in {"files_write", "files_append", "files_delete", "graph_run"}
+        assert spec.effects != "none" or tool.name not in {"files_write", "files_append", "files_delete", "graph_run", "task_create"}
     assert {tool.name for tool in BUILTIN if tool.dangerous} == {"files_delete"}
 
 
@@ -199,6 +199,22 @@ async def test_graphs_are_run_once_for_each_key(bench: Bench) -> None:
     assert looked.value == first.value
     unknown = await bench.call("graph_run", graph="gret")
     assert unknown.failed
+
+
+async def test_a_task_is_handed_in_once_and_nobody_waits_for_it(bench: Bench) -> None:
+    caller = bench.caller(key="run:hand_in#1[0]")
+    given: JsonObject = {"task_type": "greet", "parameters": {"name": "Mira"}}
+    first, again = [await bench.tools.call("task_create", given, caller) for _ in range(2)]
+    assert first.value == again.value
+    assert isinstance(first.value, dict)
+    assert (first.value["task_type"], first.value["status"]) == ("greet", "queued")
+    assert bench.starter.looks == 2
+
+    refused = await bench.call("task_create", task_type="chat")
+    assert refused.failed
+    assert "no type of a task" in refused.text
+    with pytest.raises(Forbidden, match=r"graphs\.depth"):
+        await bench.tools.call("task_create", given, bench.caller(depth=4))
 
 
 async def test_graphs_do_not_run_each_other_for_ever(bench: Bench) -> None:

@@ -2,15 +2,42 @@ from __future__ import annotations
 
 import pytest
 
-from cluster.contracts.perception import TranscriptionRequest
+from cluster.contracts.perception import TextExtractionRequest, TranscriptionRequest
+from cluster.settings import IngestSettings
 from cluster.tools.tool import ToolCaller, ToolResult, ToolSpec
 from tests.deployments.agents.place import Place
+from tests.pipelines.conftest import pdf_file
 
 
 async def test_text_is_read_from_a_picture(place: Place) -> None:
     place.files.bytes_of["scan.png"] = b"\x89PNG12345"
 
     assert await place.gives("nodes: {a: {kind: vision, image: \"'scan.png'\"}}") == {"a": "9 bytes of png"}
+
+
+async def test_a_pdf_has_its_text_and_scanned_pages_are_read_from_their_picture(place: Place) -> None:
+    place.files.bytes_of["book"] = pdf_file(3, scanned=frozenset({2}))
+    state = await place.gives("nodes: {a: {kind: vision, image: \"'book'\"}}")
+
+    assert state["a"].count("The lighthouse keeper lit the lamp at dusk.") == 2
+    assert "bytes of jpeg" in state["a"]
+    assert len(place.gateway.asked_for(TextExtractionRequest)) == 1
+
+
+async def test_more_scanned_pages_than_are_read_are_said_and_not_left_out(place: Place) -> None:
+    place.files.bytes_of["book"] = pdf_file(3, scanned=frozenset({1, 2, 3}))
+    place.settings = place.settings.model_copy(update={"ingest": IngestSettings(ocr_pages=2)})
+    run = await place.run("nodes: {a: {kind: vision, image: \"'book'\"}}")
+
+    assert run.error is not None
+    assert "More than 2 of its pages are scanned (setting ingest.ocr_pages)" in run.error
+
+
+async def test_a_damaged_pdf_is_said(place: Place) -> None:
+    place.files.bytes_of["book"] = b"%PDF-1.7 and no more"
+    run = await place.run("nodes: {a: {kind: vision, image: \"'book'\"}}")
+
+    assert run.error == "Node 'a' failed: It is a PDF that is damaged or cut off."
 
 
 async def test_a_picture_becomes_a_vector(place: Place) -> None:
