@@ -76,6 +76,12 @@ class StepLog:
             await self._tell(session, number, step, "running")
             return Begun(step.started_at, unanswered=step.begun)
 
+    async def now(self) -> datetime:
+        """By the database's clock, as all times of steps are."""
+        async with self._database.session() as session:
+            now: datetime = (await session.execute(select(func.now()))).scalar_one()
+        return now
+
     async def sent(self, key: str) -> None:
         """A call with an effect that cannot be repeated goes out now."""
         async with self._transaction() as session:

@@ -6,7 +6,7 @@ import asyncio
 import uuid
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import structlog
@@ -55,8 +55,7 @@ class NodeFailed(HearthError):
 
 @dataclass
 class Underway:
-    """A run that this process carries on. ``answers``: what people said, by what it was asked as. ``pausing``: no further node begins.
-    ``now``: by the database's clock."""
+    """A run that this process carries on. ``answers``: what people said, by what it was asked as. ``pausing``: no further node begins."""
 
     id: uuid.UUID
     organisation_id: uuid.UUID
@@ -71,7 +70,6 @@ class Underway:
     perform: Perform
     answers: dict[str, Json] = field(default_factory=dict)
     depth: int = 0
-    now: Callable[[], datetime] = lambda: datetime.now(UTC)
     pausing: bool = False
 
     @property
