@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
 
@@ -31,6 +32,7 @@ class Embedding:
         self._batcher = self._lanes(NICENESS)
         # An engine that takes one call at a time has one row of waiting people for all, who take turns.
         self._behind = self._batcher if self._engine.lanes is None else self._lanes(BEHIND)
+        self._aside = ThreadPoolExecutor(1, thread_name_prefix="behind", initializer=stand_back, initargs=(BEHIND,))
 
     async def embed(self, request: EmbeddingRequest) -> Embeddings:
         """Vectors in the order of the inputs; requests that arrive together are computed together, and those that stand ``behind``
@@ -42,7 +44,9 @@ class Embedding:
         if sum(map(len, request.inputs)) <= INLINE_CHARS:
             sequences = self._engine.tokenize(request.inputs, request.truncate)
         else:
-            sequences = await asyncio.to_thread(self._engine.tokenize, request.inputs, request.truncate)
+            aside = self._aside if request.behind else None
+            tokenize = partial(self._engine.tokenize, request.inputs, request.truncate)
+            sequences = await asyncio.get_running_loop().run_in_executor(aside, tokenize)
         vectors = await (self._behind if request.behind else self._batcher).submit(sequences)
         if request.dimensions is not None and request.dimensions < self._engine.dimensions:
             vectors = _shorten(vectors, request.dimensions)
@@ -65,9 +69,10 @@ class Embedding:
 
     def __del__(self) -> None:
         # Called by Serve when the replica stops; nothing to close: the load failed.
-        if hasattr(self, "_behind"):
+        if hasattr(self, "_aside"):
             self._batcher.close()
             self._behind.close()
+            self._aside.shutdown()
             self._engine.close()
 
     def _lanes(self, niceness: int) -> Batcher[list[int]]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from cluster import standing_back
+from cluster.standing_back import LAST
 
 # As of nice(1). With 5, a thread gets a third of what one at 0 gets where both want the same core, and all of it where nobody else does.
 NICENESS = 5
-# For what nobody waits for: a tenth of what one at 5 gets, a thirtieth of one at 0.
-BEHIND = 15
+# For what nobody waits for.
+BEHIND = LAST
 
 
 def stand_back(niceness: int = NICENESS) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from contextlib import aclosing
 from typing import Any
 
 from api.agents.task_schemas import TaskAnswer, TaskBody
@@ -74,9 +73,8 @@ class Executing:
         """Until it has ended, or for so long."""
         follower = follower_of(self._graphs, self._who.organisation_id, run_id)
         try:
-            async with asyncio.timeout(seconds), aclosing(follower.events(0)) as events:
-                async for _ in events:
-                    pass
+            async with asyncio.timeout(seconds):
+                await follower.until_ended()
         except TimeoutError:
             return  # it goes on; that is what the answer says
 

@@ -27,7 +27,8 @@ IfMatch = Annotated[
 
 
 class VersionedAnswer(Protocol):
-    version: int
+    @property
+    def version(self) -> int: ...
 
 
 class Versioned(Protocol):

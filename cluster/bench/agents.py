@@ -1,22 +1,25 @@
-"""`hearth bench agents`: what a node costs that does nothing, against LangGraph in a bare script, and two hundred runs at once."""
+"""`hearth bench agents`: what a node costs that does nothing, against LangGraph in a bare script, two hundred runs at
+once, and what it saves that models are announced."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import httpx
 import psycopg
 from psycopg.conninfo import make_conninfo
 from psycopg.sql import SQL, Identifier
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ByteSize, ConfigDict, Field
 
+from cluster.bench import prefetch
 from cluster.bench.chains import ChainJob, ChainSeen, chain
 from cluster.bench.contenders import Program, client, hear, say
-from cluster.bench.hearth import Hearth
+from cluster.bench.hearth import Hearth, replica_spec
 from cluster.bench.report import BenchResult, Cell, Plot, Verdict
-from cluster.bench.serving import MODEL
+from cluster.bench.serving import MODEL, gguf_of
 from cluster.bench.statistics import difference, percentile, ratio
 from cluster.errors import EngineError
 from cluster.settings import Settings
@@ -44,15 +47,16 @@ class BareSpec(BaseModel):
 @dataclass(frozen=True, slots=True)
 class Plan:
     """``runs`` one after another of a chain of one node and of one of ``nodes``, for ``rounds``; then ``many`` runs of the long one
-    at once."""
+    at once; then ``turns`` rounds of three models that take turns (prefetch.py)."""
 
     nodes: int = 20
     runs: int = 100
     many: int = 200
     rounds: int = 2
+    turns: int = 5
 
 
-QUICK = Plan(runs=5, many=20, rounds=1)
+QUICK = Plan(runs=5, many=20, rounds=1, turns=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,10 +77,10 @@ class HearthChains(Hearth):
 
     name = OURS
 
-    def keep(self, nodes: int) -> None:
-        """The chain of so many nodes, from now on known by its name. Raises EngineError."""
+    def keep(self, graph: dict[str, Any]) -> None:
+        """The graph, from now on known by its name. Raises EngineError."""
         with self.client() as http:
-            answer = http.post(f"{WORKFLOWS}/definitions", json={"spec": chain(nodes)})
+            answer = http.post(f"{WORKFLOWS}/definitions", json={"spec": graph})
         if answer.status_code >= httpx.codes.BAD_REQUEST:
             raise EngineError(f"Hearth did not take the graph: {answer.text[:500]}")
 
@@ -99,9 +103,9 @@ class BareLangGraph(Program):
 def run(plan: Plan, report: Report) -> BenchResult:
     """Measures on a cluster of its own, and in a bare script on the same database while that is idle. Raises EngineError."""
     report("starting a cluster of its own")
-    with HearthChains(profile(plan)) as hearth, tables_apart(Settings(home=hearth.home.root)) as database:
-        for nodes in {1, plan.nodes}:
-            hearth.keep(nodes)
+    with HearthChains(profile(plan), _twins()) as hearth, tables_apart(Settings(home=hearth.home.root)) as database:
+        for graph in (chain(1), chain(plan.nodes), *map(prefetch.trio, prefetch.KINDS)):
+            hearth.keep(graph)
         with BareLangGraph(BareSpec(database=database, connections=CONNECTIONS)) as bare:
             contenders: tuple[HearthChains | BareLangGraph, ...] = (hearth, bare)
             for contender in contenders:
@@ -116,16 +120,31 @@ def run(plan: Plan, report: Report) -> BenchResult:
             for contender in contenders:
                 report(f"{plan.many} runs at once: {contender.name}")
                 many[contender.name] = _measured(contender, ChainJob(nodes=plan.nodes, runs=plan.many, at_once=plan.many))
-    return summarise(
-        plan, {name: (joined([one for one, _ in rounds]), joined([one for _, one in rounds]), many[name]) for name, rounds in apart.items()}
-    )
+        with hearth.client() as http:
+            turns = prefetch.measure(http, WORKFLOWS, plan.turns, report)
+    seen = {name: (joined([one for one, _ in rounds]), joined([one for _, one in rounds]), many[name]) for name, rounds in apart.items()}
+    return summarise(plan, seen, turns)
+
+
+def _twins() -> dict[str, str]:
+    alone = ProfileSpec(name="alone", description="Weights.", devices="cpu", models=(ServedModel(model=MODEL, context_tokens=128),))
+    return prefetch.entries(gguf_of(replica_spec(alone, MODEL)))
 
 
 def profile(plan: Plan) -> ProfileSpec:
-    """A model that nobody asks, since a profile has one, and room for all runs at once."""
-    settings = {"graphs": {"concurrent": plan.many, "concurrent_per_organisation": plan.many}}
-    models = (ServedModel(model=MODEL, context_tokens=128),)
-    return ProfileSpec(name="bench", description="Graphs.", devices="cpu", models=models, settings=settings)
+    """Three models, asked only at the end, and room for all runs at once."""
+    settings = {
+        "graphs": {"concurrent": plan.many, "concurrent_per_organisation": plan.many},
+        "residency": {"min_stay_s": 0.0},
+    }
+    return ProfileSpec(
+        name="bench",
+        description="Graphs.",
+        devices="cpu",
+        cpu_memory=ByteSize(prefetch.MEMORY),
+        models=prefetch.served(),
+        settings=settings,
+    )
 
 
 def joined(rounds: list[Measured]) -> Measured:
@@ -150,7 +169,7 @@ def node_ms(short: Measured, long: Measured) -> float | None:
     return ratio(added, float(long.job.nodes - short.job.nodes))
 
 
-def summarise(plan: Plan, seen: Seen) -> BenchResult:
+def summarise(plan: Plan, seen: Seen, turns: tuple[prefetch.Turns, ...] = prefetch.KINDS) -> BenchResult:
     """The table and the verdicts."""
     columns = (
         "runs of",
@@ -171,7 +190,9 @@ def summarise(plan: Plan, seen: Seen) -> BenchResult:
         for name, (short, long, many) in seen.items()
         for one in (short, long, many)
     )
-    return BenchResult("agents", columns, rows, _notes(plan, seen), (_cheap(seen), _together(plan, seen)), (_plot(seen),))
+    rows += tuple(prefetch.rows(turns))
+    verdicts = (_cheap(seen), _together(plan, seen), *prefetch.verdicts(turns))
+    return BenchResult("agents", columns, rows, _notes(plan, seen) + prefetch.notes(turns), verdicts, (_plot(seen),))
 
 
 def _measured(contender: HearthChains | BareLangGraph, job: ChainJob) -> Measured:

@@ -128,7 +128,7 @@ class _Run:
             raise ValueError(f"a run has {run['state']}: {run['error']}")
         if run["output"] != {"number": number + self._job.nodes}:
             raise ValueError(f"a run gave {run['output']} of {number} and {self._job.nodes} nodes")
-        self._spans.append((_moment(run["started_at"]), _moment(run["finished_at"])))
+        self._spans.append((moment(run["started_at"]), moment(run["finished_at"])))
 
 
 async def _asked(line: Connection, method: str, path: str, body: bytes = b"") -> dict[str, Any]:
@@ -136,7 +136,8 @@ async def _asked(line: Connection, method: str, path: str, body: bytes = b"") ->
     return answer
 
 
-def _moment(text: str) -> float:
+def moment(text: str) -> float:
+    """Seconds of a time in ISO 8601."""
     return datetime.fromisoformat(text).timestamp()
 
 

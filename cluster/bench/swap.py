@@ -47,7 +47,7 @@ def run(report: Callable[[str], None], *, swaps: int = 20) -> BenchResult:
     report(f"the engine alone, in a new process, {swaps} times")
     alone = [_alone(spec) for _ in range(swaps)]
     report("starting a cluster of its own")
-    with Hearth(_profile(*TWINS), {twin: _catalog_entry(twin, gguf_of(spec)) for twin in TWINS}) as hearth, hearth.client() as client:
+    with Hearth(_profile(*TWINS), {twin: catalog_entry(twin, gguf_of(spec)) for twin in TWINS}) as hearth, hearth.client() as client:
         report(f"{swaps} swaps")
         seen = list(_swaps(client, hearth, swaps))
     return summarise(alone, seen)
@@ -98,7 +98,8 @@ def _profile(*models: str) -> ProfileSpec:
     )
 
 
-def _catalog_entry(model: str, weights: Path) -> str:
+def catalog_entry(model: str, weights: Path) -> str:
+    """YAML of a language model of the catalog, from a GGUF file."""
     variant = {"engine": "llama_cpp", "source": {"kind": "path", "path": str(weights.parent)}, "file": weights.name, "quantization": "Q8_0"}
     entry = {"id": model, "kind": "llm", "description": "A twin for the bench.", "license": "Apache-2.0", "owned_by": "hearth"}
     return yaml.safe_dump({**entry, "capabilities": ["chat"], "variants": [variant]})

@@ -9,7 +9,8 @@ from cluster.graphs.states import ENDED, origins
 from cluster.graphs.table import GraphEvent, GraphRun
 from cluster.stores.guarded import Guard, Guarded
 
-# Told the id of a run that has a new event, once it is committed: LiveVoice.look, so that whoever follows the run sees it at once.
+# Told the id of a run that has a new event, once it is committed: LiveVoice.look (of steps) and LiveVoice.turned (of the run itself), so
+# that whoever follows the run sees it at once.
 Told = Callable[[uuid.UUID], None]
 
 RUNS = Guarded(GraphRun, GraphEvent, "run_id", origins, ENDED)

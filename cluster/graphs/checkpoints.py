@@ -8,17 +8,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, cast
 
-import psycopg
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import CheckpointTuple
 from langgraph.checkpoint.base.id import uuid6
-from psycopg.rows import DictRow, dict_row
-from psycopg_pool import AsyncConnectionPool
 
 from cluster.contracts.generation import Json
 from cluster.errors import NotFound
 from cluster.graphs.saver import Saver
 from cluster.settings import Settings
+from cluster.stores.straight import straight_pool
 from cluster.stores.urls import database_url
 
 # Channels of a run's state (deployments/agents/state.py).
@@ -52,21 +50,7 @@ class Checkpoints:
 
     def __init__(self, settings: Settings, connections: int = 4) -> None:
         self._settings = settings
-        self._pool = AsyncConnectionPool(
-            database_url(settings).replace("+psycopg", "", 1),
-            connection_class=psycopg.AsyncConnection[DictRow],
-            kwargs={
-                "autocommit": True,
-                "prepare_threshold": 0,
-                "row_factory": dict_row,
-                "connect_timeout": settings.storage.connect_timeout_s,
-            },
-            min_size=0,
-            max_size=connections,
-            timeout=settings.storage.pool_timeout_s,
-            check=AsyncConnectionPool.check_connection,
-            open=False,
-        )
+        self._pool = straight_pool(database_url(settings), settings.storage, connections)
 
     async def open(self) -> None:
         await self._pool.open(wait=False)

@@ -27,16 +27,20 @@ from cluster.settings.graphs import GraphSettings
 # Values by name: ``input``, ``state``, ``run`` and, within a map, ``item`` and ``index``.
 Scope = Mapping[str, Any]
 SHOWN = 200
+# Characters of an expression, and of a text that it reads, up to which it is done before one could notice.
+BRIEF = 500
+_CALLS = frozenset({"member_dot_arg", "ident_arg", "dot_ident_arg"})
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Expression:
-    """``path``: where it is nothing but a name and keys."""
+    """``path``: where it is nothing but a name and keys. ``brief``: a few operators, and no calls."""
 
     text: str
     tree: Tree[Token]
     reads: Reads
     path: Path | None
+    brief: bool
 
 
 @lru_cache(maxsize=4096)
@@ -45,7 +49,8 @@ def compile_expression(text: str) -> Expression:
     try:
         tree = CELParser().parse(text)
         path = path_of(tree)
-        return Expression(text, tree, read(tree), path if path is not None and path[0] in ROOTS else None)
+        brief = len(text) <= BRIEF and not any(tree.find_pred(lambda part: part.data in _CALLS))
+        return Expression(text, tree, read(tree), path if path is not None and path[0] in ROOTS else None, brief)
     except CELParseError as error:
         raise BadInput(_said(text, _unreadable(text, error.line, error.column))) from None
     except (Wrong, LarkError, RecursionError) as error:
@@ -55,6 +60,22 @@ def compile_expression(text: str) -> Expression:
 def names_in(text: str) -> Reads:
     """What the expression reads. Raises BadInput as ``compile_expression`` does."""
     return compile_expression(text).reads
+
+
+def is_quick(text: str, scope: Scope) -> bool:
+    """Whether its value is found in less time than another thread takes to be woken: it only looks something up, or is brief and reads
+    nothing but numbers, truths and short texts. Raises BadInput as ``compile_expression`` does."""
+    expression = compile_expression(text)
+    if expression.path is not None:
+        return True
+    return expression.brief and all(_is_short(_part(expression.reads, root, value)) for root, value in scope.items())
+
+
+def _is_short(part: Any) -> bool:
+    values = part.values() if isinstance(part, Mapping) and len(part) <= BRIEF else (part,)
+    return all(
+        value is None or (len(value) <= BRIEF if isinstance(value, str) else isinstance(value, bool | int | float)) for value in values
+    )
 
 
 def evaluate(text: str, scope: Scope, settings: GraphSettings) -> Json:

@@ -39,6 +39,7 @@ class Silence:
 
 
 Told = Event | Piece | Silence
+_UNDER_WAY = "SELECT FROM graph_runs WHERE id = %(run)s AND organisation_id = %(organisation)s AND state <> ALL(%(ended)s)"
 
 
 class RunFollower:
@@ -66,6 +67,19 @@ class RunFollower:
             async with aclosing(source) as followed:
                 async for told in followed:
                     yield Silence() if told is None else told
+
+    async def until_ended(self) -> None:
+        """Returns when it has ended or is gone. Steps wake nobody who waits like this: only what happens to the run itself does."""
+        about = {"run": self._run_id, "organisation": self._organisation_id, "ended": sorted(ENDED)}
+        async with self._ears.listening(self._run_id) as pieces:
+            await self._ears.ready()
+            while True:
+                pieces.turned.clear()
+                if await self._database.straight.one(_UNDER_WAY, about) is None:
+                    return
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(self._settings.look_s):
+                        await pieces.turned.wait()
 
     async def look(self, after: int) -> Glance[Event]:
         """The events that the run knew of: one that appears in between has its turn the next time. Raises NotFound."""

@@ -17,12 +17,16 @@ from redis.exceptions import RedisError
 log = structlog.get_logger(__name__)
 
 CHANNEL = "graph:"
+TURNED = '{"turned": true}'
 # Between two tries to reach a Redis that does not answer.
 REST_S = 1.0
 # Longest that the last words of a process wait for Redis.
 CLOSING_S = 2.0
 # Until a task that did not end is told again to end.
 AGAIN_S = 0.2
+# Seconds between two messages of a process, so that steps of a moment are told of at once. The first does not wait, nor does the end of a
+# run.
+BREATH_S = 0.02
 # Characters that wait for Redis, or for one reader, at most.
 MOST_CHARS = 256 * 1024
 # Characters in one message.
@@ -40,10 +44,12 @@ class Piece:
 
 class Pieces:
     """A bounded queue of pieces: neighbours of one node become one, and when too much waits it is forgotten, which the next piece says.
-    ``changed``: something is there, or the run has a new event."""
+    ``changed``: something is there, or the run has a new event. ``turned``: the run may be in another state; whoever waits for that clears
+    it."""
 
     def __init__(self) -> None:
         self.changed = asyncio.Event()
+        self.turned = asyncio.Event()
         self._waiting: deque[Piece] = deque()
         self._chars = 0
         self._missed = False
@@ -77,13 +83,14 @@ class Pieces:
 
 
 class LiveVoice:
-    """How a process that runs graphs speaks. Neither ``say`` nor ``look`` waits or raises. Belongs to one event loop."""
+    """How a process that runs graphs speaks. Nothing here waits or raises. Belongs to one event loop."""
 
     def __init__(self, cache: Redis) -> None:
         self._cache = cache
         self._queues: dict[uuid.UUID, Pieces] = {}
-        self._looks: set[uuid.UUID] = set()
+        self._looks: dict[uuid.UUID, bool] = {}
         self._woken = asyncio.Event()
+        self._hurry = asyncio.Event()
         self._idle = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
@@ -94,7 +101,13 @@ class LiveVoice:
 
     def look(self, run_id: uuid.UUID) -> None:
         """The run has a new event, which is committed: who follows it need not wait for the next look."""
-        self._looks.add(run_id)
+        self._looks.setdefault(run_id, False)
+        self._wake()
+
+    def turned(self, run_id: uuid.UUID) -> None:
+        """As ``look``, and it may be in another state."""
+        self._looks[run_id] = True
+        self._hurry.set()
         self._wake()
 
     async def close(self) -> None:
@@ -119,10 +132,11 @@ class LiveVoice:
         while self._task is me:
             await self._woken.wait()
             self._woken.clear()
+            self._hurry.clear()
             queues, looks = self._queues, self._looks
-            self._queues, self._looks = {}, set()
+            self._queues, self._looks = {}, {}
             messages = [(run_id, _message(piece)) for run_id, pieces in queues.items() for piece in pieces.take()]
-            messages += [(run_id, "{}") for run_id in looks]
+            messages += [(run_id, TURNED if turned else "{}") for run_id, turned in looks.items()]
             try:
                 async with self._cache.pipeline(transaction=False) as pipe:
                     for run_id, message in messages:
@@ -135,6 +149,9 @@ class LiveVoice:
                     self._queues.setdefault(run_id, Pieces()).lose()
             if not self._woken.is_set():
                 self._idle.set()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(BREATH_S):
+                    await self._hurry.wait()
 
 
 class LiveEars:
@@ -198,12 +215,15 @@ class LiveEars:
                 await asyncio.sleep(REST_S)
 
     def _give(self, channel: str, message: str) -> None:
-        for pieces in self._listeners.get(channel, ()):
-            data = json.loads(message)
+        listeners = self._listeners.get(channel, ())
+        data = json.loads(message) if listeners else {}
+        for pieces in listeners:
             if "node" in data:
                 pieces.put(data["node"], data["text"], missed=data.get("missed", False))
-            else:
-                pieces.changed.set()
+                continue
+            pieces.changed.set()
+            if "turned" in data:
+                pieces.turned.set()
 
 
 def _message(piece: Piece) -> str:

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import Float, Interval, cast, extract, func, or_, select, update
+from sqlalchemy import Float, Interval, cast, exists, extract, func, or_, select, update
+from sqlalchemy.orm import aliased
 
 from cluster.jobs.changes import JOBS
 from cluster.jobs.states import JobState
@@ -63,8 +64,8 @@ class Attempts:
             yield session
 
     async def claim(self) -> Sequence[Job]:
-        """Queued jobs whose turn it is, now running: by priority, then age, as far as the limits go. Several callers at once claim
-        different jobs and together stay within the limits."""
+        """Queued jobs whose turn it is, now running: by priority, then age, as far as the limits go. One that says the same as a running
+        one of its organisation waits for its end. Several callers at once claim different jobs and together stay within the limits."""
         async with self._transaction() as session:
             if not await session.scalar(select(func.pg_try_advisory_xact_lock(CLAIMING))):
                 return []
@@ -73,7 +74,8 @@ class Attempts:
 
     async def _next(self, session: AsyncSession) -> Sequence[uuid.UUID]:
         running = await session.scalar(select(func.count()).select_from(Job).where(Job.state == JobState.RUNNING.value)) or 0
-        return await next_ones(session, Job, self._settings.concurrent - running, self._settings.concurrent_per_organisation)
+        free = self._settings.concurrent - running
+        return await next_ones(session, Job, free, self._settings.concurrent_per_organisation, ready=~_repeats())
 
     async def _take(self, session: AsyncSession, job_id: uuid.UUID, **values: Any) -> Job | None:
         now = func.now()
@@ -146,6 +148,13 @@ class Attempts:
 def beat_s(settings: JobSettings) -> float:
     """Seconds between two signs of life, and between two looks at one job: ten within the time after which it counts as lost."""
     return settings.lost_after_s / 10
+
+
+def _repeats() -> Guard:
+    """Whether the like of a job is running: both would do the same, or one wait for the other in a process of its own."""
+    other = aliased(Job)
+    same = other.organisation_id == Job.organisation_id, other.kind == Job.kind, other.spec == Job.spec
+    return exists().where(other.state == JobState.RUNNING.value, *same)
 
 
 def _mine(attempt: int) -> tuple[Guard, Guard]:

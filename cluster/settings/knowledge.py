@@ -78,7 +78,12 @@ class IngestSettings(Group):
         2, ge=1, le=1000, description="Processes that read files at once, and as many that embed; spread over all Ray nodes."
     )
     worker_cpus: float = Field(0.5, gt=0, le=64, description="CPUs that each of them books with Ray.")
-    niceness: int = Field(15, ge=0, le=19, description="How far the job and they stand back for CPU time, as of nice(1); 0: not at all.")
+    niceness: int = Field(
+        19,
+        ge=0,
+        le=19,
+        description="How far the job and they stand back for CPU time, as of nice(1); 19: they run when nobody else wants; 0: not at all.",
+    )
     wave: int = Field(5000, ge=1, le=100_000, description="Documents that one pass of a job takes; what is uploaded meanwhile is the next.")
     patience_s: float = Field(600.0, gt=0, description="Seconds that a job waits for a model or the index, which may be loading or busy.")
     upload_files: int = Field(500, ge=1, le=10_000, description="Files in one upload.")

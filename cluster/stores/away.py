@@ -13,10 +13,10 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from cluster.errors import BadInput, HearthError, Unavailable
 
 # OperationalError is PostgreSQL's class for what is not the statement's fault: a lost connection, a shutdown, no room, a lock that is held.
-DATABASE_AWAY = (OperationalError, InterfaceError, PoolTimeoutError)
-# The same for whoever waits until it is back: also where PostgreSQL ended a transaction that took too long (InternalError), and what its
-# driver raises by itself.
-AWAY = (*DATABASE_AWAY, InternalError, psycopg.OperationalError, psycopg.InterfaceError, psycopg.InternalError, PoolTimeout)
+# Of SQLAlchemy, and of the driver, where it is used by itself.
+DATABASE_AWAY = (OperationalError, InterfaceError, PoolTimeoutError, psycopg.OperationalError, psycopg.InterfaceError, PoolTimeout)
+# The same for whoever waits until it is back: also where PostgreSQL ended a transaction that took too long (InternalError).
+AWAY = (*DATABASE_AWAY, InternalError, psycopg.InternalError)
 CACHE_AWAY = (RedisConnectionError, RedisTimeoutError, BusyLoadingError)
 
 

@@ -10,12 +10,17 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
 
 from cluster.settings import StorageSettings
+from cluster.stores.straight import Straight
 
 __all__ = ["AsyncSession", "Database"]
 
+# Connections of a process for single statements. Each is free again after a moment, and more do not make one event loop faster.
+STRAIGHT = 4
+
 
 class Database:
-    """``url`` for SQLAlchemy with psycopg 3. Nothing is connected before the first session. Belongs to one event loop."""
+    """``url`` for SQLAlchemy with psycopg 3. Nothing is connected before the first session. Belongs to one event loop. ``straight``: for
+    statements that are a transaction each and whose cost is counted, on connections of their own."""
 
     def __init__(self, url: str, settings: StorageSettings) -> None:
         self._engine = create_async_engine(
@@ -29,6 +34,7 @@ class Database:
             hide_parameters=True,  # values are people's own words
         )
         self._sessions = async_sessionmaker(self._engine, expire_on_commit=False)
+        self.straight = Straight(url, settings, STRAIGHT)
 
     @asynccontextmanager
     async def session(self) -> AsyncIterator[AsyncSession]:
@@ -45,4 +51,5 @@ class Database:
         return True
 
     async def close(self) -> None:
+        await self.straight.close()
         await self._engine.dispose()

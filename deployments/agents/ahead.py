@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import structlog
@@ -20,6 +21,10 @@ log = structlog.get_logger(__name__)
 
 # What no request changes.
 OUT = frozenset({ModelState.NOT_PULLED, ModelState.REJECTED})
+# What becomes of a model that was asked, before it answers.
+COMING = frozenset({ModelState.IDLE, ModelState.LOADING})
+# Seconds between two looks whether it is there.
+GLANCE_S = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,21 +65,51 @@ class Ahead:
         self._announce = announce
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def look(self, spec: GraphSpec, node: str, default: str | None) -> None:
-        """``node`` is visited now: what may follow it is announced. ``default``: the language model of the run."""
-        coming = [one for name in sorted(leads_to(spec.nodes[node])) for one in asks(spec.nodes[name])]
-        known = [one for one in coming if one.model is None or OPEN not in one.model]
-        if known:
-            task = asyncio.create_task(self._tell(known, default))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+    @contextmanager
+    def looking(self, spec: GraphSpec, node: str, default: str | None) -> Iterator[None]:
+        """``node`` is visited in the block: what may follow it is announced, once the models that it asks itself are there. Earlier, what
+        comes next could be loaded first and take their place. ``default``: the language model of the run."""
+        own = [one for one in asks(spec.nodes[node]) if _is_known(one)]
+        coming = [one for name in sorted(leads_to(spec.nodes[node])) for one in asks(spec.nodes[name]) if _is_known(one)]
+        if not coming:
+            yield
+            return
+        task = asyncio.create_task(self._tell(own, coming, default))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        try:
+            yield
+        finally:
+            if own:
+                task.cancel()  # what follows asks now
 
-    async def _tell(self, coming: Sequence[Next], default: str | None) -> None:
+    async def _tell(self, own: Sequence[Next], coming: Sequence[Next], default: str | None) -> None:
+        for one in own:
+            await self._there(one, default)
         for one in coming:
-            try:
-                model = one.model or (default if one.kind is ModelKind.LLM else None) or await first_of(self._gateway, one.kind)
-            except HearthError as error:
-                log.debug("no model is announced", reason=error.message)
-                continue
+            model = await self._named(one, default)
             if model is not None:
                 self._announce(model)
+
+    async def _there(self, one: Next, default: str | None) -> None:
+        """Returns when its model can answer, or will not."""
+        model = await self._named(one, default)
+        while model is not None and await self._state(model, one.kind) in COMING:  # noqa: ASYNC110 - nobody tells
+            await asyncio.sleep(GLANCE_S)
+
+    async def _state(self, model: str, kind: ModelKind) -> ModelState | None:
+        try:
+            return (await self._gateway.resolve(model, kind)).state
+        except HearthError:
+            return None
+
+    async def _named(self, one: Next, default: str | None) -> str | None:
+        try:
+            return one.model or (default if one.kind is ModelKind.LLM else None) or await first_of(self._gateway, one.kind)
+        except HearthError as error:
+            log.debug("no model is announced", reason=error.message)
+            return None
+
+
+def _is_known(one: Next) -> bool:
+    return one.model is None or OPEN not in one.model

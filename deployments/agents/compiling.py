@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from langgraph.checkpoint.base import BaseCheckpointSaver
@@ -38,7 +39,9 @@ def compile_graph(spec: GraphSpec, visit: Visit, saver: BaseCheckpointSaver[Any]
     flow = Flow(spec)
     builder: StateGraph[State, None, State, State] = StateGraph(State)
     for name in spec.nodes:
-        builder.add_node(inside(name), _Node(name, flow, visit, interrupts=saver is not None))
+        node = _Node(name, flow, visit, interrupts=saver is not None)
+        # A partial has no hints of types, which LangGraph would read anew for each node of each run.
+        builder.add_node(inside(name), partial(_Node.visit, node), input_schema=State)
     for name in spec.starts:
         builder.add_edge(START, inside(name))
     return builder.compile(checkpointer=saver if saver is not None else False)
@@ -58,7 +61,7 @@ class _Node:
         self._visit = visit
         self._interrupts = interrupts
 
-    async def __call__(self, state: State) -> Command[str]:
+    async def visit(self, state: State) -> Command[str]:
         name = self._name
         if not self._flow.opens(name, state):
             return Command()

@@ -1,4 +1,4 @@
-"""Expressions beside the event loop: one that takes its whole time keeps no other run waiting."""
+"""Expressions beside the event loop, but for the quick ones: one that takes its whole time keeps no other run waiting."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
 from cluster.contracts.generation import Json, JsonObject
-from cluster.graphs.expressions import Scope, compile_expression, evaluate, fill, holds
+from cluster.graphs.expressions import Scope, evaluate, fill, holds, is_quick
 from cluster.graphs.templates import expressions_in, render
 from cluster.settings import GraphSettings
 
@@ -26,16 +26,18 @@ class Expressions:
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="expressions")
 
     async def value(self, text: str, scope: Scope) -> Json:
-        if compile_expression(text).path is not None:
-            return evaluate(text, scope, self._settings)  # only looked up
+        if is_quick(text, scope):
+            return evaluate(text, scope, self._settings)
         return await self._beside(evaluate, text, scope, self._settings)
 
     async def holds(self, text: str, scope: Scope) -> bool:
+        if is_quick(text, scope):
+            return holds(text, scope, self._settings)
         return await self._beside(holds, text, scope, self._settings)
 
     async def text(self, template: str, scope: Scope) -> str:
-        if not expressions_in(template):
-            return template
+        if all(is_quick(text, scope) for text in expressions_in(template)):
+            return render(template, scope, self._settings)
         return await self._beside(render, template, scope, self._settings)
 
     async def filled(self, arguments: Mapping[str, Any], scope: Scope) -> JsonObject:

@@ -60,6 +60,8 @@ async def patiently(do: Callable[[], Awaitable[Json]]) -> Json:
 
 
 async def _retrying(retry: Retry, do: Callable[[], Awaitable[Json]]) -> Json:
+    if retry.attempts == 1:
+        return await do()
     again = tenacity.AsyncRetrying(
         retry=tenacity.retry_if_exception(is_worth_another),
         stop=tenacity.stop_after_attempt(retry.attempts),

@@ -44,7 +44,7 @@ class Runner:
         self._services = services
         self._settings = services.settings.graphs
         self._checkpoints = checkpoints
-        self._claims = Claims(database, self._settings, services.live.look)
+        self._claims = Claims(database, self._settings, services.live.turned)
         self._logs = logs or StepLogs(database, self._settings, services.live.look)
         self._clean = Upkeep("removing old runs of graphs and their checkpoints", CLEAN_EVERY_S, self._remove_lapsed)
         self._drives: dict[uuid.UUID, tuple[Drive, asyncio.Task[None]]] = {}

@@ -55,6 +55,10 @@ class Live(Protocol):
         """Something new is written down of the run. Raises nothing."""
         ...
 
+    def turned(self, run_id: uuid.UUID) -> None:
+        """As ``look``, and it may be in another state."""
+        ...
+
 
 class Guarding(Protocol):
     """What values must pass (cluster/guard/guarding.py)."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import uuid
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -248,10 +249,10 @@ class Frame:
     async def _visited(self, name: str, number: int, values: Mapping[str, Json]) -> Outcome:
         node, key = self.spec.nodes[name], f"{self.prefix}{name}#{number}"
         visit = Visit(self, name, key, self.path + name, self.scope(values), Tally(self.run.budget))
-        if self.run.services.ahead is not None:
-            self.run.services.ahead.look(self.spec, name, self.run.model)
+        ahead = self.run.services.ahead
         try:
-            result = await performed(node, visit)
+            with nullcontext() if ahead is None else ahead.looking(self.spec, name, self.run.model):
+                result = await performed(node, visit)
         except PASSING:
             raise
         except Exception as error:

@@ -16,11 +16,13 @@ from itertools import pairwise
 from pathlib import Path
 
 from cluster.home import Home
-from cluster.standing_back import stand_back
+from cluster.standing_back import stand_back, stand_back_from_other_sessions
 
 
 def main() -> None:
-    with ThreadPoolExecutor(1, initializer=stand_back, initargs=(_niceness(sys.argv),)) as aside:
+    niceness = _niceness(sys.argv)
+    stand_back_from_other_sessions(niceness)
+    with ThreadPoolExecutor(1, initializer=stand_back, initargs=(niceness,)) as aside:
         job = aside.submit(import_module, "pipelines.ingest.job").result()
     job.main()
 

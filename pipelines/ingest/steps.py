@@ -14,7 +14,7 @@ import pyarrow as pa  # type: ignore[import-untyped]
 from cluster.content.isolated import Isolated
 from cluster.contracts.documents import Chunk
 from cluster.errors import EngineError
-from cluster.standing_back import stand_back
+from cluster.standing_back import stand_back_entirely
 from pipelines.ingest.prepare import Preparation, prepared
 from pipelines.ingest.rows import Event, Spent, from_table, to_table, written
 from pipelines.ingest.stopwatch import Stopwatch
@@ -28,11 +28,11 @@ Write = Callable[[Sequence[Chunk], Sequence[npt.NDArray[np.float32] | None]], No
 
 
 class Preparing:
-    """The first: sources to chunks, with a process for the parsers. ``niceness``: how far this thread, and that process, stand back from
-    now on."""
+    """The first: sources to chunks, with a process for the parsers. ``niceness``: how far all of this process, and that one, stand back
+    from now on."""
 
     def __init__(self, how: Preparation, niceness: int = 0) -> None:
-        stand_back(niceness)
+        stand_back_entirely(niceness)
         self._how = how
         self._process = Isolated(how.limits)
 
@@ -57,7 +57,7 @@ class Indexing:
     where ``embed`` and ``write`` may."""
 
     def __init__(self, embed: Embed, write: Write, niceness: int = 0) -> None:
-        stand_back(niceness)
+        stand_back_entirely(niceness)
         self._embed, self._write = embed, write
 
     def __call__(self, batch: pa.Table) -> pa.Table:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -11,7 +12,7 @@ from typing import Any
 from sqlalchemy import text
 
 from cluster.graphs.claims import Claims
-from cluster.graphs.owning import Ownership
+from cluster.graphs.owning import Ownership, is_alive
 from cluster.graphs.pending import Pending
 from cluster.graphs.runs import NewRun, Runs
 from cluster.graphs.steps import StepLog
@@ -19,6 +20,7 @@ from cluster.graphs.table import GraphEvent, GraphRun, GraphStep
 from cluster.settings import GraphSettings, Settings
 from cluster.stores.clients import StoreClients
 from cluster.stores.sql import Database
+from tests.patience import PATIENCE_S
 
 QUICK = GraphSettings(look_s=0.05, keepalive_s=0.2, concurrent_per_organisation=2, max_attempts=3)
 SPEC = {"main": {"name": "letters"}, "graphs": {}, "prompts": {}}
@@ -107,12 +109,24 @@ class House:
 
     @asynccontextmanager
     async def process(self) -> AsyncIterator[Ownership]:
+        """One that lives for as long as the block lasts, and not a moment longer."""
         ownership = Ownership(self.settings)
         await ownership.start()
         try:
             yield ownership
         finally:
             await ownership.stop()
+            await self.until_gone(ownership.worker)
+
+    async def alive(self, worker: int) -> bool:
+        async with self.database.session() as session:
+            return await is_alive(session, worker)
+
+    async def until_gone(self, worker: int) -> None:
+        """PostgreSQL notices a moment later that a connection was closed."""
+        async with asyncio.timeout(PATIENCE_S):
+            while await self.alive(worker):  # noqa: ASYNC110 - PostgreSQL tells nobody
+                await asyncio.sleep(0.01)
 
     async def execute(self, statement: str, **values: Any) -> list[Any]:
         async with self.database.session() as session:

@@ -135,3 +135,31 @@ async def test_a_run_of_another_organisation_is_not_followed(house: House):
     assert [told async for told in follower(house, run, other).events(0)] == []
     with pytest.raises(NotFound):
         await follower(house, run, other).over(0)
+
+
+async def test_whoever_waits_for_the_end_is_woken_by_it_and_not_by_steps(house: House):
+    run, voice = await house.running(), LiveVoice(house.stores.cache)
+    slow = house.limited(look_s=600)
+    waiting = asyncio.create_task(follower(slow, run).until_ended())
+    await ready(house.stores.cache)
+    log = house.log(run)
+    await log.begin("a#1", "a", "llm")
+    voice.look(run.id)
+    voice.turned(run.id)  # as it is when a run waits, or goes on
+    await asyncio.sleep(0.1)
+    assert not waiting.done()
+    await house.claims.end(run.id, 1, RunState.SUCCEEDED, output={})
+    voice.turned(run.id)
+    async with asyncio.timeout(PATIENCE_S):
+        await waiting
+    await follower(slow, run).until_ended()
+    await follower(slow, run, uuid.uuid4()).until_ended()
+    await voice.close()
+
+
+async def test_whoever_waits_for_the_end_looks_by_himself_as_well(house: House):
+    run = await house.running()
+    waiting = asyncio.create_task(follower(house, run).until_ended())
+    await house.claims.end(run.id, 1, RunState.SUCCEEDED, output={})
+    async with asyncio.timeout(PATIENCE_S):
+        await waiting

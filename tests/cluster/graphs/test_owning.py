@@ -7,39 +7,27 @@ import asyncio
 import pytest
 
 from cluster.errors import Unavailable
-from cluster.graphs.owning import Ownership, is_alive
+from cluster.graphs.owning import Ownership
 from tests.cluster.graphs.house import House
 from tests.patience import PATIENCE_S
 
 BACKEND = """SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND granted AND (classid::bigint << 32 | objid::bigint) = :worker"""
 
 
-async def alive(house: House, worker: int) -> bool:
-    async with house.database.session() as session:
-        return await is_alive(session, worker)
-
-
-async def until_gone(house: House, worker: int) -> None:
-    """PostgreSQL notices a moment later that a connection was closed."""
-    async with asyncio.timeout(PATIENCE_S):
-        while await alive(house, worker):  # noqa: ASYNC110 - PostgreSQL tells nobody
-            await asyncio.sleep(0.01)
-
-
 async def test_a_process_is_alive_as_long_as_it_holds_its_lock(house: House):
     async with house.process() as one, house.process() as other:
         assert one.worker != other.worker
-        assert await alive(house, one.worker)
+        assert await house.alive(one.worker)
         await other.stop()
-        await until_gone(house, other.worker)
-        assert await alive(house, one.worker)
+        await house.until_gone(other.worker)
+        assert await house.alive(one.worker)
         assert not one.lost.is_set()
-    await until_gone(house, one.worker)
+    assert not await house.alive(one.worker)
 
 
 async def test_a_number_that_nobody_holds_is_not_alive(house: House):
-    assert not await alive(house, 1)
-    assert not await alive(house, 2**62)
+    assert not await house.alive(1)
+    assert not await house.alive(2**62)
 
 
 async def test_a_process_notices_at_once_that_its_connection_was_closed(house: House):

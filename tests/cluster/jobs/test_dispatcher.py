@@ -61,6 +61,17 @@ async def test_a_process_that_does_not_end_with_its_job_is_ended(house: House, r
             assert await process.wait() == -signal.SIGALRM
 
 
+async def test_a_job_that_says_the_same_as_a_running_one_waits_for_its_end(house: House):
+    attempts = limited(house, concurrent=9, concurrent_per_organisation=9)
+    first = await house.add(file="the same")
+    assert [job.id for job in await attempts.claim()] == [first.id]
+    again, another = await house.add(file="the same"), await house.add(file="another")
+    theirs = await (await house.neighbour()).add(file="the same")
+    assert {job.id for job in await attempts.claim()} == {another.id, theirs.id}
+    await attempts.end(first.id, 1, JobState.SUCCEEDED)
+    assert [job.id for job in await attempts.claim()] == [again.id]
+
+
 async def test_a_job_of_a_kind_that_is_gone_fails(house: House, runner: LocalJobs):
     job = await house.add("gone")
     async with house.dispatching(runner):

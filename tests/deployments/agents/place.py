@@ -61,6 +61,9 @@ class Heard:
     def look(self, run_id: uuid.UUID) -> None:
         self.looks += 1
 
+    def turned(self, run_id: uuid.UUID) -> None:
+        self.looks += 1
+
 
 @dataclass
 class Shelf:

@@ -5,8 +5,9 @@ from dataclasses import replace
 
 from cluster.contracts.models import ModelKind, ModelState
 from cluster.fakes.gateway import FakeGateway, fake_model
-from deployments.agents.ahead import Ahead
+from deployments.agents.ahead import GLANCE_S, Ahead
 from tests.deployments.agents.place import Place, spec_of
+from tests.patience import PATIENCE_S
 
 GRAPH = spec_of(
     """
@@ -24,8 +25,8 @@ GRAPH = spec_of(
 
 async def announced(gateway: FakeGateway, node: str, default: str | None = None) -> list[str]:
     found: list[str] = []
-    Ahead(gateway, found.append).look(GRAPH, node, default)
-    await asyncio.sleep(0.01)
+    with Ahead(gateway, found.append).looking(GRAPH, node, default):
+        await asyncio.sleep(0.01)
     return sorted(found)
 
 
@@ -52,3 +53,26 @@ async def test_the_model_of_the_next_node_is_announced_while_this_one_works(plac
         assert found == ["dear"]
         place.tools.let_go.set()
         await place.settled(queued)
+
+
+async def test_a_model_that_is_loaded_for_this_node_is_not_overtaken_by_the_next_nodes() -> None:
+    spec = spec_of("nodes: {a: {kind: llm, model: first, user: x, then: b}, b: {kind: llm, model: second, user: x}}")
+    gateway = FakeGateway((fake_model("first", ModelKind.LLM, state=ModelState.LOADING),))
+    found: asyncio.Queue[str] = asyncio.Queue()
+    with Ahead(gateway, found.put_nowait).looking(spec, "a", None):
+        await asyncio.sleep(0.01)
+        assert found.empty()
+        gateway.served = (fake_model("first", ModelKind.LLM),)
+        assert await asyncio.wait_for(found.get(), PATIENCE_S) == "second"
+
+
+async def test_a_node_that_ended_before_its_model_was_there_announces_nothing() -> None:
+    spec = spec_of("nodes: {a: {kind: llm, model: first, user: x, then: b}, b: {kind: llm, model: second, user: x}}")
+    gateway = FakeGateway((fake_model("first", ModelKind.LLM, state=ModelState.IDLE),))
+    found: list[str] = []
+    ahead = Ahead(gateway, found.append)
+    with ahead.looking(spec, "a", None):
+        await asyncio.sleep(0.01)
+    gateway.served = (fake_model("first", ModelKind.LLM),)
+    await asyncio.sleep(2 * GLANCE_S)
+    assert found == []

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -21,6 +23,17 @@ def test_preparing_again_leaves_a_finished_export_as_it_is(minilm_folder: Path, 
     before = (minilm_onnx / GRAPH).stat().st_mtime_ns
     assert prepare(minilm_folder, minilm_onnx) == minilm_onnx
     assert (minilm_onnx / GRAPH).stat().st_mtime_ns == before
+
+
+def test_an_export_of_an_older_recipe_is_made_anew(tmp_path: Path, minilm_folder: Path, minilm_onnx: Path) -> None:
+    older = tmp_path / "older"
+    shutil.copytree(minilm_onnx, older)
+    record = json.loads((older / RECORD).read_text())
+    del record["recipe"]
+    (older / RECORD).write_text(json.dumps(record))
+    assert read_record(older).recipe == 1
+    prepare(minilm_folder, older)
+    assert read_record(older) == read_record(minilm_onnx)
 
 
 def test_an_export_without_its_record_is_not_taken_for_one(tmp_path: Path, minilm_onnx: Path) -> None:
