@@ -15,8 +15,12 @@ from api.conversations.examples import CONVERSATION, listing, ok
 from api.generation.deps import WithGenerations
 from api.mcp.install import WithToolbox
 from api.mcp_chat.approvals import Approvals
+from api.mcp_chat.opening import Opening
 from api.mcp_chat.schemas import ApprovalBody, Decided, McpAnswer, McpChatBody, Pending
 from api.mcp_chat.service import McpChat
+from api.retrieval.deps import WithKnowledge
+from api.streams.deps import WithCompacting
+from api.streams.window import Measure
 from api.web.answers import Success, success
 from api.web.attend import attend
 from api.web.bells import WithBells
@@ -52,6 +56,8 @@ ANSWER = {
     "cached_tokens": 0,
     "provenance": None,
     "message_id": None,
+    "citations": [],
+    "knowledge": None,
     "latency_ms": 40,
 }
 PENDING = {
@@ -71,10 +77,20 @@ STREAM = (
 )
 
 
+async def opening(parts: WithParts, knowledge: WithKnowledge, compacting: WithCompacting) -> Opening:
+    return Opening(knowledge, compacting, Measure(parts.gateway, parts.settings.conversations.count_timeout_s))
+
+
 async def mcp_chat(
-    parts: WithParts, generations: WithGenerations, toolbox: WithToolbox, bells: WithBells, exchange: WithExchange, who: AsEditor
+    parts: WithParts,
+    generations: WithGenerations,
+    toolbox: WithToolbox,
+    bells: WithBells,
+    exchange: WithExchange,
+    who: AsEditor,
+    opening: Annotated[Opening, Depends(opening)],
 ) -> McpChat:
-    return McpChat(parts, generations, toolbox, bells, who, exchange)
+    return McpChat(parts, generations, toolbox, bells, who, exchange, opening)
 
 
 async def approvals(parts: WithParts, bells: WithBells, who: AsEditor) -> Approvals:
@@ -95,7 +111,8 @@ WithBody = Annotated[McpChatBody, Depends(json_body(McpChatBody, Unprocessable))
 )
 async def ask(request: Request, service: WithChat, body: WithBody) -> Response:
     """The model calls the tools it is offered, several at once, until it answers. A dangerous one waits for `POST .../approvals/{id}`, and
-    is not called without it. With `conversation_id`, question, calls and answer are kept."""
+    is not called without it. With `conversation_id`, question, calls and answer are kept; documents that are attached to it are looked up,
+    and cited, and where it is too long it is compacted as it says."""
     return success(await attend(request, service.answer(body)))
 
 

@@ -9,7 +9,8 @@ from pydantic import Field, model_validator
 
 from api.conversations.schemas import Content, Id
 from api.direct.schemas import DirectMessage, ModelSaid
-from api.streams.schemas import ModelBody
+from api.retrieval.citations import CitationAnswer, KnowledgeAnswer
+from api.streams.schemas import CompactWish, ModelBody
 from api.web.schema import Answer, Body, FreeObject, ModelId
 from cluster.specs.providers import DEEPEST_CHAIN
 from cluster.tools.loop import Outcome
@@ -38,12 +39,16 @@ class McpChatBody(ModelBody):
         None, description="Models to ask in this order when `model` cannot answer."
     )
 
+    compact: CompactWish = None
+
     @model_validator(mode="after")
     def _one_way(self) -> McpChatBody:
         if (self.messages is None) == (self.conversation_id is None):
             raise ValueError("give either 'messages' or 'conversation_id'")
         if (self.conversation_id is None) != (self.content is None):
             raise ValueError("'conversation_id' and 'content' belong together")
+        if self.compact is not None and self.conversation_id is None:
+            raise ValueError("'compact' is about a conversation; leave it out, or send a 'conversation_id'")
         return self
 
 
@@ -61,6 +66,8 @@ class McpAnswer(ModelSaid):
     calls: list[McpCall] = Field(description="In the order in which they ended.")
     rounds: int = Field(description="Times the model was asked.")
     message_id: uuid.UUID | None = Field(description="The answer in the conversation, where there is one.")
+    citations: list[CitationAnswer] = Field(description="Of documents that are attached to the conversation.")
+    knowledge: KnowledgeAnswer | None = Field(description="What was found in them; null where there are none.")
 
 
 class ApprovalBody(Body):

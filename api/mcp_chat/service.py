@@ -16,11 +16,14 @@ from api.generation.service import Generations, adapter_of
 from api.generation.spending import spent_by_tools
 from api.mcp_chat.approvals import Approvals
 from api.mcp_chat.choosing import asked_for, is_named, offered_to
-from api.mcp_chat.keeping import Keeping, Unsure
+from api.mcp_chat.keeping import Keeping
+from api.mcp_chat.opening import Opening
 from api.mcp_chat.schemas import McpAnswer, McpCall, McpChatBody
 from api.mcp_chat.telling import Telling, call_of
+from api.retrieval.citations import CitationAnswer, KnowledgeAnswer
 from api.streams.fold import Content
-from api.streams.window import Measure, Window, surely_fits
+from api.streams.grounding import KEY, told
+from api.streams.window import Measure, Window
 from api.web.bells import Bells
 from api.web.deps import Parts
 from api.web.errors import public
@@ -29,10 +32,11 @@ from api.web.principal import Principal
 from api.web.sse import event as framed
 from cluster.contracts.generation import GenerationDelta, GenerationRequest, JsonObject, Message, Provenance, Usage
 from cluster.contracts.models import ModelStatus
+from cluster.retrieval.briefing import Briefing
 from cluster.tools.calls import CallHistory
 from cluster.tools.calls import Ended as HistoryEnd
 from cluster.tools.choices import Scope, ToolChoices
-from cluster.tools.loop import Ended, LoopLimits, ToolLoop, Turn
+from cluster.tools.loop import Ask, Ended, LoopLimits, ToolLoop, Turn
 from cluster.tools.offer import offered
 from cluster.tools.paths import conversation_workspace, user_workspace
 from cluster.tools.tool import Toolbox, ToolCaller, ToolSpec
@@ -54,6 +58,7 @@ class Outcome:
     provenance: Provenance | None = None
     message_id: uuid.UUID | None = None
     model: str = ""
+    cited: Content | None = None
 
     def add(self, turn: Turn, message_id: uuid.UUID | None) -> None:
         more = turn.usage
@@ -75,12 +80,22 @@ class _Chat:
     caller: ToolCaller
     offered: Sequence[ToolSpec]
     keeping: Keeping | None
+    briefing: Briefing | None
 
 
 class McpChat:
     """For one request of one person."""
 
-    def __init__(self, parts: Parts, generations: Generations, toolbox: Toolbox, bells: Bells, who: Principal, exchange: Exchange) -> None:
+    def __init__(
+        self,
+        parts: Parts,
+        generations: Generations,
+        toolbox: Toolbox,
+        bells: Bells,
+        who: Principal,
+        exchange: Exchange,
+        opening: Opening,
+    ) -> None:
         self._parts = parts
         self._settings = parts.settings.tools
         self._generations = generations
@@ -91,13 +106,14 @@ class McpChat:
         self._bells = bells
         self._who = who
         self._exchange = exchange
+        self._opening = opening
 
     async def answer(self, body: McpChatBody) -> McpAnswer:
         began, outcome = time.monotonic(), Outcome()
         async with aclosing(self._events(body, outcome)) as events:
             async for _ in events:
                 pass
-        usage = outcome.usage
+        usage, cited = outcome.usage, outcome.cited
         return McpAnswer(
             model=body.model,
             text=outcome.text,
@@ -111,6 +127,8 @@ class McpChat:
             cached_tokens=usage.cached_tokens,
             provenance=ProvenanceAnswer.of(outcome.provenance, outcome.model),
             message_id=outcome.message_id,
+            citations=[CitationAnswer.model_validate(one) for one in cited["citations"]] if cited else [],
+            knowledge=KnowledgeAnswer.model_validate(cited[KEY]) if cited else None,
             latency_ms=round((time.monotonic() - began) * 1000),
         )
 
@@ -139,7 +157,7 @@ class McpChat:
         began = time.monotonic()
         chat = await self._begin(body)
         outcome.model = chat.request.model
-        telling = Telling(self._parts.settings.graphs.event_chars, self._settings.approval_s)
+        telling = Telling(self._parts.settings.graphs.event_chars, self._settings.approval_s, chat.briefing)
         try:
             yield {"type": "start", "tools": [spec.name for spec in chat.offered]}
             async with aclosing(chat.loop.run(chat.request)) as events:
@@ -159,11 +177,12 @@ class McpChat:
             yield content
 
     async def _ended(self, chat: _Chat, turn: Turn, telling: Telling, outcome: Outcome, model: str, began: float) -> None:
-        text, thinking = telling.end_turn()
+        spoken = telling.end_turn()
         # What a model says before it calls is no part of its answer, though it is kept and was told.
-        outcome.text = text if turn.last else ""
-        outcome.thinking += thinking
-        kept = None if chat.keeping is None else await chat.keeping.add(turn, text, thinking, model, _ms(began))
+        outcome.text = spoken.text if turn.last else ""
+        outcome.thinking += spoken.thinking
+        outcome.cited = spoken.cited
+        kept = None if chat.keeping is None else await chat.keeping.add(turn, spoken, model, _ms(began))
         outcome.add(turn, kept)
 
     async def _note(self, ended: Ended, caller: ToolCaller) -> None:
@@ -179,28 +198,27 @@ class McpChat:
     async def _broken(self, chat: _Chat, telling: Telling, model: str, error: BaseException) -> None:
         if chat.keeping is None:
             return
-        text, thinking = telling.end_turn()
         failed = isinstance(error, Exception)
-        told = public(error).message if isinstance(error, Exception) else LEFT
-        await chat.keeping.break_off(text, thinking, model, "failed" if failed else "stopped", told)
+        remark = public(error).message if isinstance(error, Exception) else LEFT
+        await chat.keeping.break_off(telling.end_turn(), model, "failed" if failed else "stopped", remark)
 
     async def _begin(self, body: McpChatBody) -> _Chat:
         status = await self._generations.resolve(body.model)
         specs = offered_to(self._who.role, await self._toolbox.specs(self._who.organisation_id))
         asked_for(specs, body.approve, "approve")
         offer = await self._offer(specs, body)
-        window = Window(status, body.max_tokens or 1)
+        request, briefing = self._request(body, status, self._said(body), offer), None
         keeping = Keeping(self._parts, self._who, body.conversation_id) if body.conversation_id else None
         if keeping is None:
-            request = self._request(body, status, self._said(body), offer)
-            await self._measure.need_room(request, window)
+            await self._measure.need_room(request, Window(status, body.max_tokens or 1))
         else:
-            request = await self._kept(keeping, body, status, offer, window)
+            request, briefing = await self._opening.open(keeping, body, status, request)
         approved = frozenset(spec.name for spec in offer if is_named(spec.name, body.approve))
         approver = Approvals(self._parts.stores.cache, self._bells, self._settings.approval_s, self._who, body.conversation_id)
         caller = self._caller(body)
-        loop = ToolLoop(self._ask, self._toolbox, caller, offer, self._limits(body), approver, approved)
-        return _Chat(request, loop, caller, offer, keeping)
+        ask = self._ask if briefing is None or briefing.answer is None else _saying(briefing.answer)
+        loop = ToolLoop(ask, self._toolbox, caller, offer, self._limits(body), approver, approved)
+        return _Chat(request, loop, caller, offer, keeping, briefing)
 
     async def _offer(self, specs: Sequence[ToolSpec], body: McpChatBody) -> list[ToolSpec]:
         """What the request asks for, else what the conversation uses, else the person, else all."""
@@ -208,20 +226,6 @@ class McpChat:
             return asked_for(specs, body.tools, "tools")
         scope = Scope(self._who.organisation_id, self._who.user_id, body.conversation_id)
         return await self._choices.chosen(specs, scope)
-
-    async def _kept(
-        self, keeping: Keeping, body: McpChatBody, status: ModelStatus, offer: Sequence[ToolSpec], window: Window
-    ) -> GenerationRequest:
-        """The request, with its question written down. It is counted, where it must be, while no transaction is open."""
-
-        def request(messages: tuple[Message, ...]) -> GenerationRequest:
-            return self._request(body, status, messages, offer)
-
-        try:
-            return request(await keeping.begin(body, status, lambda messages: surely_fits(request(messages), window)))
-        except Unsure as unsure:
-            await self._measure.need_room(request(unsure.messages), window)
-        return request(await keeping.begin(body, status, lambda _: True))
 
     async def _ask(self, request: GenerationRequest) -> AsyncGenerator[Sequence[GenerationDelta], None]:
         async with aclosing(self._generations.stream([request])) as batches:
@@ -263,6 +267,11 @@ class McpChat:
     def _limits(self, body: McpChatBody) -> LoopLimits:
         most = self._settings
         return LoopLimits(min(body.rounds or most.rounds, most.rounds), most.calls, most.shown_chars)
+
+
+def _saying(answer: str) -> Ask:
+    """Where it is known without a model."""
+    return lambda _: told(answer)
 
 
 def _ms(began: float) -> int:

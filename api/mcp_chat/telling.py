@@ -4,19 +4,36 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
 
 from api.mcp_chat.schemas import McpCall
 from api.streams.fold import Content, finish_event, piece_event, source_event
+from api.streams.grounding import Citing
 from api.streams.thinking import Piece, ThinkingParser
 from cluster.contracts.generation import GenerationDelta, Usage
+from cluster.retrieval.briefing import Briefing
 from cluster.tools.loop import Asks, Began, Ended, LoopEvent, Said
 from cluster.tools.offer import Wanted
 
 
-class Telling:
-    """``most``: characters of a summary. ``approval_s``: how long somebody has to approve."""
+@dataclass(frozen=True, slots=True)
+class Spoken:
+    """What a model said in one turn. ``cited``: the event that says what of documents it cites; None where it answers from none."""
 
-    def __init__(self, most: int, approval_s: float) -> None:
+    text: str
+    thinking: str
+    cited: Content | None
+
+    @property
+    def citations(self) -> list[dict[str, Any]]:
+        return self.cited["citations"] if self.cited is not None else []
+
+
+class Telling:
+    """``most``: characters of a summary. ``approval_s``: how long somebody has to approve. ``briefing``: the documents that are cited."""
+
+    def __init__(self, most: int, approval_s: float, briefing: Briefing | None = None) -> None:
         self.most = most
         self._approval_s = approval_s
         self._parser = ThinkingParser()
@@ -24,6 +41,8 @@ class Telling:
         self._part = 0
         self._text = ""
         self._thinking = ""
+        self._briefing = briefing
+        self._citing = None if briefing is None else Citing(briefing)
 
     def of(self, event: LoopEvent) -> list[Content]:
         if isinstance(event, Said):
@@ -36,13 +55,15 @@ class Telling:
         if isinstance(event, Ended):
             told = {"outcome": event.outcome, "summary": event.text[: self.most], "ms": event.ms, "flagged": list(event.flagged)}
             return [_about(event.wanted, "tool_finished") | told]
-        return self._close()
+        rest = self._close()
+        return [*rest, self._citing.event()] if self._citing is not None and event.last else rest
 
-    def end_turn(self) -> tuple[str, str]:
+    def end_turn(self) -> Spoken:
         """What was said and thought in the turn; another begins."""
         self._close()
-        said = self._text, self._thinking
+        said = Spoken(self._text, self._thinking, None if self._citing is None else self._citing.event())
         self._text = self._thinking = ""
+        self._citing = None if self._briefing is None else Citing(self._briefing)
         self._parser, self._parts = ThinkingParser(), self._parts + self._part + 1
         self._part = 0
         return said
@@ -56,10 +77,12 @@ class Telling:
         if delta.reasoning:
             self._thinking += delta.reasoning
             contents.append({"type": "thinking", "text": delta.reasoning, "part": -1})
-        return contents + self._told(self._parser.feed(delta.text))
+        pieces = self._parser.feed(delta.text)
+        return contents + self._told(pieces if self._citing is None else self._citing.pieces(pieces))
 
     def _close(self) -> list[Content]:
-        return self._told(self._parser.close())
+        pieces = self._parser.close()
+        return self._told(pieces if self._citing is None else [*self._citing.pieces(pieces), *self._citing.close()])
 
     def _told(self, pieces: Sequence[Piece]) -> list[Content]:
         """Stretches are counted on through all turns."""

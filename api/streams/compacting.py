@@ -12,8 +12,10 @@ from api.conversations.tables import Message
 from api.conversations.totals import add_usage
 from api.generation.service import adapter_of
 from api.streams.accounts import Answered, OnSaved
+from api.streams.fitting import Fitting
 from api.streams.schemas import Compacted
 from api.streams.summaries import Summariser, Summary
+from api.streams.window import Measure
 from api.web.deps import Parts
 from api.web.principal import Principal
 from cluster.contracts.generation import GenerationRequest
@@ -54,6 +56,16 @@ class Compacting:
         for usage in written.usage:
             await self._on_saved(Answered(self._who.organisation_id, self._who.user_id, self._who.key_id, written.served_by, usage))
         return Compacted(summarised=len(older.rows), until_id=until, summary=written.text, model=written.served_by)
+
+    def fitting(self, measure: Measure, conversation_id: uuid.UUID, model: str) -> Fitting:
+        """For one answer of ``model`` in the conversation: summaries with which it fits, where it may be summarised."""
+
+        async def summarise(leaf_id: uuid.UUID | None, keep: int) -> int:
+            if leaf_id is None:
+                return 0
+            return (await self.compact(conversation_id, model=model, leaf_id=leaf_id, keep=keep)).summarised
+
+        return Fitting(measure, summarise, self._parts.settings.conversations.compact_keep_messages)
 
     async def _older(self, conversation_id: uuid.UUID, model: str | None, leaf_id: uuid.UUID | None, keep: int) -> _Older:
         async with self._parts.stores.database.session() as session:

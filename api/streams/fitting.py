@@ -35,6 +35,14 @@ class Draft:
         return replace(self.request, messages=self.context.messages)
 
 
+class Unsettled(Exception):
+    """It is not known how the draft fits."""
+
+    def __init__(self, draft: Draft) -> None:
+        super().__init__()
+        self.draft = draft
+
+
 class Fitting:
     """For one answer."""
 

@@ -10,6 +10,7 @@ from pydantic import TypeAdapter
 
 from api.retrieval.citations import CitationAnswer, KnowledgeAnswer
 from api.streams.context import Context
+from api.streams.fitting import Draft
 from api.streams.thinking import Piece
 from cluster.contracts.generation import GenerationDelta, Message, Usage
 from cluster.retrieval.briefing import Briefing
@@ -41,6 +42,13 @@ def grounded(context: Context, briefing: Briefing) -> Context:
         return Context(None, (asked,))
     system = f"{context.system}\n\n{briefing.instruction}" if context.system else briefing.instruction
     return Context(system, (*context.lines[:at], asked, *context.lines[at + 1 :]))
+
+
+def briefed(draft: Draft, briefing: Briefing | None) -> Draft:
+    """The same, answered from documents."""
+    if briefing is None:
+        return draft
+    return replace(draft, context=grounded(draft.context, briefing), request=briefing.request(draft.request))
 
 
 def asked_last(messages: Iterable[tuple[str, str]]) -> tuple[Message, ...]:

@@ -67,6 +67,15 @@ class AskingBody(ToolsBody, ModelBody):
         return self
 
 
+CompactWish = Annotated[
+    Literal["off", "drop", "summary"] | None,
+    Field(
+        description="Where the model's context is too small: `drop` leaves the oldest messages out that are not pinned, `summary` has "
+        "them summarised first, `off` refuses. By default as the conversation's `auto_compact` says: `summary`, else `off`."
+    ),
+]
+
+
 class PrepareBody(AskingBody):
     """Either something new is said (``content``), in place of an earlier message where ``edits`` names one; or an answer is written anew
     (``regenerates``); or one to a message that is there already (``answers``), such as a tool's. The old ones stay as other branches."""
@@ -80,11 +89,7 @@ class PrepareBody(AskingBody):
         None,
         description="Answer from documents, with citations. By default what is attached to the conversation; null: none.",
     )
-    compact: Literal["off", "drop", "summary"] | None = Field(
-        None,
-        description="Where the model's context is too small: `drop` leaves the oldest messages out that are not pinned, `summary` has "
-        "them summarised first, `off` refuses. By default as the conversation's `auto_compact` says: `summary`, else `off`.",
-    )
+    compact: CompactWish = None
 
     @model_validator(mode="after")
     def _one_way(self) -> PrepareBody:

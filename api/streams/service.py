@@ -17,8 +17,8 @@ from api.retrieval.attached import attached
 from api.retrieval.service import Knowledge
 from api.streams.compacting import Compacting
 from api.streams.context import context_of, spoken
-from api.streams.fitting import Draft, Fitting
-from api.streams.grounding import asked_last, grounded, packed_briefing
+from api.streams.fitting import Draft, Fitting, Unsettled
+from api.streams.grounding import asked_last, briefed, packed_briefing
 from api.streams.journal import Journal
 from api.streams.repository import GenerationRepository
 from api.streams.requests import packed, packed_asker
@@ -40,14 +40,6 @@ from cluster.stores.sql import AsyncSession
 
 # As often as a summary can leave fewer messages as they are, and the context can be counted again after each.
 _ATTEMPTS = 30
-
-
-class _Unsettled(Exception):
-    """It is not known how the draft fits."""
-
-    def __init__(self, draft: Draft) -> None:
-        super().__init__()
-        self.draft = draft
 
 
 class _Unbriefed(Exception):
@@ -72,7 +64,8 @@ class Preparing:
         # Whether documents are attached is seen with the rest; few conversations have some.
         looked = "knowledge" in body.model_fields_set
         briefing = await self._briefing(conversation_id, body, status) if looked else None
-        fitting = self._fitting(conversation_id, body)
+        measure = Measure(self._gateway, self._parts.settings.conversations.count_timeout_s)
+        fitting = Compacting(self._parts, self._streams.on_saved, self._who).fitting(measure, conversation_id, body.model)
         for _ in range(_ATTEMPTS):
             try:
                 async with self._parts.stores.database.session() as session:
@@ -83,7 +76,7 @@ class Preparing:
                     prepared = await self._ticket(row, journal)
             except _Unbriefed:
                 briefing, looked = await self._briefing(conversation_id, body, status), True
-            except _Unsettled as unsettled:
+            except Unsettled as unsettled:
                 await fitting.settle(unsettled.draft)
             else:
                 self._exchange.lasting = self._streams.runner.begin(journal, row)
@@ -133,18 +126,17 @@ class Preparing:
         fitting: Fitting,
         briefing: Briefing | None,
     ) -> GenerationRow:
-        """Raises _Unsettled, which undoes the transaction."""
+        """Raises Unsettled, which undoes the transaction."""
         asked = await self._asked(session, conversation, body)
         row_id = uuid.uuid4()
         draft = await self._draft(session, conversation, asked, body, status)
         wish = await self._wish(session, conversation, asked, body)
-        if wish is not None:
-            draft, briefing = replace(draft, context=spoken(draft.context)), None
-        if briefing is not None:
-            draft = replace(draft, context=grounded(draft.context, briefing), request=briefing.request(draft.request))
+        # What asks for a draft is not answered from documents.
+        draft = briefed(draft, briefing) if wish is None else replace(draft, context=spoken(draft.context))
+        briefing = briefing if wish is None else None
         request = fitting.settled(draft)
         if request is None:
-            raise _Unsettled(draft)
+            raise Unsettled(draft)
         row = GenerationRow(
             id=row_id,
             organisation_id=conversation.organisation_id,
@@ -244,17 +236,6 @@ class Preparing:
             leaf_id=asked.id if body.content is None else asked.parent_id,
             compact=body.compact or ("summary" if conversation.auto_compact else "off"),
         )
-
-    def _fitting(self, conversation_id: uuid.UUID, body: PrepareBody) -> Fitting:
-        settings = self._parts.settings.conversations
-        compacting = Compacting(self._parts, self._streams.on_saved, self._who)
-
-        async def summarise(leaf_id: uuid.UUID | None, keep: int) -> int:
-            if leaf_id is None:
-                return 0
-            return (await compacting.compact(conversation_id, model=body.model, leaf_id=leaf_id, keep=keep)).summarised
-
-        return Fitting(Measure(self._gateway, settings.count_timeout_s), summarise, settings.compact_keep_messages)
 
     def _conversations(self, session: AsyncSession) -> Conversations:
         return Conversations(session, self._parts.settings.conversations, self._who)

@@ -63,6 +63,13 @@ class StepLog:
         row = await self._do(BEGIN, key, id=uuid.uuid4(), node=node, kind=kind)
         return Begun(row["started_at"], done=row["done"], value=(row["result"] or {}).get("value"), unanswered=row["unanswered"])
 
+    async def now(self) -> datetime:
+        """By the database's clock, as all times of steps are."""
+        row = await self._straight.one("SELECT now() AS now", {})
+        assert row is not None
+        now: datetime = row["now"]
+        return now
+
     async def sent(self, key: str) -> None:
         """A call with an effect that cannot be repeated goes out now."""
         await self._do(SENT, key)

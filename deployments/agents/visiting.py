@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import structlog
@@ -56,8 +56,7 @@ class NodeFailed(HearthError):
 
 @dataclass
 class Underway:
-    """A run that this process carries on. ``answers``: what people said, by what it was asked as. ``pausing``: no further node begins.
-    ``now``: by the database's clock."""
+    """A run that this process carries on. ``answers``: what people said, by what it was asked as. ``pausing``: no further node begins."""
 
     id: uuid.UUID
     organisation_id: uuid.UUID
@@ -72,7 +71,6 @@ class Underway:
     perform: Perform
     answers: dict[str, Json] = field(default_factory=dict)
     depth: int = 0
-    now: Callable[[], datetime] = lambda: datetime.now(UTC)
     pausing: bool = False
 
     @property

@@ -21,7 +21,7 @@ async def human(node: HumanNode, visit: Visit) -> Json:
     expires_at = None if node.expires_s is None else visit.began + timedelta(seconds=node.expires_s)
     shown = None if node.show is None else await visit.value(node.show)
     pending = Pending(visit.called, visit.key, "human", await visit.text(node.ask), shown, dict(node.answer), expires_at)
-    if visit.called not in visit.run.answers and expires_at is not None and visit.run.now() >= expires_at:
+    if visit.called not in visit.run.answers and expires_at is not None and await visit.run.steps.now() >= expires_at:
         raise DeadlineExceeded(f"Nobody answered within {node.expires_s:g} s ('expires_s' of the node).")
     return visit.answer(pending)
 
@@ -29,7 +29,7 @@ async def human(node: HumanNode, visit: Visit) -> Json:
 async def wait(node: WaitNode, visit: Visit) -> Json:
     """Raises Waits until it is time."""
     until = await _until(node, visit)
-    if visit.run.now() < until:
+    if await visit.run.steps.now() < until:
         raise Waits([Pending(visit.called, visit.key, "time", expires_at=until)])
     return None
 

@@ -10,10 +10,13 @@ from typing import Any
 import httpx
 import pytest
 
+from api.streams.context import SUMMARY
 from cluster.contracts.generation import GenerationRequest
+from cluster.retrieval.briefing import NOT_FOUND
 from cluster.settings import ToolSettings
 from cluster.tools.calls import CallHistory, Wanted
 from cluster.tools.choices import Choice, Scope, ToolChoices
+from tests.api.fixtures.knowing import Library
 from tests.api.fixtures.tooling import Shop, open_shop
 from tests.patience import PATIENCE_S
 
@@ -260,10 +263,69 @@ async def test_a_message_that_does_not_fit_is_not_written_down(shop):
     assert messages == []
 
 
+async def test_documents_of_the_conversation_are_looked_up_and_what_is_cited_is_checked(shop):
+    mira = await shop.person()
+    library = Library(shop.stores, shop.app.state.parts.vectors, mira)
+    farm = await library.collection("farm")
+    await library.add(farm, "goats.pdf", "Goats climb steep hills at dawn.")
+    shop.gateway.calls = [[("echo", '{"text": "Goats climb steep hills at dawn [1]. The moon is cheese [1]."}')]]
+    async with shop.client(mira) as client:
+        attached = {"collections": [farm], "settings": "keywords"}
+        chat = (await client.post("/api/v1/chat/conversations", json={"knowledge": attached})).json()["data"]
+        body = {"model": "fake-llm", "conversation_id": chat["id"], "content": "When do goats climb hills?"}
+        data = await data_of(client, body)
+        messages = (await client.get(f"/api/v1/chat/conversations/{chat['id']}/messages")).json()["data"]["items"]
+        shop.gateway.calls = []
+        events = events_in((await client.post(f"{URL}/stream", json={**body, "content": "Where do goats sleep?"})).text)
+
+    assert data["text"] == "You said: Goats climb steep hills at dawn [1]. The moon is cheese."
+    assert ([one["quote"] for one in data["citations"]], data["knowledge"]["dropped"]["unsupported"]) == (
+        ["Goats climb steep hills at dawn."],
+        1,
+    )
+    assert messages[0]["text"] == "When do goats climb hills?"
+    assert messages[-1]["citations"] == data["citations"]
+    (shown,) = [one for one in shop.gateway.asked_for(GenerationRequest)[0].messages if one.role == "user"]
+    assert "> Goats climb steep hills at dawn." in str(shown.content)
+    assert of("citations", events)[0]["knowledge"]["found"] == 1
+
+
+async def test_where_nothing_is_found_and_documents_are_required_no_model_is_asked(shop):
+    mira = await shop.person()
+    library = Library(shop.stores, shop.app.state.parts.vectors, mira)
+    farm = await library.collection("farm")
+    async with shop.client(mira) as client:
+        chat = (await client.post("/api/v1/chat/conversations", json={"knowledge": {"collections": [farm], "require": True}})).json()[
+            "data"
+        ]
+        data = await data_of(client, {"model": "fake-llm", "conversation_id": chat["id"], "content": "Where are the sheep?"})
+
+    assert (data["text"], data["total_tokens"]) == (NOT_FOUND, 0)
+    assert shop.gateway.asked_for(GenerationRequest) == []
+
+
+async def test_a_conversation_that_is_too_long_is_summarised_where_it_says_so(shop):
+    async with chatting(shop) as client:
+        chat = (await client.post("/api/v1/chat/conversations", json={"auto_compact": True})).json()["data"]
+        at = f"/api/v1/chat/conversations/{chat['id']}/messages"
+        for number, name in enumerate(("one", "two", "three", "four", "five", "six")):
+            said = {"role": "user" if number % 2 == 0 else "assistant", "content": f"{name} " * 800}
+            assert (await client.post(at, json=said)).status_code == 200
+        body = {"model": "fake-llm", "conversation_id": chat["id"], "content": "and now?"}
+        refused = await client.post(URL, json={**body, "compact": "off"})
+        data = await data_of(client, body)
+
+    assert (refused.status_code, refused.json()["error"]["code"]) == (413, "context_length_exceeded")
+    assert data["prompt_tokens"] <= 4096
+    told = shop.gateway.asked_for(GenerationRequest)[-1].messages
+    assert str(told[0].content).startswith(SUMMARY)
+
+
 @pytest.mark.parametrize(
     "body",
     [
         {"model": "fake-llm"},
+        {**asked(), "compact": "summary"},
         {"model": "fake-llm", "content": "hi"},
         {**asked(), "conversation_id": str(uuid.uuid4()), "content": "hi"},
         {**asked(), "tools": ["no spaces"]},

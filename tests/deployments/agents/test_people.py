@@ -3,6 +3,9 @@ from __future__ import annotations
 import asyncio
 from datetime import UTC, datetime, timedelta
 
+from cluster.graphs.steps import StepLog
+from cluster.graphs.table import GraphRun
+from deployments.agents.waking import StepLogs
 from tests.deployments.agents.place import Place
 
 ASKING = """
@@ -90,7 +93,7 @@ async def test_nobody_is_waited_for_longer_than_the_node_says(place: Place) -> N
 
 
 async def test_a_time_is_waited_for_without_holding_anything(place: Place) -> None:
-    run = await place.add("nodes: {nap: {kind: wait, seconds: 0.4, then: up}, up: {kind: transform, value: \"'up'\"}}")
+    run = await place.add("nodes: {nap: {kind: wait, seconds: 3, then: up}, up: {kind: transform, value: \"'up'\"}}")
     async with place.runner() as runner:
         waiting = await place.until(run, lambda row: row.state == "waiting")
         assert waiting.wake_at is not None
@@ -99,6 +102,34 @@ async def test_a_time_is_waited_for_without_holding_anything(place: Place) -> No
         run = await place.until(run, lambda row: row.state == "succeeded")
 
     assert run.output == {"state": {"up": "up"}}
+
+
+class LaterLog(StepLog):
+    """Of a database whose clock is an hour ahead of this process's."""
+
+    async def now(self) -> datetime:
+        return await super().now() + timedelta(hours=1)
+
+
+class LaterLogs(StepLogs):
+    def of(self, row: GraphRun) -> StepLog:
+        return LaterLog(self._database, self._settings, row.id, row.attempt)
+
+
+async def test_times_are_those_of_the_database_s_clock(place: Place) -> None:
+    graph = """
+    start: [nap, ask]
+    nodes:
+      nap: {kind: wait, seconds: 3000}
+      ask: {kind: human, ask: hello, expires_s: 3000, on_error: late}
+      late: {kind: transform, value: state.error}
+    """
+    queued = await place.add(graph)
+    async with place.runner(LaterLogs(place.stores.database, place.settings.graphs)):
+        run = await place.settled(queued)
+
+    assert (run.state, run.attempt) == ("succeeded", 1), run.error
+    assert "Nobody answered within 3000 s" in str(run.output)
 
 
 async def test_a_moment_that_has_passed_is_not_waited_for(place: Place) -> None:
