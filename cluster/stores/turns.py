@@ -12,16 +12,22 @@ from cluster.stores.sql import AsyncSession
 
 
 async def next_ones(
-    session: AsyncSession, table: type[QueuedTable], free: int, per_organisation: int, limited: Guard | None = None
+    session: AsyncSession,
+    table: type[QueuedTable],
+    free: int,
+    per_organisation: int,
+    limited: Guard | None = None,
+    ready: Guard | None = None,
 ) -> Sequence[uuid.UUID]:
     """At most ``free`` queued rows whose time has come, locked: by priority, then age, so that no organisation has more than
-    ``per_organisation`` under way. ``limited``: the rows that this counts and holds for; None: all.
+    ``per_organisation`` under way. ``limited``: the rows that this counts and holds for; None: all. ``ready``: what else must hold of a
+    row before it is its turn.
 
     Rows are counted truly only where all who claim wait for each other: call it under an advisory lock."""
     if free <= 0:
         return []
     counted = true() if limited is None else limited
-    queued = and_(table.state == "queued", table.not_before <= func.now())
+    queued = and_(table.state == "queued", table.not_before <= func.now(), true() if ready is None else ready)
     order = (table.priority.desc(), table.queued_at, table.id)
     running = select(table.organisation_id, func.count().label("rows")).where(table.state == "running", counted)
     busy = running.group_by(table.organisation_id).subquery()

@@ -14,6 +14,7 @@ import structlog
 from cluster.contracts.generation import Json, JsonObject, Usage
 from cluster.errors import HearthError, Unprocessable
 from cluster.graphs.pending import NOTHING, Pending, Spent
+from cluster.graphs.recounting import written
 from cluster.graphs.resolved import ResolvedGraph
 from cluster.graphs.steps import Ending, StepLog, Superseded
 from cluster.graphs.storable import storable
@@ -21,7 +22,7 @@ from cluster.guard.refused import Refused
 from cluster.json_schema import mistake, with_defaults
 from cluster.specs.graph import GraphSpec
 from cluster.specs.guard import GuardSpec
-from cluster.specs.nodes import END, Edge, GuardNode, Node, RouterNode, TransformNode, WritingNode
+from cluster.specs.nodes import END, Edge, GuardNode, Node, RouterNode, WritingNode
 from cluster.specs.prices import Consumption
 from cluster.stores.away import AWAY
 from cluster.tools.tool import Role
@@ -260,9 +261,9 @@ class Frame:
             if node.on_error is None:
                 raise NodeFailed.at(name, error) from error
             return self._outcome(name, {"error": as_said(error)}, node.on_error)
-        written = _written(name, node, result)
+        wrote = written(name, node, result)
         try:
-            return self._outcome(name, written, *await self._following(node, {**values, **written}, result))
+            return self._outcome(name, wrote, *await self._following(node, {**values, **wrote}, result))
         except HearthError as error:
             raise NodeFailed.at(name, error) from error
 
@@ -278,7 +279,7 @@ class Frame:
         """Raises Unprocessable where the node writes what is not of the schema that the state has for it."""
         if node is not self.spec.nodes[name]:
             return  # within a map
-        for key, one in _written(name, node, value).items():
+        for key, one in written(name, node, value).items():
             schema = self.spec.state.get(key)
             wrong = mistake(one, schema) if schema is not None else None
             if wrong is not None:
@@ -298,10 +299,3 @@ class Frame:
 def none_holds(edges: tuple[Edge, ...]) -> Unprocessable:
     conditions = ", ".join(f"`{edge.when}` (to '{edge.to}')" for edge in edges)
     return Unprocessable(f"none of its conditions holds: {conditions}. Add an edge without 'when', or to 'end'.")
-
-
-def _written(name: str, node: Node, result: Json) -> dict[str, Json]:
-    if isinstance(node, TransformNode) and node.set is not None:
-        assert isinstance(result, dict)
-        return dict(result)
-    return {node.to or name: result} if isinstance(node, WritingNode) else {}
