@@ -85,14 +85,13 @@ class Threads:
         chosen = chosen.order_by(ThreadRun.created_at.desc(), GraphRun.id.desc()).offset(skip).limit(most)
         return [(run, placed) for run, placed in await self._session.execute(chosen, execution_options={"populate_existing": True})]
 
-    async def run(self, thread_id: uuid.UUID, run_id: uuid.UUID) -> Placed | None:
-        found = await self.runs(thread_id, 1, states=GraphRun.id == run_id)
-        return found[0] if found else None
-
-    async def placed(self, run_id: uuid.UUID) -> Placed | None:
-        """The run, in whatever thread."""
+    async def placed(self, run_id: uuid.UUID, thread_id: uuid.UUID | None = None) -> Placed | None:
+        """``thread_id`` None: in whatever thread. A run without one is found under that of its checkpoints."""
         chosen = select(GraphRun, ThreadRun).join(ThreadRun, ThreadRun.run_id == GraphRun.id)
         mine = GraphRun.id == run_id, GraphRun.organisation_id == self._organisation_id
+        if thread_id is not None:
+            alone = and_(ThreadRun.thread_id.is_(None), GraphRun.thread == thread_id)
+            chosen = chosen.where(or_(ThreadRun.thread_id == thread_id, alone))
         row = (await self._session.execute(chosen.where(*mine), execution_options={"populate_existing": True})).one_or_none()
         return (row[0], row[1]) if row is not None else None
 
@@ -104,7 +103,9 @@ class Threads:
         return [(run, placed) for run, placed in await self._session.execute(chosen.order_by(ThreadRun.created_at))]
 
     async def search(self, wanted: WantedThreads, order: str, *, descending: bool, most: int, skip: int) -> Sequence[ClientThread]:
-        column = {"thread_id": ClientThread.id, "created_at": ClientThread.created_at, "status": _status()}.get(order, ClientThread.updated_at)
+        column = {"thread_id": ClientThread.id, "created_at": ClientThread.created_at, "status": _status()}.get(
+            order, ClientThread.updated_at
+        )
         sorted_by = column.desc() if descending else column.asc()
         chosen = select(ClientThread).where(*self._wanted(wanted)).order_by(sorted_by, ClientThread.id).offset(skip).limit(most)
         return (await self._session.scalars(chosen)).all()
@@ -140,7 +141,7 @@ def of_status(status: str) -> ColumnElement[bool]:
 def _latest(what: ColumnElement[bool]) -> ColumnElement[bool]:
     """Whether it holds of the thread's latest run."""
     latest = select(ThreadRun.run_id).where(ThreadRun.thread_id == ClientThread.id).order_by(ThreadRun.created_at.desc()).limit(1)
-    return exists().where(GraphRun.id == latest.scalar_subquery(), what)
+    return exists().where(GraphRun.id == latest.correlate(ClientThread).scalar_subquery(), what)
 
 
 def _status() -> Any:

@@ -28,7 +28,8 @@ def upgrade() -> None:
     op.create_index("ix_graph_threads_owner_id", "graph_threads", ["owner_id"])
     op.create_table(
         "graph_thread_runs",
-        *(sa.Column(name, sa.Uuid(), nullable=False) for name in ("run_id", "thread_id")),
+        sa.Column("run_id", sa.Uuid(), nullable=False),
+        sa.Column("thread_id", sa.Uuid(), nullable=True),
         _now("created_at"),
         sa.Column("labels", postgresql.JSONB(), server_default="{}", nullable=False),
         sa.Column("strategy", sa.String(16), nullable=False),
