@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from api.langgraph.schemas import AssistantSearch, VersionsBody
-from api.langgraph.shapes import Shape, assistant, library_id, own_assistant, selected
+from api.langgraph.shapes import FINISH, START, Shape, assistant, library_id, own_assistant, selected
 from api.web.principal import Principal
 from api.workflows.finding import Finder, spec_of
 from api.workflows.install import Graphs
@@ -15,7 +15,6 @@ from cluster.specs.graph import GraphSpec
 from cluster.specs.nodes import END
 from cluster.stores.sql import AsyncSession
 
-START, FINISH = "__start__", "__end__"
 _SORTS = {"assistant_id": "assistant_id", "graph_id": "graph_id", "name": "name", "created_at": "created_at", "updated_at": "updated_at"}
 _CONTEXT = {"type": "object", "properties": {"model": {"type": "string", "description": "For nodes that name none."}}}
 MOST_VERSIONS = 1000

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, case, delete, exists, func, or_, select
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import ColumnElement, and_, case, cast, delete, exists, func, or_, select
+from sqlalchemy.dialects.postgresql import JSONB, insert
 
 from api.langgraph.tables import ClientThread, ThreadRun
 from cluster.graphs.following_on import under_way
@@ -118,7 +118,8 @@ class Threads:
         if wanted.labels:
             found.append(ClientThread.labels.contains(dict(wanted.labels)))
         if wanted.values:
-            found.append(_latest(or_(GraphRun.output.contains(dict(wanted.values)), GraphRun.input.contains(dict(wanted.values)))))
+            columns = (cast(GraphRun.output, JSONB()), cast(GraphRun.input, JSONB()))
+            found.append(_latest(or_(*(column.contains(dict(wanted.values)) for column in columns))))
         if wanted.ids is not None:
             found.append(ClientThread.id.in_(wanted.ids))
         if wanted.status is not None:

@@ -22,6 +22,8 @@ from cluster.graphs.table import Graph, GraphRun
 from cluster.specs.graph import GraphSpec
 
 Shape = dict[str, Any]
+# What LangGraph calls that which comes before the first node, and that which comes behind the last.
+START, FINISH = "__start__", "__end__"
 # That of LangGraph's own server, for assistants that stand for a graph itself.
 LIBRARY_IDS = uuid.UUID("6ba7b821-9dad-11d1-80b4-00c04fd430c8")
 # Graphs of the library have no time of their own.
@@ -133,7 +135,7 @@ def checkpoint_shape(thread_id: uuid.UUID, checkpoint_id: str | None) -> Shape:
 def state_shape(thread_id: uuid.UUID, placed: Placed, moment: Moment, parent: str | None, *, latest: bool) -> Shape:
     """``latest``: the run is where this checkpoint says."""
     run, _ = placed
-    coming = sorted(moment.coming) if not latest or run.state != RunState.SUCCEEDED else []
+    coming = [START] if moment.step < 0 else sorted(moment.coming) if not latest or run.state != RunState.SUCCEEDED else []
     asked = interrupts_of(run) if latest else []
     tasks = [_task(run, name, [one for one in asked if _first(one) == name], latest=latest) for name in coming]
     return {

@@ -147,7 +147,8 @@ async def parts(feed: RunFeed, asked: Asked) -> AsyncGenerator[bytes, None]:
 
 @dataclass
 class Telling:
-    """Tells of one run. ``state``: what its nodes have written so far; ``said``: what each model said in this visit."""
+    """Tells of one run. ``state``: what its nodes have written so far; ``said``: what each model said in this visit, of which
+    a piece may come before its node is known to have begun; ``visits``: those that have ended."""
 
     feed: RunFeed
     placed: Placed
@@ -203,9 +204,6 @@ class Telling:
                 yield Part("events", told | {"run_id": str(self.placed[0].id)})
         if not is_visit(data["key"]):
             return
-        if data["state"] == "running":
-            self.visits[data["node"]] += 1
-            self.said.pop(data["node"], None)
         if "tasks" in self.asked.modes:
             yield Part(f"tasks{suffix}", _as_task(data, name))
         step = await self.feed.step(data["key"]) if data["state"] in ENDS else None
@@ -219,6 +217,8 @@ class Telling:
             yield Part(f"updates{suffix}", {step.node.rpartition("/")[2]: added or None})
         if isinstance(node, LlmNode) and step.state == "succeeded":
             yield from self._whole(step)
+        self.said.pop(step.node, None)
+        self.visits[step.node] += 1
         if not suffix and added:
             self.state |= added
             yield from self.values(ended=False)
@@ -250,7 +250,7 @@ class Telling:
             yield Part("messages/complete", [message])
 
     def _message_id(self, node: str) -> str:
-        return f"run-{self.placed[0].id}-{node}-{max(1, self.visits[node])}"
+        return f"run-{self.placed[0].id}-{node}-{self.visits[node] + 1}"
 
     def _about(self, node: str) -> dict[str, Any]:
         run, place = self.placed

@@ -13,6 +13,7 @@ import httpx
 import pytest
 from sqlalchemy import select
 
+from api.langgraph.tables import ClientThread
 from api.tables import metadata
 from api.web.principal import Role
 from cluster.batches.files import Files
@@ -311,6 +312,42 @@ viewer GET /api/v1/tasks/{run_id}
 viewer GET /api/v1/tasks/{run_id}/result
 viewer GET /api/v1/tasks/{run_id}/history
 viewer POST /api/v1/tasks/{run_id}/cancel
+viewer POST /langgraph/assistants/search
+viewer POST /langgraph/assistants/count
+viewer GET /langgraph/assistants/{assistant_id}
+viewer GET /langgraph/assistants/{assistant_id}/graph
+viewer GET /langgraph/assistants/{assistant_id}/schemas
+viewer GET /langgraph/assistants/{assistant_id}/subgraphs
+viewer GET /langgraph/assistants/{assistant_id}/subgraphs/{namespace}
+viewer POST /langgraph/assistants/{assistant_id}/versions
+viewer POST /langgraph/threads
+viewer POST /langgraph/threads/search
+viewer POST /langgraph/threads/count
+viewer POST /langgraph/threads/prune
+viewer GET /langgraph/threads/{thread_id}
+viewer PATCH /langgraph/threads/{thread_id}
+viewer DELETE /langgraph/threads/{thread_id}
+viewer POST /langgraph/threads/{thread_id}/copy
+viewer GET /langgraph/threads/{thread_id}/state
+viewer POST /langgraph/threads/{thread_id}/state
+viewer GET /langgraph/threads/{thread_id}/state/{checkpoint_id}
+viewer POST /langgraph/threads/{thread_id}/state/checkpoint
+viewer POST /langgraph/threads/{thread_id}/history
+viewer POST /langgraph/threads/{thread_id}/runs
+viewer GET /langgraph/threads/{thread_id}/runs
+viewer POST /langgraph/threads/{thread_id}/runs/stream
+viewer POST /langgraph/threads/{thread_id}/runs/wait
+viewer GET /langgraph/threads/{thread_id}/runs/{run_id}
+viewer DELETE /langgraph/threads/{thread_id}/runs/{run_id}
+viewer GET /langgraph/threads/{thread_id}/runs/{run_id}/join
+viewer GET /langgraph/threads/{thread_id}/runs/{run_id}/stream
+viewer POST /langgraph/threads/{thread_id}/runs/{run_id}/cancel
+viewer POST /langgraph/runs
+viewer POST /langgraph/runs/stream
+viewer POST /langgraph/runs/wait
+viewer POST /langgraph/runs/cancel
+viewer GET /langgraph/ok
+viewer GET /langgraph/info
 public GET /healthz
 public GET /readyz
 public GET /metrics
@@ -393,6 +430,10 @@ async def make_house(client: httpx.AsyncClient, stores: StoreClients) -> House:
             **await keep_facts(stores, admin, MARK),
             "graph_id": await made("/api/v1/agents", {"name": MARK.lower(), "instructions": MARK}),
             "run_id": await ended_run(stores, admin),
+            "thread_id": await kept_thread(stores, admin),
+            "assistant_id": MARK.lower(),
+            "checkpoint_id": UNKNOWN,
+            "namespace": "none",
             "agent_type": "answer",
             "flag_key": await made("/api/v1/flags", {"key": MARK.lower(), "description": MARK}, "key"),
             "model": "fake-llm",
@@ -433,6 +474,14 @@ async def ended_run(stores: StoreClients, person: Person) -> str:
     return str(new.id)
 
 
+async def kept_thread(stores: StoreClients, person: Person) -> str:
+    """A thread in which nothing was run."""
+    row = ClientThread(id=uuid.uuid4(), organisation_id=person.organisation_id, owner_id=person.user_id, labels={"about": MARK})
+    async with stores.database.session() as session:
+        session.add(row)
+    return str(row.id)
+
+
 async def uploaded(client: httpx.AsyncClient, admin: Person) -> str:
     file = {"file": (f"{MARK}.txt", MARK.encode())}
     answer = await client.post("/v1/files", data={"purpose": "user_data"}, files=file, headers=admin.headers)
@@ -452,6 +501,8 @@ async def ended_batch(stores: StoreClients, admin: Person) -> str:
 
 async def theirs(stores: StoreClients, person: Person, path: str) -> dict[str, str]:
     """What only its owner, or an admin, may do something with: one of ``person``."""
+    if "{thread_id}" in path:
+        return {"thread_id": await kept_thread(stores, person)}
     if "{job_id}" in path:
         return {"job_id": await ended_job(stores, person)}
     if "{run_id}" in path:
@@ -572,6 +623,7 @@ async def test_another_organisation_s_rows_are_in_no_list_and_no_search(stranger
                 "content_id",
                 "graph_id",
                 "run_id",
+                "thread_id",
                 "call_id",
             )
         ),

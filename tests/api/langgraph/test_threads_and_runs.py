@@ -51,7 +51,7 @@ async def test_a_person_s_answer_resumes_the_run(client):
     kept = await client.threads.get(thread)
     assert kept["status"] == "interrupted"
     assert list(kept["interrupts"].values()) == [[asked]]
-    with pytest.raises(UnprocessableEntityError, match="integer"):
+    with pytest.raises(UnprocessableEntityError, match="whole number"):
         await client.runs.create(thread, "asks", command={"resume": "many"})
     with pytest.raises(ConflictError, match="waits for an answer"):
         await client.runs.create(thread, "asks")
@@ -152,8 +152,8 @@ async def test_a_changed_state_is_what_the_next_run_begins_with(client):
     thread = (await client.threads.create())["thread_id"]
     await client.runs.wait(thread, "steps", input={"number": 3})
     history = await client.threads.get_history(thread)
-    assert [one["next"] for one in history] == [[], ["more"], ["twice"]]
-    assert [one["values"].get("twice") for one in history] == [6, 6, None]
+    assert [one["next"] for one in history] == [[], ["more"], ["twice"], ["__start__"]]
+    assert [one["values"].get("twice") for one in history] == [6, 6, None, None]
     assert history[0]["parent_checkpoint"]["checkpoint_id"] == history[1]["checkpoint"]["checkpoint_id"]
     assert await client.threads.get_history(thread, limit=1, before=history[0]["checkpoint"]) == [history[1]]
     there = history[1]["checkpoint"]
