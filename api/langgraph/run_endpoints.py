@@ -89,20 +89,20 @@ async def join_stream(
     return await service.join_stream(thread_id, run_id, asked.stream_mode, last_event_id, cancels=asked.cancel_on_disconnect)
 
 
-@router.post("/threads/{thread_id}/runs/{run_id}/cancel", summary="Cancel a run of a thread", responses=responses(None, CHANGES))
+@router.post("/threads/{thread_id}/runs/{run_id}/cancel", summary="Cancel a run of a thread", responses=responses({}, CHANGES))
 async def cancel_thread_run(
     request: Request, thread_id: ThreadId, run_id: RunId, service: WithThreadRuns, asked: Annotated[CancelQuery, Query()]
 ) -> Response:
     """It stops where it stands, and what has ended stays as it ended. Your own runs; an admin any."""
     await attend(request, service.cancel(thread_id, run_id, wait=asked.wait, remove=asked.action == "rollback"))
-    return json(None)
+    return json({})
 
 
-@router.delete("/threads/{thread_id}/runs/{run_id}", summary="Remove a run of a thread", responses=responses(None, CHANGES))
+@router.delete("/threads/{thread_id}/runs/{run_id}", summary="Remove a run of a thread", responses=responses({}, CHANGES))
 async def remove_thread_run(thread_id: ThreadId, run_id: RunId, service: WithThreadRuns) -> Response:
     """One that has ended, with its steps, events and checkpoints. Your own runs; an admin any."""
     await service.remove(thread_id, run_id)
-    return json(None)
+    return json({})
 
 
 @router.post("/runs", summary="Run a graph without a thread", responses=responses(RUN, WRITES), openapi_extra=SHOWN)
@@ -144,7 +144,7 @@ async def create_runs(
 @router.post(
     "/runs/cancel",
     summary="Cancel several runs",
-    responses=responses(None, WRITES),
+    responses=responses({}, WRITES),
     openapi_extra=json_request(CancelBody, {"status": "pending"}),
 )
 async def cancel_runs(
@@ -155,4 +155,4 @@ async def cancel_runs(
 ) -> Response:
     """Those of a thread by their ids, or all of yours that are pending or running; an admin's are everybody's."""
     await attend(request, service.cancel_many(body, remove=asked.action == "rollback"))
-    return json(None)
+    return json({})

@@ -89,11 +89,11 @@ async def change_thread(
     return json(await service.change(thread_id, body))
 
 
-@router.delete("/{thread_id}", summary="Remove a thread", responses=responses(None, CHANGES))
+@router.delete("/{thread_id}", summary="Remove a thread", responses=responses({}, CHANGES))
 async def remove_thread(thread_id: ThreadId, service: WithThreads) -> Response:
     """With its runs, which must have ended. Your own threads; an admin any."""
     await service.remove(thread_id)
-    return json(None)
+    return json({})
 
 
 @router.post("/{thread_id}/copy", summary="Copy a thread", responses=responses(THREAD, CHANGES))

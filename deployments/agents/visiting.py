@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 import uuid
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -13,6 +14,7 @@ import structlog
 
 from cluster.contracts.generation import Json, JsonObject, Usage
 from cluster.errors import HearthError, Unprocessable
+from cluster.graphs.metering import Ended, NodeEnd
 from cluster.graphs.pending import NOTHING, Pending, Spent
 from cluster.graphs.recounting import written
 from cluster.graphs.resolved import ResolvedGraph
@@ -148,6 +150,21 @@ class Visit:
 Perform = Callable[[Node, Visit], Awaitable[Json]]
 
 
+class Clock:
+    """Times one step from here on, for whoever watches."""
+
+    def __init__(self, visit: Visit, kind: str) -> None:
+        self._visit = visit
+        self._kind = kind
+        self._began = time.perf_counter()
+
+    def stop(self, state: Ended) -> None:
+        visit, meter = self._visit, self._visit.run.services.meter
+        if meter is not None:
+            seconds, tally = time.perf_counter() - self._began, visit.tally
+            meter.note(NodeEnd(visit.frame.spec.name, self._kind, visit.key, state, seconds, tally.attempts, tally.spent))
+
+
 async def stepped(visit: Visit, kind: str, do: Callable[[Visit], Awaitable[Json]], *, skips: bool = False) -> Json:
     """What ``do`` gives, or gave the last time, where it was done before. How it ends is written down. ``skips``: a failure is null."""
     run, steps, tally = visit.run, visit.run.steps, visit.tally
@@ -156,6 +173,7 @@ async def stepped(visit: Visit, kind: str, do: Callable[[Visit], Awaitable[Json]
     begun = await steps.begin(visit.key, visit.frame.path + visit.name, kind)
     if begun.done:
         return begun.value
+    clock = Clock(visit, kind)
     try:
         run.budget.begin_step()
         given = await do(replace(visit, began=begun.started_at, unanswered=begun.unanswered))
@@ -170,10 +188,13 @@ async def stepped(visit: Visit, kind: str, do: Callable[[Visit], Awaitable[Json]
             log.exception("a node failed in a way that nobody foresaw", run=str(run.id), step=visit.key)
         if skips and not isinstance(error, (NobodyKnows, OverBudget)):
             await steps.skip(visit.key, as_said(error), tally.ending)
+            clock.stop("skipped")
             return None
         await steps.fail(visit.key, as_said(error), tally.ending, unanswered=isinstance(error, NobodyKnows))
+        clock.stop("failed")
         raise
     await steps.finish(visit.key, value, tally.ending)
+    clock.stop("succeeded")
     if tally.taken is not None:
         run.answers.pop(tally.taken, None)
     return value

@@ -281,6 +281,7 @@ viewer GET /api/v1/workflows/definitions/{graph_id}/versions
 viewer GET /api/v1/workflows/definitions/{graph_id}/versions/{version}
 editor POST /api/v1/workflows/definitions/{graph_id}/revert
 viewer GET /api/v1/workflows/definitions/{graph_id}/diagram
+viewer GET /api/v1/workflows/definitions/{graph_id}/statistics
 viewer POST /api/v1/workflows/check
 viewer POST /api/v1/workflows/execute
 viewer GET /api/v1/workflows/runs
