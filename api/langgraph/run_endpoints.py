@@ -80,7 +80,9 @@ async def join_run(thread_id: ThreadId, run_id: RunId, service: WithThreadRuns) 
 
 
 @router.get(
-    "/threads/{thread_id}/runs/{run_id}/stream", summary="Follow a run of a thread", responses=responses(VALUES, READS, media=EVENTS)
+    "/threads/{thread_id}/runs/{run_id}/stream",
+    summary="Follow a run of a thread",
+    responses=responses(VALUES, (*READS, 422), media=EVENTS),
 )
 async def join_stream(
     thread_id: ThreadId, run_id: RunId, service: WithThreadRuns, asked: Annotated[FollowQuery, Query()], last_event_id: LastEvent = 0

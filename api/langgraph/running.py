@@ -28,6 +28,7 @@ from cluster.graphs.chatting import MESSAGES
 from cluster.graphs.following_on import is_under_way, under_way
 from cluster.graphs.runs import NewRun, Runs
 from cluster.graphs.states import ENDED, RunState
+from cluster.graphs.storable import storable
 from cluster.graphs.table import GraphRun
 from cluster.specs.graph import GraphSpec
 from cluster.stores.sql import AsyncSession
@@ -59,6 +60,7 @@ class RunMaker:
     async def make(self, thread_id: uuid.UUID | None, body: RunBody) -> Begun:
         """Raises what our own endpoints raise for such a run, and NotFound for a thread that there is not."""
         need_offered(body)
+        storable(_labels(body), int(self._settings.input_bytes), "The metadata", "input_bytes")
         if thread_id is None:
             return await self._alone(body)
         async with self._database.session() as session:
@@ -153,7 +155,8 @@ class RunMaker:
     async def _launched(self, spec: GraphSpec, given: JsonObject, said: list[dict[str, Any]], body: RunBody, placing: _Placing) -> Begun:
         model, limits = options_of(body)
         if MESSAGES in given:
-            placing.messages = appended(said, kept_messages(given[MESSAGES]))
+            most = int(self._settings.input_bytes)
+            placing.messages = storable(appended(said, kept_messages(given[MESSAGES])), most, "The conversation", "input_bytes")
             given = spoken_input(spec, given, placing.messages)
         order = Order(spec, given, model=model, limits=limits, task_type=LANGGRAPH, placing=placing.around)
         run = await self._launcher.launch(order)

@@ -23,6 +23,7 @@ from cluster.graphs.chatting import MESSAGES
 from cluster.graphs.checkpoints import Moment
 from cluster.graphs.following_on import under_way
 from cluster.graphs.runs import Runs
+from cluster.graphs.storable import storable
 from cluster.stores.sql import AsyncSession
 
 SORTS = ("thread_id", "status", "created_at", "updated_at", "state_updated_at")
@@ -69,7 +70,7 @@ class ThreadService:
         most = self._settings.threads_per_organisation
         if await self._rows.count_after_removing(self._settings.kept_days) >= most:
             raise Overloaded(f"The organisation has {most} threads (setting graphs.threads_per_organisation); delete some.")
-        return await self._rows.add(thread_id, self._who.user_id, labels)
+        return await self._rows.add(thread_id, self._who.user_id, self.kept(labels, "The metadata"))
 
     async def one(self, thread_id: uuid.UUID) -> Shape:
         return await self._shape(await self.get(thread_id))
@@ -78,7 +79,7 @@ class ThreadService:
         thread = await self.mine(thread_id)
         if body.ttl is not None:
             raise Unprocessable("Threads stay as long as their runs (setting graphs.kept_days); leave 'ttl' out.").about("ttl")
-        await self._rows.touch(thread, labels=thread.labels | dict(body.metadata))
+        await self._rows.touch(thread, labels=self.kept(thread.labels | dict(body.metadata), "The metadata"))
         return await self._shape(thread)
 
     async def remove(self, thread_id: uuid.UUID) -> None:
@@ -167,7 +168,7 @@ class ThreadService:
         put: dict[str, Any] = {}
         for one in values if isinstance(values, list) else [values or {}]:
             put |= one
-        await self._rows.touch(thread, edit=self._edit(standing, made, put))
+        await self._rows.touch(thread, edit=self._edit(standing, made, self.kept(put, "What is changed")))
         return {"checkpoint": checkpoint_shape(thread.id, made)}
 
     async def standing(self, thread: ClientThread, checkpoint_id: str | None = None) -> Standing | None:
@@ -194,6 +195,10 @@ class ThreadService:
             return list(thread.edit["messages"])
         run, place = standing.placed
         return answered(run.id, place.messages or [], run.output)
+
+    def kept(self, value: Any, what: str) -> Any:
+        """As it may be written down. Raises TooLarge over ``graphs.input_bytes``."""
+        return storable(value, int(self._settings.input_bytes), what, "input_bytes")
 
     async def get(self, thread_id: uuid.UUID, *, lock: bool = False) -> ClientThread:
         """Raises NotFound, also for one of another organisation."""

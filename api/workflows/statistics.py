@@ -26,6 +26,8 @@ class StatisticsQuery(FormBody):
     @classmethod
     def _aware(cls, at: datetime | None) -> datetime | None:
         """Without a zone: UTC."""
+        if at is not None and not 2000 <= at.year < 2200:
+            raise ValueError("a time from the year 2000 to 2199")
         return at.replace(tzinfo=UTC) if at is not None and at.tzinfo is None else at
 
 
