@@ -36,7 +36,7 @@ THREAD = {
     "interrupts": {},
 }
 CHECKPOINT = {"thread_id": THREAD_ID, "checkpoint_ns": "", "checkpoint_id": CHECKPOINT_ID, "checkpoint_map": None}
-STATE = {
+STATE: dict[str, Any] = {
     "values": VALUES,
     "next": [],
     "tasks": [],

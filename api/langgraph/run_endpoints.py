@@ -63,7 +63,7 @@ async def wait_for_run(request: Request, thread_id: ThreadId, service: WithThrea
 
 @router.get("/threads/{thread_id}/runs", summary="Runs of a thread", responses=responses([RUN], READS))
 async def list_thread_runs(thread_id: ThreadId, threads: WithThreads, asked: Annotated[RunsQuery, Query()]) -> Response:
-    """The latest first."""
+    """The latest first; `/api/v1/workflows/runs` has those of all threads, and those without one."""
     return json(await threads.runs(thread_id, asked.status, asked.limit, asked.offset, asked.select))
 
 

@@ -60,7 +60,8 @@ class RunMaker:
     async def make(self, thread_id: uuid.UUID | None, body: RunBody) -> Begun:
         """Raises what our own endpoints raise for such a run, and NotFound for a thread that there is not."""
         need_offered(body)
-        storable(_labels(body), int(self._settings.input_bytes), "The metadata", "input_bytes")
+        labels = storable(_labels(body), int(self._settings.input_bytes), "The metadata", "input_bytes")
+        body = body.model_copy(update={"metadata": labels})
         if thread_id is None:
             return await self._alone(body)
         async with self._database.session() as session:

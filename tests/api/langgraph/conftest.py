@@ -6,14 +6,16 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
 from typing import Any
 
-import httpx
 import pytest
 from langgraph_sdk import get_client
 from langgraph_sdk.client import LangGraphClient
 
 from api.app import create_app
 from cluster.fakes.gateway import FakeGateway
+from cluster.graphs.definitions import Content, Definitions
+from cluster.graphs.resolved import spec_json
 from cluster.settings import Settings
+from cluster.specs.graph import GraphSpec
 from cluster.stores.clients import StoreClients
 from tests.api.fixtures.carrying import QUICK, carrying
 from tests.api.fixtures.graphing import ECHO, GREETING
@@ -96,13 +98,13 @@ async def person(stores: StoreClients) -> Person:
 async def base(stores: StoreClients, store_settings: Settings, person: Person) -> AsyncIterator[str]:
     """The address of the application; its runs are carried on."""
     settings = store_settings.model_copy(update={"graphs": QUICK})
+    async with stores.database.session() as session:
+        for spec in map(GraphSpec.model_validate, GRAPHS):
+            content = Content(spec_json(spec), spec.title, spec.description)
+            await Definitions(session, QUICK).create(person.organisation_id, person.user_id, spec.name, content, library=())
     with index() as vectors:
         app = create_app(FakeGateway(), settings, stores, vectors)
         async with app.router.lifespan_context(app), served(app) as base, carrying(settings, stores, FakeGateway()):
-            async with httpx.AsyncClient(base_url=base, headers=person.headers) as client:
-                for spec in GRAPHS:
-                    kept = await client.post("/api/v1/workflows/definitions", json={"spec": spec})
-                    assert kept.status_code == 200, kept.text
             yield base
 
 
