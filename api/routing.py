@@ -28,6 +28,7 @@ from api.jobs import endpoints as jobs
 from api.jobs import log_endpoints as logs
 from api.keys import endpoints as keys
 from api.knowledge import endpoints as knowledge
+from api.langgraph import endpoints as langgraph
 from api.limits import endpoints as limits
 from api.mcp import endpoints as mcp
 from api.mcp_chat import endpoints as mcp_chat
@@ -83,6 +84,7 @@ _ROUTERS = (
     agents.router,
     agent_types.router,
     tasks.router,
+    *langgraph.routers,
     mcp.router,
     tool_choices.router,
     tools.router,
@@ -126,6 +128,7 @@ TAGS = [
     {"name": "workflows", "description": "Graphs of steps: kept in versions, checked, drawn, run, and followed."},
     {"name": "agents", "description": "Models with instructions, tools and documents, and the kinds of them that come with Hearth."},
     {"name": "tasks", "description": "Work handed to an agent or a graph."},
+    langgraph.TAG,
     mcp.TAG,
     tools.TAG,
     mcp_servers.TAG,

@@ -8,6 +8,7 @@ from api.conversations import tables as conversations
 from api.flags import tables as flags
 from api.keys import tables as keys
 from api.knowledge import tables as items
+from api.langgraph import tables as threads
 from api.limits import tables as limits
 from api.people import tables as people
 from api.semantic import tables as semantic
@@ -49,5 +50,6 @@ TABLES = (
     graphs,
     checkpoints,
     tools,
+    threads,
 )
 metadata = Table.metadata

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from fastapi import APIRouter, Request
 from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.responses import PlainTextResponse, Response
 
+from api.health.nodes import NodeCollector
 from api.health.residency import ResidencyCollector
 from api.health.schemas import Alive, Readiness
 from api.health.service import Health
@@ -51,6 +54,9 @@ async def readyz(request: Request, parts: WithParts) -> Response:
     },
 )
 async def metrics(request: Request, parts: WithParts) -> Response:
-    """Requests, latency, tokens and streams; per model queue, budget, measured memory, loads and evictions; per device budget and use."""
-    snapshot = await attend(request, Health(parts.gateway, parts.stores).snapshot())
-    return Response(parts.metrics.exposition(ResidencyCollector(snapshot)), media_type=CONTENT_TYPE_LATEST)
+    """Requests, latency, tokens and streams; per model queue, budget, measured memory, loads and evictions; per device budget and use; of
+    nodes of graphs, by kind and by graph of the library (all others are `own`), visits, time, retries, tokens and cost."""
+    health = Health(parts.gateway, parts.stores)
+    snapshot, nodes = await attend(request, asyncio.gather(health.snapshot(), health.nodes()))
+    shown = parts.metrics.exposition(ResidencyCollector(snapshot), NodeCollector(nodes))
+    return Response(shown, media_type=CONTENT_TYPE_LATEST)

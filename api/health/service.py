@@ -6,12 +6,14 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 import structlog
+from redis.exceptions import RedisError
 
 from api.health.schemas import Dependency, Readiness
 from cluster.contracts.models import ModelState
 from cluster.contracts.residency import ResidencySnapshot
 from cluster.errors import HearthError
 from cluster.gateway import ModelGateway
+from cluster.graphs.metering import NodeCounts, node_counts
 from cluster.stores.clients import StoreClients
 
 log = structlog.get_logger(__name__)
@@ -45,6 +47,15 @@ class Health:
         except (HearthError, TimeoutError) as error:
             log.warning("residency ledger does not answer", error=str(error))
             return None
+
+    async def nodes(self) -> list[NodeCounts]:
+        """What nodes of graphs did; nothing where the cache does not say it in time."""
+        try:
+            async with asyncio.timeout(_PROBE_S):
+                return await node_counts(self._stores.cache)
+        except (RedisError, OSError, TimeoutError) as error:
+            log.warning("counts of nodes cannot be read", error=type(error).__name__)
+            return []
 
     async def _models(self) -> list[Dependency]:
         """The pinned models: the others come when they are asked for."""

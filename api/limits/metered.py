@@ -15,6 +15,7 @@ ASKS = re.compile(
     r"|/api/v1/tools/[^/]+/call"
     r"|/api/v1/knowledge/(search|embeddings|classify)"
     r"|/api/v1/(workflows/execute|workflows/runs/[^/]+/(retry|fork)|tasks)"
+    r"|/langgraph/(threads/[^/]+/)?runs(/(stream|wait|batch))?"
     r"|/api(/v1)?/chat/((direct|mcp)(/stream)?|quick|conversations/[^/]+/(prepare-stream|compact))"
 )
 

@@ -30,7 +30,11 @@ PUBLIC = (
     r"/api(/v1)?/chat/shared/[^/]+",
 )
 METRICS = r"/metrics"
+# Clients of LangGraph show a key in a header of its own.
+KEY_HEADER, KEY_PATHS = "x-api-key", "/langgraph/"
 _IDENTITY = re.compile(r"/api/v1/((auth|users|organisations|teams|keys|audit|secrets)(/|$)|limits/)")
+# LangGraph's clients search by POST. The state is changed by POST, too.
+_ASKS = re.compile(r"/langgraph/((assistants|threads)/(search|count)|assistants/[^/]+/versions|threads/[^/]+/(history|state/checkpoint))")
 
 
 class KeyScope(StrEnum):
@@ -64,7 +68,7 @@ class AuthenticateMiddleware:
             await self._app(scope, receive, send)
             return
         try:
-            principal = await self._authenticator.principal(bearer(Headers(scope=scope)))
+            principal = await self._authenticator.principal(token_of(Headers(scope=scope), scope["path"]))
             need_scope(principal, scope["method"], scope["path"])
         except HearthError as error:
             await error_response(error, _challenge(error))(scope, receive, send)
@@ -93,6 +97,17 @@ def bearer(headers: Headers) -> str:
     return found[1]
 
 
+def token_of(headers: Headers, path: str) -> str:
+    """The token that a request to ``path`` shows: the bearer token, or, below /langgraph, the header x-api-key. Raises Unauthorized where
+    both are shown."""
+    given = headers.getlist(KEY_HEADER) if path.startswith(KEY_PATHS) else []
+    if not given:
+        return bearer(headers)
+    if "authorization" in headers or len(given) > 1 or not given[0] or len(given[0]) > LONGEST_TOKEN:
+        raise Unauthorized("Say once who you are: in the header Authorization, or in x-api-key.")
+    return given[0]
+
+
 def offered(headers: Headers) -> list[str]:
     """The subprotocols that a WebSocket offers."""
     given = ",".join(headers.getlist("sec-websocket-protocol"))
@@ -118,7 +133,7 @@ def scope_for(method: str, path: str) -> KeyScope:
         return KeyScope.ADMIN
     if path.startswith("/v1/"):
         return KeyScope.MODELS
-    if path.startswith("/ofrep/"):
+    if path.startswith("/ofrep/") or _ASKS.fullmatch(path):
         return KeyScope.READ  # though it is a POST
     return KeyScope.READ if method in {"GET", "HEAD"} else KeyScope.WRITE
 

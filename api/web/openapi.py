@@ -17,7 +17,7 @@ from fastapi.staticfiles import StaticFiles
 from pydantic import BaseModel
 from starlette.responses import HTMLResponse
 
-from api.web.authenticate import METRICS, PUBLIC
+from api.web.authenticate import KEY_HEADER, KEY_PATHS, METRICS, PUBLIC
 from api.web.errors import ErrorBody
 
 Document = dict[str, Any]
@@ -122,11 +122,12 @@ def _document(app: FastAPI) -> Document:
         document = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes, tags=app.openapi_tags)
         components = document.setdefault("components", {}).setdefault("schemas", {})
         document["components"]["securitySchemes"] = {
-            "bearer": {"type": "http", "scheme": "bearer", "description": "API key or access token."}
+            "bearer": {"type": "http", "scheme": "bearer", "description": "API key or access token."},
+            "key": {"type": "apiKey", "in": "header", "name": KEY_HEADER, "description": "The same, as clients of LangGraph show it."},
         }
         for path, operation in ((path, operation) for path, methods in document["paths"].items() for operation in methods.values()):
             if not _PUBLIC.fullmatch(re.sub(r"\{[^}]*\}", "x", path)):
-                _guard(operation)
+                _guard(operation, keyed=path.startswith(KEY_PATHS))
             for content in operation.get("requestBody", {}).get("content", {}).values():
                 components |= content["schema"].pop("$defs", {})
             operation["responses"].pop("422", None) if 422 not in _documented(operation) else None
@@ -134,9 +135,9 @@ def _document(app: FastAPI) -> Document:
     return app.openapi_schema
 
 
-def _guard(operation: Document) -> None:
+def _guard(operation: Document, *, keyed: bool) -> None:
     """What holds for everything that wants a key: who is not known, not allowed or too frequent, and what cannot be found out now."""
-    operation["security"] = [{"bearer": []}]
+    operation["security"] = [{"bearer": []}, *([{"key": []}] if keyed else [])]
     for status in (401, 403, 429, 503):
         if str(status) not in operation["responses"]:
             told = _refusal(status)

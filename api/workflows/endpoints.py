@@ -15,7 +15,7 @@ from api.web.openapi import WORKING, json_request, responses
 from api.web.principal import AsEditor, AsViewer
 from api.workflows.definitions import Definitions
 from api.workflows.drawing import diagram
-from api.workflows.examples import CHECKED, DEFINITION, DIAGRAM, ENTRY, SPEC, TEXT, ok
+from api.workflows.examples import CHECKED, DEFINITION, DIAGRAM, ENTRY, SPEC, STATISTICS, TEXT, ok
 from api.workflows.install import WithGraphs
 from api.workflows.kept import READS, WRITES, GraphId, IfMatch, Kept, add_versions, tagged, version_in
 from api.workflows.schemas import (
@@ -28,6 +28,7 @@ from api.workflows.schemas import (
     DefinitionQuery,
     DiagramQuery,
 )
+from api.workflows.statistics import GraphStatistics, StatisticsQuery, statistics
 from cluster.errors import Unprocessable
 
 router = APIRouter(prefix="/api/v1/workflows", tags=["workflows"])
@@ -123,6 +124,20 @@ async def draw_definition(
     """In Mermaid, or, with `?format=png` or `Accept: image/png`, as a picture."""
     spec = await service.spec(graph_id, wanted.version)
     return await diagram(spec, png=wanted.format == "png" or (wanted.format is None and "image/png" in accept))
+
+
+@router.get(
+    "/definitions/{graph_id}/statistics",
+    summary="What a graph's nodes took and cost",
+    response_model=Success[GraphStatistics],
+    responses=responses(ok(STATISTICS), (*READS, 422)),
+)
+async def get_statistics(
+    session: WithSession, who: AsViewer, graphs: WithGraphs, graph_id: GraphId, asked: Annotated[StatisticsQuery, Query()]
+) -> Response:
+    """Of your organisation's runs of it in a while: how often each node was visited, how it ended, how long it took, what it spent. Runs
+    are kept for graphs.kept_days. Of all organisations together, by kind of node, `/metrics` tells."""
+    return success(await statistics(session, who, graphs, graph_id, asked))
 
 
 @router.post(

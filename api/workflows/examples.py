@@ -87,6 +87,35 @@ QUEUED = DETAIL | {"state": "queued", "output": None, "started_at": None, "finis
 EXECUTE = {"spec": SPEC, "input": {"who": "Mira"}}
 CHECKPOINT = {"id": "1f0c7a52-8d1e-6c2e-8001-3f4d2c6b9a01", "created_at": AT, "step": 0, "next": ["greeting"], "state": {}}
 STREAM = 'id: 3\ndata: {"type":"step","time":"2026-11-21T08:30:00Z","node":"greeting","key":"greeting#1","state":"succeeded"}\n\n'
+TOOK = {"p50": 0.01, "p95": 0.02}
+NODE = {
+    "node": "greeting",
+    "kind": "transform",
+    "visits": 3,
+    "succeeded": 3,
+    "failed": 0,
+    "skipped": 0,
+    "items": 0,
+    "calls": 0,
+    "retries": 0,
+    "seconds": TOOK,
+    "longest_s": 0.02,
+    "prompt_tokens": 0,
+    "completion_tokens": 0,
+    "money": 0.0,
+    "models": [],
+}
+STATISTICS = {
+    "graph": "greeting",
+    "since": "2026-11-14T08:30:00Z",
+    "until": AT,
+    "runs": {"succeeded": 3},
+    "seconds": TOOK,
+    "prompt_tokens": 0,
+    "completion_tokens": 0,
+    "money": 0.0,
+    "nodes": [NODE],
+}
 
 
 def ok(example: object) -> dict[str, object]:

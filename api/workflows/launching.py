@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -21,7 +22,11 @@ from cluster.graphs.runs import NewRun, Runs
 from cluster.graphs.states import GRAPH
 from cluster.graphs.table import GraphRun
 from cluster.specs.graph import GraphSpec
+from cluster.stores.sql import AsyncSession
 from cluster.tracing import parent_here
+
+# What surrounds the writing of a run, in its transaction: it may give another order for it, and write something besides.
+Placing = Callable[[AsyncSession, NewRun], AbstractAsyncContextManager[NewRun]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +40,7 @@ class Order:
     limits: Mapping[str, Any] = field(default_factory=dict)
     task_type: str = GRAPH
     idempotency_key: str | None = None
+    placing: Placing | None = None
     id: uuid.UUID = field(default_factory=uuid.uuid4)
 
 
@@ -102,8 +108,8 @@ class Launcher:
             id=order.id,
         )
         try:
-            async with parts.stores.database.session() as session:
-                run = await Runs(session, parts.settings.graphs).enqueue(new)
+            async with parts.stores.database.session() as session, (order.placing or _as_it_is)(session, new) as placed:
+                run = await Runs(session, parts.settings.graphs).enqueue(placed)
                 if run.id == new.id:
                     Trail(session, self._origin, who).record("graph.run", f"run:{run.id}", graph=run.graph, version=run.version)
                 return run
@@ -121,3 +127,8 @@ def _given(order: Order) -> JsonObject:
 def may_act(who: Principal) -> Role:
     """As what tools are called: a key that may only ask models or read changes nothing, whoever's it is."""
     return who.role if not who.scopes or "write" in who.scopes else Role.VIEWER
+
+
+@asynccontextmanager
+async def _as_it_is(_: AsyncSession, new: NewRun) -> AsyncIterator[NewRun]:
+    yield new

@@ -15,6 +15,7 @@ from sqlalchemy import Interval, cast, func, null, select
 
 from cluster.contracts.generation import JsonObject
 from cluster.graphs.changes import RUNS, Told, mine, nobody
+from cluster.graphs.following_on import may_begin
 from cluster.graphs.owning import alone
 from cluster.graphs.pending import NOTHING, Pending, Spent
 from cluster.graphs.states import RunState
@@ -67,7 +68,7 @@ class Claims:
             if free <= 0 or not await session.scalar(select(func.pg_try_advisory_xact_lock(CLAIMING_RUNS))):
                 return []
             most = self._settings.concurrent_per_organisation
-            chosen = await next_ones(session, GraphRun, free, most, GraphRun.depth == 0)
+            chosen = await next_ones(session, GraphRun, free, most, GraphRun.depth == 0, may_begin())
             claimed = [run for run_id in chosen if (run := await self._take(session, run_id, worker)) is not None]
         for run in claimed:
             self._told(run.id)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Text, cast, delete, func, literal, null, select, text, tuple_
+from sqlalchemy import Interval, Text, cast, delete, func, literal, null, select, text, tuple_
 from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.orm import defer
 
@@ -35,7 +35,8 @@ _FRESH = ("error", "failed_node", "finished_at", "cancel_requested_at", "pause_r
 @dataclass(frozen=True, slots=True)
 class NewRun:
     """What is to be run for whom. ``spec``: a ResolvedGraph as JSON. ``limits``: of the request, as JSON of GraphLimits. ``role``: what the
-    owner is now; tools are called with no more. ``priority``: higher goes first. ``parent_id`` and ``depth``: of a run within a run."""
+    owner is now; tools are called with no more. ``priority``: higher goes first. ``parent_id`` and ``depth``: of a run within a run.
+    ``after_id``: the run that must be over before this one begins; ``delay_s``: seconds before it may begin at all."""
 
     graph: str
     version: int
@@ -50,6 +51,8 @@ class NewRun:
     limits: JsonObject = field(default_factory=dict)
     parent_id: uuid.UUID | None = None
     depth: int = 0
+    after_id: uuid.UUID | None = None
+    delay_s: float = 0.0
     idempotency_key: str | None = None
     traceparent: str | None = None
     id: uuid.UUID = field(default_factory=uuid.uuid4)
@@ -90,8 +93,9 @@ class Runs:
         if new.depth == 0:
             await self._need_room(new.organisation_id)
         names = ("id", "graph", "version", "spec", "organisation_id", "owner_id", "role", "model", "task_type", "priority", "limits")
-        values = {name: getattr(new, name) for name in (*names, "parent_id", "depth", "idempotency_key", "traceparent")}
-        run = await self._insert({**values, "input": given}, "queued")
+        values = {name: getattr(new, name) for name in (*names, "parent_id", "depth", "after_id", "idempotency_key", "traceparent")}
+        begins = func.now() + cast(timedelta(seconds=new.delay_s), Interval)
+        run = await self._insert({**values, "input": given, "not_before": begins}, "queued")
         if run is not None:
             return run
         before = await self._same(new, given)

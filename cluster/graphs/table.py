@@ -52,8 +52,9 @@ class GraphRun(QueuedTable):
     the advisory lock that the process which runs it holds. ``pending``: what people are asked, as ``[{"node", "kind", "ask", "show",
     "answer", "expires_at"}]``, without what is answered; ``wake_at``: when the run goes on by itself. ``answers``: what people said, by
     node, not yet taken. ``from_checkpoint``: id of the checkpoint at which the next attempt begins; null: the latest. ``thread``: under
-    which its checkpoints are kept; a fork has one of its own. ``step_count``, ``prompt_tokens``, ``completion_tokens``, ``micros``
-    (millionths of the currency of prices) and ``seconds``: what was spent."""
+    which its checkpoints are kept; a fork has one of its own. ``after_id``: the run that must be over before this one
+    begins. ``step_count``, ``prompt_tokens``, ``completion_tokens``, ``micros`` (millionths of the currency of prices) and ``seconds``:
+    what was spent."""
 
     __tablename__ = "graph_runs"
     __table_args__ = (
@@ -64,6 +65,7 @@ class GraphRun(QueuedTable):
         Index("ix_graph_runs_waiting", "wake_at", postgresql_where=text("state = 'waiting'")),
         Index("ix_graph_runs_finished_at", "finished_at"),
         Index("ix_graph_runs_parent_id", "parent_id"),
+        Index("ix_graph_runs_after_id", "after_id"),
         UniqueConstraint("organisation_id", "idempotency_key", name="uq_graph_runs_organisation_id_idempotency_key"),
     )
 
@@ -83,6 +85,7 @@ class GraphRun(QueuedTable):
     depth: Mapped[int] = mapped_column(SmallInteger, server_default="0")
     thread: Mapped[uuid.UUID] = mapped_column(default=uuid.uuid4)
     from_checkpoint: Mapped[str | None] = mapped_column(String(64))
+    after_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("graph_runs.id", ondelete="SET NULL"))
     worker: Mapped[int | None] = mapped_column(BigInteger)
     pause_requested_at: Mapped[datetime | None]
     pending: Mapped[list[dict[str, Any]] | None]

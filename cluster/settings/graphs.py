@@ -38,6 +38,10 @@ class GraphSettings(Group):
     guard_depth: int = Field(64, ge=1, le=500, description="Lists and objects within each other that a guard reads.")
     policy_chars: int = Field(20_000, ge=100, description="Longest value that a model is shown to decide about policy, in characters.")
     definitions_per_organisation: int = Field(1000, ge=1, description="Graphs that one organisation keeps.")
+    threads_per_organisation: int = Field(
+        10_000, ge=1, description="Threads of LangGraph clients that one organisation keeps; those unused for kept_days are removed."
+    )
+    thread_runs: int = Field(200, ge=1, description="Runs that one thread of a LangGraph client keeps.")
 
 
 class ToolSettings(Group):

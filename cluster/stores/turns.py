@@ -20,7 +20,8 @@ async def next_ones(
     ready: Guard | None = None,
 ) -> Sequence[uuid.UUID]:
     """At most ``free`` queued rows whose time has come, locked: by priority, then age, so that no organisation has more than
-    ``per_organisation`` under way. ``limited``: the rows that this counts and holds for; ``ready``: those that may go; None: all.
+    ``per_organisation`` under way. ``limited``: the rows that this counts and holds for; None: all. ``ready``: what else must hold of a
+    row before it is its turn.
 
     Rows are counted truly only where all who claim wait for each other: call it under an advisory lock."""
     if free <= 0:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from cluster.graphs.checkpoints import Checkpoints
 from cluster.graphs.library import graph_library
 from cluster.graphs.live import LiveVoice
+from cluster.graphs.metering import NodeMeter
 from cluster.graphs.starting import RunStarter
 from cluster.guard.guarding import Guard
 from cluster.outgoing.client import Outgoing
@@ -40,12 +41,14 @@ class Made:
     checkpoints: Checkpoints
     voice: LiveVoice
     expressions: Expressions
+    meter: NodeMeter
 
     async def close(self) -> None:
         """What is under way is given back first. What stands on something goes before it."""
         await self.runner.stop()
         await self.tools.close()
         await self.voice.close()
+        await self.meter.close()
         await self.gateway.close()
         await self.local.close()
         await self.vectors.close()
@@ -61,7 +64,8 @@ async def make(args: AgentsArgs, environment: Mapping[str, str]) -> Made:
     stores, local, vectors = connect(settings), ServeGateway(args.models, settings), ServeVectors(settings.vectors)
     gateway = with_providers(local, args.providers, environment, settings, stores)
     outgoing = Outgoing(settings, Journal(stores.database))
-    starter = RunStarter(stores.database, settings.graphs, graph_library(settings.home, int(settings.graphs.spec_bytes)))
+    library = graph_library(settings.home, int(settings.graphs.spec_bytes))
+    starter, meter = RunStarter(stores.database, settings.graphs, library), NodeMeter(stores.cache, library.specs)
     tools = make_tools(settings, gateway, vectors, stores.database, outgoing, starter)
     checkpoints, voice, expressions = Checkpoints(settings), LiveVoice(stores.cache), Expressions(settings.graphs)
     await checkpoints.open()
@@ -76,7 +80,8 @@ async def make(args: AgentsArgs, environment: Mapping[str, str]) -> Made:
         prices=PriceTable(args.prices, args.providers),
         expressions=expressions,
         ahead=Ahead(gateway, local.announce),
+        meter=meter,
     )
     runner = Runner(stores.database, checkpoints, services)
     starter.wakes(runner.wake)
-    return Made(runner, stores, local, gateway, vectors, tools, outgoing, checkpoints, voice, expressions)
+    return Made(runner, stores, local, gateway, vectors, tools, outgoing, checkpoints, voice, expressions, meter)

@@ -18,6 +18,7 @@ from cluster.graphs.states import RunState
 from cluster.graphs.table import GraphRun
 from cluster.stores.away import AWAY
 from cluster.stores.sql import Database
+from cluster.tracing import trace_of
 from cluster.upkeep import Upkeep
 from deployments.agents.driving import Drive, Leave
 from deployments.agents.retrying import as_said
@@ -160,12 +161,17 @@ class Runner:
             await self._claims.end(row.id, row.attempt, RunState.FAILED, error=said)
             return
         drive = Drive(row, ready, self._claims, self._checkpoints, own.lost)
-        task = asyncio.create_task(self._drive(drive), name=f"drive of run {row.id}")
+        # Every line that is logged on the way has these: the replica's log, which Ray's dashboard shows, is searched by them.
+        with structlog.contextvars.bound_contextvars(run_id=str(row.id), trace_id=trace_of(row.traceparent)):
+            log.info("a run goes on", graph=row.graph, attempt=row.attempt)
+            task = asyncio.create_task(self._drive(drive), name=f"drive of run {row.id}")
         self._drives[row.id] = (drive, task)
 
     async def _drive(self, drive: Drive) -> None:
+        began = time.monotonic()
         try:
             await drive.run()
+            log.info("an attempt at a run is over", attempt=drive.attempt, seconds=round(time.monotonic() - began, 3))
         except Exception:
             log.exception("the end of a run could not be written; it will be taken over", run=str(drive.id))
         finally:

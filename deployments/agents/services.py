@@ -9,6 +9,7 @@ from typing import Protocol
 
 from cluster.contracts.generation import Json, JsonObject
 from cluster.gateway import ModelGateway
+from cluster.graphs.metering import NodeEnd
 from cluster.guard.guarding import Guarded
 from cluster.settings import Settings
 from cluster.specs.guard import GuardSpec
@@ -60,6 +61,14 @@ class Live(Protocol):
         ...
 
 
+class Metering(Protocol):
+    """What nodes did, counted for whoever watches (cluster/graphs/metering.py)."""
+
+    def note(self, end: NodeEnd) -> None:
+        """Raises nothing."""
+        ...
+
+
 class Guarding(Protocol):
     """What values must pass (cluster/guard/guarding.py)."""
 
@@ -68,7 +77,7 @@ class Guarding(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """Of one process. Belongs to one event loop. ``ahead`` None: models are loaded when they are asked."""
+    """Of one process. Belongs to one event loop. ``ahead`` None: models are loaded when they are asked. ``meter`` None: nobody counts."""
 
     settings: Settings
     gateway: ModelGateway
@@ -80,3 +89,4 @@ class Services:
     prices: PriceTable
     expressions: Expressions
     ahead: Ahead | None = None
+    meter: Metering | None = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 import uuid
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import nullcontext
@@ -14,7 +15,9 @@ import structlog
 
 from cluster.contracts.generation import Json, JsonObject, Usage
 from cluster.errors import HearthError, Unprocessable
+from cluster.graphs.metering import Ended, NodeEnd
 from cluster.graphs.pending import NOTHING, Pending, Spent
+from cluster.graphs.recounting import written
 from cluster.graphs.resolved import ResolvedGraph
 from cluster.graphs.steps import Ending, StepLog, Superseded
 from cluster.graphs.storable import storable
@@ -22,7 +25,7 @@ from cluster.guard.refused import Refused
 from cluster.json_schema import mistake
 from cluster.specs.graph import GraphSpec
 from cluster.specs.guard import GuardSpec
-from cluster.specs.nodes import END, Edge, GuardNode, Node, RouterNode, TransformNode, WritingNode
+from cluster.specs.nodes import END, Edge, GuardNode, Node, RouterNode, WritingNode
 from cluster.specs.prices import Consumption
 from cluster.stores.away import AWAY
 from cluster.tools.tool import Role
@@ -146,6 +149,21 @@ class Visit:
 Perform = Callable[[Node, Visit], Awaitable[Json]]
 
 
+class Clock:
+    """Times one step from here on, for whoever watches."""
+
+    def __init__(self, visit: Visit, kind: str) -> None:
+        self._visit = visit
+        self._kind = kind
+        self._began = time.perf_counter()
+
+    def stop(self, state: Ended) -> None:
+        visit, meter = self._visit, self._visit.run.services.meter
+        if meter is not None:
+            seconds, tally = time.perf_counter() - self._began, visit.tally
+            meter.note(NodeEnd(visit.frame.spec.name, self._kind, visit.key, state, seconds, tally.attempts, tally.spent))
+
+
 async def stepped(visit: Visit, kind: str, do: Callable[[Visit], Awaitable[Json]], *, skips: bool = False) -> Json:
     """What ``do`` gives, or gave the last time, where it was done before. How it ends is written down. ``skips``: a failure is null."""
     run, steps, tally = visit.run, visit.run.steps, visit.tally
@@ -154,6 +172,7 @@ async def stepped(visit: Visit, kind: str, do: Callable[[Visit], Awaitable[Json]
     begun = await steps.begin(visit.key, visit.frame.path + visit.name, kind)
     if begun.done:
         return begun.value
+    clock = Clock(visit, kind)
     try:
         run.budget.begin_step()
         given = await do(replace(visit, began=begun.started_at, unanswered=begun.unanswered))
@@ -168,10 +187,13 @@ async def stepped(visit: Visit, kind: str, do: Callable[[Visit], Awaitable[Json]
             log.exception("a node failed in a way that nobody foresaw", run=str(run.id), step=visit.key)
         if skips and not isinstance(error, (NobodyKnows, OverBudget)):
             await steps.skip(visit.key, as_said(error), tally.ending)
+            clock.stop("skipped")
             return None
         await steps.fail(visit.key, as_said(error), tally.ending, unanswered=isinstance(error, NobodyKnows))
+        clock.stop("failed")
         raise
     await steps.finish(visit.key, value, tally.ending)
+    clock.stop("succeeded")
     if tally.taken is not None:
         run.answers.pop(tally.taken, None)
     return value
@@ -259,9 +281,9 @@ class Frame:
             if node.on_error is None:
                 raise NodeFailed.at(name, error) from error
             return self._outcome(name, {"error": as_said(error)}, node.on_error)
-        written = _written(name, node, result)
+        wrote = written(name, node, result)
         try:
-            return self._outcome(name, written, *await self._following(node, {**values, **written}, result))
+            return self._outcome(name, wrote, *await self._following(node, {**values, **wrote}, result))
         except HearthError as error:
             raise NodeFailed.at(name, error) from error
 
@@ -277,7 +299,7 @@ class Frame:
         """Raises Unprocessable where the node writes what is not of the schema that the state has for it."""
         if node is not self.spec.nodes[name]:
             return  # within a map
-        for key, one in _written(name, node, value).items():
+        for key, one in written(name, node, value).items():
             schema = self.spec.state.get(key)
             wrong = mistake(one, schema) if schema is not None else None
             if wrong is not None:
@@ -297,10 +319,3 @@ class Frame:
 def none_holds(edges: tuple[Edge, ...]) -> Unprocessable:
     conditions = ", ".join(f"`{edge.when}` (to '{edge.to}')" for edge in edges)
     return Unprocessable(f"none of its conditions holds: {conditions}. Add an edge without 'when', or to 'end'.")
-
-
-def _written(name: str, node: Node, result: Json) -> dict[str, Json]:
-    if isinstance(node, TransformNode) and node.set is not None:
-        assert isinstance(result, dict)
-        return dict(result)
-    return {node.to or name: result} if isinstance(node, WritingNode) else {}

@@ -26,7 +26,9 @@ def routes(app: FastAPI) -> Iterator[tuple[APIRoute, str]]:
 def test_every_route_stands_below_a_version_or_is_for_watchers():
     for route, _ in routes(application()):
         if route.include_in_schema:
-            assert route.path.startswith(("/v1/", "/api/v1/", "/ofrep/v1/")) or route.path in WATCHED | TOKENED | MCP, route.path
+            assert route.path.startswith(("/v1/", "/api/v1/", "/ofrep/v1/", "/langgraph/")) or route.path in WATCHED | TOKENED | MCP, (
+                route.path
+            )
 
 
 def test_no_route_hides_another():

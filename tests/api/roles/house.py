@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 from sqlalchemy import select
 
+from api.langgraph.tables import ClientThread
 from api.tables import metadata
 from cluster.batches.files import Files
 from cluster.batches.names import batch_name, file_name
@@ -108,6 +109,10 @@ async def make_house(client: httpx.AsyncClient, stores: StoreClients) -> House:
             **await keep_facts(stores, admin, MARK),
             "graph_id": await made("/api/v1/agents", {"name": MARK.lower(), "instructions": MARK}),
             "run_id": await ended_run(stores, admin),
+            "thread_id": await kept_thread(stores, admin),
+            "assistant_id": MARK.lower(),
+            "checkpoint_id": UNKNOWN,
+            "namespace": "none",
             "agent_type": "answer",
             "flag_key": await made("/api/v1/flags", {"key": MARK.lower(), "description": MARK}, "key"),
             "model": "fake-llm",
@@ -148,6 +153,14 @@ async def ended_run(stores: StoreClients, person: Person) -> str:
     return str(new.id)
 
 
+async def kept_thread(stores: StoreClients, person: Person) -> str:
+    """A thread in which nothing was run."""
+    row = ClientThread(id=uuid.uuid4(), organisation_id=person.organisation_id, owner_id=person.user_id, labels={"about": MARK})
+    async with stores.database.session() as session:
+        session.add(row)
+    return str(row.id)
+
+
 async def uploaded(client: httpx.AsyncClient, admin: Person) -> str:
     file = {"file": (f"{MARK}.txt", MARK.encode())}
     answer = await client.post("/v1/files", data={"purpose": "user_data"}, files=file, headers=admin.headers)
@@ -169,6 +182,8 @@ async def theirs(stores: StoreClients, person: Person, path: str) -> dict[str, s
     """What only its owner, or an admin, may do something with: one of ``person``."""
     if "{job_id}" in path:
         return {"job_id": await ended_job(stores, person)}
+    if "{thread_id}" in path:
+        return {"thread_id": await kept_thread(stores, person)}
     if "{run_id}" in path:
         return {"run_id": await ended_run(stores, person)}
     if "{batch_id}" in path:

@@ -39,6 +39,7 @@ async def test_another_organisation_s_rows_are_in_no_list_and_no_search(stranger
                 "content_id",
                 "graph_id",
                 "run_id",
+                "thread_id",
                 "call_id",
             )
         ),
