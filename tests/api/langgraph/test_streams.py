@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 from langgraph_sdk.errors import UnprocessableEntityError
+from langgraph_sdk.schema import StreamPart
 
 from tests.patience import PATIENCE_S
 
 
-async def told(stream):
+async def told(stream: AsyncIterator[StreamPart]) -> list[tuple[str, Any]]:
     """By event, in order."""
     return [(part.event, part.data) async for part in stream]
 
 
 async def test_values_and_updates_of_a_run(client):
-    thread, made = (await client.threads.create())["thread_id"], []
+    thread = (await client.threads.create())["thread_id"]
+    made: list[Any] = []
     modes = ["values", "updates"]
     parts = await told(client.runs.stream(thread, "steps", input={"number": 3}, stream_mode=modes, on_run_created=made.append))
     assert parts == [

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from langgraph_sdk.errors import ConflictError, NotFoundError, UnprocessableEntityError
 
@@ -19,7 +21,7 @@ async def test_a_run_in_a_thread_is_waited_for_and_its_state_read(client):
 
 async def test_a_run_is_created_joined_listed_and_removed(client):
     thread = (await client.threads.create())["thread_id"]
-    made = []
+    made: list[Any] = []
     run = await client.runs.create(thread, "greeting", input={"who": "Mira"}, metadata={"try": 1}, on_run_created=made.append)
     assert made == [{"run_id": run["run_id"], "thread_id": thread}]
     assert (await client.runs.join(thread, run["run_id"]))["said"] == "Good day, Mira."
