@@ -115,4 +115,4 @@ def _number(name: str, version: str) -> int | None:
 
 
 def _started(run: GraphRun) -> StartedRun:
-    return StartedRun(run.id, run.graph, run.state, run.output, run.error)
+    return StartedRun(run.id, run.graph, run.state, run.output, run.error, run.step_count)
