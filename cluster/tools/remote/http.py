@@ -31,14 +31,19 @@ CONNECTIONS = 8
 
 
 @asynccontextmanager
-async def http_transport(reach: Reach, outgoing: Outgoing, settings: Settings, asker: Asker) -> AsyncIterator[TransportStreams]:
-    """Raises HearthError, in a group, when the server cannot be reached or does not answer as it should."""
+async def http_transport(
+    reach: Reach, outgoing: Outgoing, settings: Settings, asker: Asker, auth: httpx2.Auth | None = None
+) -> AsyncIterator[TransportStreams]:
+    """Raises HearthError, in a group, when the server cannot be reached or does not answer as it should. ``auth``: how requests are signed
+    in; what it asks by itself goes the same way, without the headers that are the server's."""
     assert reach.url is not None
     most = int(settings.tools.message_bytes)
     times = httpx2.Timeout(None, connect=settings.outgoing.connect_timeout_s, pool=settings.tools.timeout_s)
     gated = GatedTransport(outgoing, settings, asker, reach.secrets, most)
     async with (
-        httpx2.AsyncClient(transport=gated, headers=dict(reach.headers), timeout=times, trust_env=False, follow_redirects=False) as client,
+        httpx2.AsyncClient(
+            transport=gated, headers=dict(reach.headers), timeout=times, trust_env=False, follow_redirects=False, auth=auth
+        ) as client,
         streamable_http_client(reach.url, http_client=client, max_sse_event_size=most) as streams,
     ):
         yield streams

@@ -16,9 +16,9 @@ from starlette.types import Receive, Scope, Send
 
 from tests.api.fixtures.people import Person
 from tests.api.fixtures.tooling import Shop, open_shop, until
-from tests.api.mcp.suite.running import is_installed, run_suite
-from tests.api.mcp.suite.shelf import PROMPTS, SuiteShelf
-from tests.api.mcp.suite.tools import add_suite_tools
+from tests.mcp_suite.running import is_installed, run_suite
+from tests.mcp_suite.shelf import PROMPTS, SuiteShelf
+from tests.mcp_suite.tools import add_suite_tools
 
 REVISIONS = ("2026-07-28", "2025-11-25")
 

@@ -12,7 +12,7 @@ from api.mcp.content import Contents, contents_of
 from api.mcp.shelf import NOTHING
 from api.web.principal import Principal
 from cluster.errors import NotFound
-from tests.api.mcp.suite.tools import PNG
+from tests.mcp_suite.tools import PNG
 
 TEMPLATE = re.compile(r"test://template/([^/]+)/data")
 STATIC = {
