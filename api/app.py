@@ -21,6 +21,7 @@ from api.knowledge.install import install_knowledge
 from api.limits.install import install_limits
 from api.mcp.install import install_mcp
 from api.mcp.shelf import Shelf
+from api.mcp_servers.login import install_logins
 from api.outgoing.install import install_outgoing
 from api.providers.install import install_providers
 from api.routing import ROUTES, TAGS
@@ -110,7 +111,9 @@ def create_app(
     tools = install_agents(app, agents or NobodyToWake(), toolbox).toolbox
     install_streams(app, install_usage(app, settings, stores, PriceTable(prices or PricesSpec(), providers)).answered)
     install_accounts(app)
-    install_mcp(app, tools, install_bells(app, stores.cache), shelves)
+    bells = install_bells(app, stores.cache)
+    install_mcp(app, tools, bells, shelves)
+    install_logins(app, bells)
     install_docs(app)
     install_error_handlers(app, [path for route in app.routes if isinstance(path := getattr(route, "path_format", None), str)])
     install_limits(app, settings, stores)
@@ -139,6 +142,7 @@ async def _running(app: FastAPI) -> AsyncIterator[None]:
         yield
     finally:
         await app.state.mcp.stop()
+        await app.state.logins.stop()
         await app.state.bells.stop()
         await app.state.tools.stop()
         await app.state.contents.stop()

@@ -58,6 +58,8 @@ class ToolSettings(Group):
     message_bytes: ByteSize = Field(ByteSize(16 * 2**20), ge=1024, description="Largest message of an MCP server, in bytes.")
     connect_s: float = Field(20.0, gt=0, description="Seconds an MCP server has to answer when it is connected to.")
     idle_s: float = Field(300.0, gt=0, description="Seconds an MCP connection stays open without a call.")
+    login_s: float = Field(600.0, gt=0, le=3600, description="Seconds a person has to sign in at an MCP server that wants OAuth.")
+    logins: int = Field(20, ge=1, le=1000, description="People who sign in at MCP servers at once, in each process.")
     history_bytes: ByteSize = Field(
         ByteSize(64 * 2**10), ge=1024, description="Longest arguments, and result, kept in the history of calls, in bytes of JSON."
     )

@@ -202,6 +202,8 @@ admin DELETE /api/v1/mcp/servers/{server}
 admin GET /api/v1/mcp/servers/{server}/tools
 admin POST /api/v1/mcp/servers/{server}/refresh
 admin POST /api/v1/mcp/servers/{server}/test
+admin POST /api/v1/mcp/servers/{server}/login
+admin DELETE /api/v1/mcp/servers/{server}/login
 viewer GET /api/v1/workspaces/{workspace}/files
 editor PUT /api/v1/workspaces/{workspace}/files/{path}
 viewer GET /api/v1/workspaces/{workspace}/files/{path}

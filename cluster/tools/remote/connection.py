@@ -53,8 +53,8 @@ GIVEN: TypeAdapter[CallToolResult | InputRequiredResult] = TypeAdapter(CallToolR
 
 
 class Connection:
-    """``transport`` makes one way to the server. ``changed`` is called when the server says that its tools are others now. ``secrets`` are
-    in no message. ``answering``: what it is told that asks something beside a call."""
+    """``transport`` makes one way to the server. ``changed`` is called when the server says that its tools are others now. ``secrets``:
+    what no message tells, as it is then. ``answering``: what it is told that asks something beside a call."""
 
     def __init__(
         self,
@@ -62,14 +62,14 @@ class Connection:
         transport: Callable[[], AbstractAsyncContextManager[TransportStreams]],
         settings: ToolSettings,
         changed: Callable[[], None],
-        secrets: tuple[str, ...] = (),
+        secrets: Callable[[], tuple[str, ...]] = tuple,
         answering: Answering | None = None,
     ) -> None:
         self._name = name
         self._transport = transport
         self._settings = settings
         self._changed = changed
-        self._secrets = secrets
+        self.secrets = secrets
         self._answering = answering or Answering(name, trusted=False)
         self._client: Client | None = None
         self._task: asyncio.Task[None] | None = None
@@ -269,7 +269,7 @@ class Connection:
         """The first error of ours in a group of them; else what a person can make something of."""
         found = _first(error)
         if isinstance(found, HearthError):
-            return type(found)(without(found.message, self._secrets)).about(found.param)
+            return type(found)(without(found.message, self.secrets())).about(found.param)
         if isinstance(found, MCPError):
             return self._failed(f"says: {found.message[:MESSAGE_CHARS]}")
         if isinstance(found, OSError):
@@ -277,7 +277,7 @@ class Connection:
         return self._failed(f"does not keep to the protocol ({type(found).__name__})")
 
     def _failed(self, what: str) -> RemoteFailed:
-        return RemoteFailed(without(f"The MCP server '{self._name}' {what}.", self._secrets))
+        return RemoteFailed(without(f"The MCP server '{self._name}' {what}.", self.secrets()))
 
 
 class _Mismatch(RemoteFailed):

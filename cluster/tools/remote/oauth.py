@@ -55,12 +55,16 @@ class AuthorizationCode(_Auth):
     scope: Scope | None = None
 
 
+# In place of an address that nobody is sent to.
+NOWHERE = "http://localhost/"
 Auth = Annotated[ClientCredentials | AuthorizationCode, Field(discriminator="kind")]
 
 
 class Login(BaseModel):
-    """What is known after a person signed in, and what renewing the tokens takes. ``expires_at``: seconds since 1970."""
+    """What is known after a person signed in, and what renewing the tokens takes. ``url``: of the MCP server. ``expires_at``: seconds since
+    1970."""
 
+    url: str = ""
     tokens: OAuthToken | None = None
     expires_at: float | None = None
     client: OAuthClientInformationFull | None = None
@@ -91,22 +95,6 @@ class Person(Protocol):
         ...
 
 
-class Nobody:
-    """In place of a person, where there is none."""
-
-    def __init__(self, server: str, redirect: str) -> None:
-        self.redirect = redirect
-        self._server = server
-
-    async def open(self, url: str) -> None:
-        raise RemoteFailed(
-            f"The MCP server '{self._server}' wants somebody to sign in; an admin does with POST /api/v1/mcp/servers/{self._server}/login."
-        )
-
-    async def answered(self) -> AuthorizationCodeResult:
-        raise AssertionError("nobody was asked")
-
-
 class MemoryLogins:
     """For as long as this process lives."""
 
@@ -120,7 +108,7 @@ class MemoryLogins:
         self.login = login
 
 
-class _Guarded(OAuthClientProvider):
+class Signing(OAuthClientProvider):
     """Keeps an encrypted server's secrets encrypted, and tells in our words what went wrong."""
 
     async def async_auth_flow(self, request: httpx2.Request) -> AsyncGenerator[httpx2.Request, httpx2.Response]:
@@ -131,14 +119,19 @@ class _Guarded(OAuthClientProvider):
                 if request.url.scheme == "https" and asked.url.scheme != "https":
                     raise AddressRefused(f"The server's OAuth leads to {asked.url.host} without encryption; it is not asked.")
                 given = yield asked
+                if asked is request:
+                    self._look(given)
                 asked = await flow.asend(given)
         except StopAsyncIteration:
             return
         except OAuthFlowError as error:
             # What stands behind the colon is the other side's.
-            raise RemoteFailed(f"Signing in at the MCP server failed: {str(error).partition(': ')[0][:300]}.") from None
+            raise RemoteFailed(f"Signing in failed: {str(error).partition(': ')[0][:300]}.") from None
         finally:
             await flow.aclose()
+
+    def _look(self, answer: httpx2.Response) -> None:
+        """Raises where nothing more can be done about ``answer``."""
 
     @property
     def secrets(self) -> tuple[str, ...]:
@@ -147,21 +140,33 @@ class _Guarded(OAuthClientProvider):
         return tuple(text for text in (tokens.access_token, tokens.refresh_token) if text) if tokens is not None else ()
 
 
-class PersonLogin(_Guarded):
-    """``logins`` are looked at when a token has run out, because another process may have renewed it."""
+class PersonLogin(Signing):
+    """``logins`` are looked at again when a token cannot be renewed, because another process may have renewed it."""
 
-    def __init__(self, url: str, logins: Logins, person: Person, given: AuthorizationCode, secret: str | None, document: str | None = None):
-        """``secret``: the client's. ``document``: a public address that describes us, where there is one."""
+    def __init__(
+        self, url: str, logins: Logins, person: Person | None, given: AuthorizationCode, secret: str | None, document: str | None = None
+    ) -> None:
+        """``person`` None: what somebody did before has to do. ``secret``: the client's. ``document``: a public address that describes us,
+        where there is one."""
+        redirect = person.redirect if person is not None else NOWHERE
         metadata = OAuthClientMetadata(
             client_name="Hearth",
-            redirect_uris=[AnyUrl(person.redirect)],
+            redirect_uris=[AnyUrl(redirect)],
             grant_types=["authorization_code", "refresh_token"],
             response_types=["code"],
             scope=given.scope,
         )
-        super().__init__(url, metadata, self, person.open, person.answered, document)
+        super().__init__(
+            url,
+            metadata,
+            self,
+            person.open if person is not None else None,
+            person.answered if person is not None else None,
+            document,
+        )
         self._logins = logins
-        self._ours = _registered(given, secret, person.redirect)
+        self._person = person
+        self._ours = _registered(given, secret, redirect)
 
     async def get_tokens(self) -> OAuthToken | None:
         return (await self._logins.load() or Login()).tokens
@@ -174,6 +179,11 @@ class PersonLogin(_Guarded):
 
     async def set_client_info(self, client_info: OAuthClientInformationFull) -> None:
         await self._save(None)
+
+    def _look(self, answer: httpx2.Response) -> None:
+        wants_more = answer.status_code == 403 and "insufficient_scope" in answer.headers.get("www-authenticate", "")
+        if self._person is None and (answer.status_code == 401 or wants_more):
+            raise RemoteFailed("It wants somebody to sign in; an admin does with POST /api/v1/mcp/servers/{server}/login.")
 
     async def _initialize(self) -> None:
         known = await self._logins.load() or Login()
@@ -209,7 +219,7 @@ class PersonLogin(_Guarded):
         await self._logins.save(login)
 
 
-class OwnLogin(_Guarded, ClientCredentialsOAuthProvider):
+class OwnLogin(Signing, ClientCredentialsOAuthProvider):
     """Tokens that are got anew by each connection."""
 
     def __init__(self, url: str, given: ClientCredentials, secret: str) -> None:
