@@ -21,21 +21,27 @@ from api.mcp.attending import KEPT_S, bell_of
 from api.mcp.client import answer_bell
 from api.mcp.line import Line
 from api.mcp.sessions import Sessions
+from api.mcp.subscriptions import Subscriptions
 from api.web.bells import Bells
 from api.web.bodies import content_type
 from api.web.ending import end
+from api.web.exchange import exchange_of
 from api.web.principal import Principal
-from cluster.errors import Cancelled, TooLarge, UnsupportedMedia
+from api.web.sse import event_stream
+from cluster.errors import BadInput, Cancelled, TooLarge, UnsupportedMedia
 from cluster.settings import ToolSettings
 
+# Longer than tools.watch_s may be.
+IDLE_S = 600.0
 SESSION, VERSION = "mcp-session-id", "mcp-protocol-version"
 
 
 class Door:
     """Belongs to one event loop; serves between :meth:`start` and :meth:`stop`."""
 
-    def __init__(self, server: Server[Any], sessions: Sessions, bells: Bells, settings: ToolSettings) -> None:
+    def __init__(self, server: Server[Any], sessions: Sessions, subscriptions: Subscriptions, bells: Bells, settings: ToolSettings) -> None:
         self.sessions = sessions
+        self._subscriptions = subscriptions
         self._server = server
         self._bells = bells
         self._most = settings.request_bytes
@@ -73,6 +79,13 @@ class Door:
                 await self._heed(session_id, told)
         assert self._manager is not None
         return _Passed(self._manager, body, opened)
+
+    async def listen(self, request: Request, who: Principal) -> Response:
+        """The stream of a session, on which its client hears of changes. Raises BadInput where none is named, NotFound for no such."""
+        session_id, until = request.headers.get(SESSION), exchange_of(request.scope).deadline
+        if session_id is None:
+            raise BadInput("There is a stream for a session only; send the Mcp-Session-Id that 'initialize' gave.")
+        return await event_stream(request, self._subscriptions.changes(session_id, who, until), IDLE_S)
 
     async def _heed(self, session_id: str, told: Mapping[str, Any]) -> None:
         """A request that is taken back may be carried out by another process."""

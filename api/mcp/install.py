@@ -11,9 +11,11 @@ from api.mcp.diagrams import DiagramShelf, GraphDiagrams
 from api.mcp.documents import DocumentShelf
 from api.mcp.door import Door
 from api.mcp.files import FileShelf
+from api.mcp.resources import Resources
 from api.mcp.server import make_server
 from api.mcp.sessions import Sessions
 from api.mcp.shelf import Shelf
+from api.mcp.subscriptions import Subscriptions
 from api.web.bells import Bells
 from api.web.deps import Parts
 from cluster.graphs.library import graph_library
@@ -29,8 +31,10 @@ def install_mcp(app: FastAPI, toolbox: Toolbox, bells: Bells, shelves: Sequence[
     library = graph_library(parts.settings.home, parts.settings.graphs.spec_bytes)
     diagrams = GraphDiagrams(parts.stores.database, library, parts.settings.graphs)
     ours = (DiagramShelf(diagrams), DocumentShelf(parts.stores.database), FileShelf(app.state.tools.workspaces))
-    server = make_server(parts, toolbox, [*shelves, *ours], sessions, bells)
-    door = Door(server, sessions, bells, parts.settings.tools)
+    resources = Resources([*shelves, *ours], parts.settings.tools.page)
+    subscriptions = Subscriptions(parts.stores.cache, sessions, resources, parts.settings.tools)
+    server = make_server(parts, toolbox, resources, subscriptions, sessions, bells)
+    door = Door(server, sessions, subscriptions, bells, parts.settings.tools)
     app.state.mcp, app.state.toolbox = door, toolbox
     return door
 

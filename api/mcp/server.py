@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from importlib.metadata import version
 from typing import Any
 
@@ -16,7 +16,7 @@ from api.mcp.resources import Resources
 from api.mcp.saying import Levels
 from api.mcp.sealing import sealing
 from api.mcp.sessions import Sessions
-from api.mcp.shelf import Shelf
+from api.mcp.subscriptions import Subscriptions
 from api.mcp.tools import Tools
 from api.web.bells import Bells
 from api.web.deps import Parts
@@ -30,10 +30,11 @@ INSTRUCTIONS = (
 )
 
 
-def make_server(parts: Parts, toolbox: Toolbox, shelves: Sequence[Shelf], sessions: Sessions, bells: Bells) -> Server[Any]:
+def make_server(
+    parts: Parts, toolbox: Toolbox, resources: Resources, subscriptions: Subscriptions, sessions: Sessions, bells: Bells
+) -> Server[Any]:
     settings, database = parts.settings.tools, parts.stores.database
     tools = Tools(toolbox, bells, settings)
-    resources = Resources(shelves, settings.page)
     prompts = PromptShelf(database, resources, bells, settings.page, settings.approval_s)
 
     async def complete(context: Context, params: CompleteRequestParams) -> CompleteResult:
@@ -55,6 +56,8 @@ def make_server(parts: Parts, toolbox: Toolbox, shelves: Sequence[Shelf], sessio
         on_list_resources=resources.list,
         on_list_resource_templates=resources.templates,
         on_read_resource=resources.read,
+        on_subscribe_resource=subscriptions.subscribe,
+        on_unsubscribe_resource=subscriptions.unsubscribe,
         on_list_prompts=prompts.list,
         on_get_prompt=prompts.get,
         on_completion=complete,

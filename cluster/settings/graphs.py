@@ -69,6 +69,8 @@ class ToolSettings(Group):
     request_bytes: ByteSize = Field(ByteSize(4 * 2**20), ge=1024, description="Largest message to /mcp, in bytes.")
     sessions_per_user: int = Field(20, ge=1, le=10_000, description="MCP sessions that one person has; one more ends the oldest.")
     session_idle_s: float = Field(3600.0, ge=1, description="Seconds without a message after which an MCP session ends.")
+    subscriptions: int = Field(50, ge=1, le=10_000, description="Resources that one MCP session watches.")
+    watch_s: float = Field(5.0, gt=0, le=300, description="Seconds between two looks whether a resource that is watched has changed.")
     progress_s: float = Field(5.0, gt=0, le=300, description="Seconds between two signs of life of a tool that an MCP client called.")
     rounds: int = Field(12, ge=1, le=1000, description="Times a model may call tools before it has to answer.")
     calls: int = Field(32, ge=1, le=1000, description="Tools a model may call in one round; of more, the rest is not carried out.")

@@ -93,6 +93,7 @@ editor POST /api/v1/chat/mcp/stream
 editor GET /api/v1/chat/mcp/approvals
 editor POST /api/v1/chat/mcp/approvals/{approval_id}
 viewer POST /mcp
+viewer GET /mcp
 viewer DELETE /mcp
 editor POST /api/v1/prompts
 viewer GET /api/v1/prompts
@@ -314,6 +315,7 @@ viewer GET /api/v1/tasks/{run_id}/result
 viewer GET /api/v1/tasks/{run_id}/history
 viewer POST /api/v1/tasks/{run_id}/cancel
 public GET /healthz
+public GET /api/v1/mcp/login
 public GET /readyz
 public GET /metrics
 """

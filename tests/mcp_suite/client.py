@@ -22,7 +22,7 @@ from mcp.shared.auth import AuthorizationCodeResult
 
 from cluster.outgoing.client import Outgoing
 from cluster.outgoing.journal import Account, Asker, Journal
-from cluster.settings import OutgoingSettings, Settings
+from cluster.settings import OutgoingSettings, Settings, ToolSettings
 from cluster.tools.remote.answering import Answering
 from cluster.tools.remote.connection import Connection
 from cluster.tools.remote.http import http_transport
@@ -69,7 +69,9 @@ class Browser:
 
 def signing_in(url: str, given: dict[str, Any], scenario: str) -> httpx2.Auth:
     if scenario.startswith("auth/client-credentials"):
-        issuer = given.get("auth_server_url", url)
+        # Whoever configures a server knows who gave out its credentials.
+        told = httpx.get(url.replace("/mcp", "/.well-known/oauth-protected-resource/mcp")).json()
+        issuer = told["authorization_servers"][0]
         own = ClientCredentials(kind="client_credentials", client_id=given["client_id"], client_secret="secret:X", issuer=issuer)
         return OwnLogin(url, own, given["client_secret"])
     person = AuthorizationCode(kind="authorization_code", client_id=given.get("client_id"))
@@ -84,7 +86,8 @@ def arguments_of(schema: dict[str, Any]) -> dict[str, Any]:
 
 async def drive(url: str, scenario: str, given: dict[str, Any], home: Path) -> None:
     everywhere = OutgoingSettings(allowed=("localhost", "127.0.0.1"), ports=tuple(range(1, 65536)))
-    settings = Settings(home=home, outgoing=everywhere)
+    # The machine may have much else to do.
+    settings = Settings(home=home, outgoing=everywhere, tools=ToolSettings(connect_s=100.0))
     outgoing = Outgoing(settings, Unwritten())
     reach = Reach("suite", uuid.uuid4(), url, {}, None, (), {}, ())
     auth = signing_in(url, given, scenario) if scenario.startswith("auth/") else None

@@ -17,36 +17,65 @@ PACKAGE = FOLDER / "node_modules/@modelcontextprotocol/conformance"
 SUITE = PACKAGE / "dist/index.js"
 NODE = FOLDER / "node_modules/node/bin/node"
 COLOURS = re.compile(r"\x1b\[[0-9;]*m")
+TIMEOUT_MS = "120000"
 # A line of the suite's summary. `✓ ping: 2 passed, 0 failed`
 RESULT = re.compile(r"([✓✗]) (\S+): \d+ passed, \d+ failed.*")
 
 
+# That run at once: the suite itself would start a process for every scenario of a client together.
+AT_ONCE = 2
+
+
 @dataclass(frozen=True)
 class Found:
-    """``missed``: what is required and did not pass, or did not run. ``status``: the suite's own verdict, 0 where all passed."""
+    """``missed``: what is required and did not pass, or did not run, with what the suite says of it."""
 
     required: Sequence[str]
-    missed: Sequence[str]
-    status: int
-    said: str
+    missed: Mapping[str, str]
 
 
 def is_installed(revision: str) -> bool:
-    return SUITE.is_file() and (PACKAGE / f"requirements/{revision}.yaml").is_file()
+    return SUITE.is_file() and _set_of(revision).is_file()
 
 
-async def run_suite(what: str, revision: str, *given: str, environment: Mapping[str, str] | None = None) -> Found:
-    """Every scenario that ``revision`` requires of ``what``, `server` or `client`, in the frozen set that comes with the suite."""
+def required(what: str, revision: str) -> list[str]:
+    """Every scenario that ``revision`` requires of ``what``, `server` or `client`: the frozen set that comes with the suite."""
+    return list(yaml.safe_load(_set_of(revision).read_text())[what])
+
+
+async def run_server(revision: str, url: str) -> Found:
+    said, _ = await _run("server", "--requirements", revision, "--url", url)
+    passed = {found[2] for line in said.splitlines() if (found := RESULT.fullmatch(line.strip())) and found[1] == "✓"}
+    wanted = required("server", revision)
+    return Found(wanted, {name: said[-12_000:] for name in wanted if name not in passed})
+
+
+async def run_client(revision: str, command: str, names: Sequence[str] | None = None) -> Found:
+    """``names``: other scenarios than those that are required."""
+    turn, missed = asyncio.Semaphore(AT_ONCE), dict[str, str]()
+
+    async def one(name: str) -> None:
+        async with turn:
+            said, status = await _run(
+                "client", "--scenario", name, "--spec-version", revision, "--command", command, "--timeout", TIMEOUT_MS
+            )
+        if status != 0 or "OVERALL: PASSED" not in said:
+            missed[name] = said[-4000:]
+
+    wanted = list(names) if names is not None else required("client", revision)
+    await asyncio.gather(*(one(name) for name in wanted))
+    return Found(wanted, missed)
+
+
+def _set_of(revision: str) -> Path:
+    return PACKAGE / f"requirements/{revision}.yaml"
+
+
+async def _run(*given: str) -> tuple[str, int]:
     node = str(NODE) if NODE.is_file() else "node"
     suite = await asyncio.create_subprocess_exec(
-        *(node, str(SUITE), what, "--requirements", revision, *given),
-        env={**os.environ, **(environment or {})},
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
+        *(node, str(SUITE), *given), stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
     )
     told, _ = await suite.communicate()
     assert suite.returncode is not None
-    said = COLOURS.sub("", told.decode())
-    passed = {found[2] for line in said.splitlines() if (found := RESULT.fullmatch(line.strip())) and found[1] == "✓"}
-    required = yaml.safe_load((PACKAGE / f"requirements/{revision}.yaml").read_text())[what]
-    return Found(required, [name for name in required if name not in passed], suite.returncode, said)
+    return COLOURS.sub("", told.decode()), suite.returncode
