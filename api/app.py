@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from importlib.metadata import version
 from pathlib import Path
@@ -20,6 +20,8 @@ from api.jobs.install import install_jobs
 from api.knowledge.install import install_knowledge
 from api.limits.install import install_limits
 from api.mcp.install import install_mcp
+from api.mcp.shelf import Shelf
+from api.mcp_servers.login import install_logins
 from api.outgoing.install import install_outgoing
 from api.providers.install import install_providers
 from api.routing import ROUTES, TAGS
@@ -70,6 +72,7 @@ def create_app(
     environment: Mapping[str, str] | None = None,
     metrics_dir: Path | None = None,
     toolbox: Toolbox | None = None,
+    shelves: Sequence[Shelf] = (),
     request_id_echoed: bool = False,
 ) -> FastAPI:
     """The whole API over ``gateway``, ``stores``, ``vectors`` and ``agents``, which stay the caller's to close. ``agents`` None: nobody is
@@ -78,6 +81,7 @@ def create_app(
     ``providers``: whose models are offered beside those of ``gateway``; their keys may stand in ``environment``. ``prices``: what answers
     cost.
     ``toolbox``: what models and MCP clients may have done, in place of our tools and those of the organisation's MCP servers.
+    ``shelves``: of resources that MCP clients have beside those of Hearth.
     ``metrics_dir``: where several API processes share their counts (see api/web/metrics.py). ``request_id_echoed``: the server in front
     adds a request's X-Request-Id to the answer by itself.
     """
@@ -107,7 +111,9 @@ def create_app(
     tools = install_agents(app, agents or NobodyToWake(), toolbox).toolbox
     install_streams(app, install_usage(app, settings, stores, PriceTable(prices or PricesSpec(), providers)).answered)
     install_accounts(app)
-    install_mcp(app, tools, install_bells(app, stores.cache))
+    bells = install_bells(app, stores.cache)
+    install_mcp(app, tools, bells, shelves)
+    install_logins(app, bells)
     install_docs(app)
     install_error_handlers(app, [path for route in app.routes if isinstance(path := getattr(route, "path_format", None), str)])
     install_limits(app, settings, stores)
@@ -136,6 +142,7 @@ async def _running(app: FastAPI) -> AsyncIterator[None]:
         yield
     finally:
         await app.state.mcp.stop()
+        await app.state.logins.stop()
         await app.state.bells.stop()
         await app.state.tools.stop()
         await app.state.contents.stop()

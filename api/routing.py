@@ -32,6 +32,7 @@ from api.langgraph import endpoints as langgraph
 from api.limits import endpoints as limits
 from api.mcp import endpoints as mcp
 from api.mcp_chat import endpoints as mcp_chat
+from api.mcp_servers import back_endpoints as mcp_logins
 from api.mcp_servers import endpoints as mcp_servers
 from api.models import endpoints as models
 from api.outgoing import endpoints as outgoing
@@ -88,6 +89,7 @@ _ROUTERS = (
     mcp.router,
     tool_choices.router,
     tools.router,
+    mcp_logins.router,
     mcp_servers.router,
     workspaces.router,
     jobs.router,

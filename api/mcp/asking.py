@@ -7,6 +7,7 @@ from typing import Any
 from mcp.server.context import ServerRequestContext
 from starlette.requests import Request
 
+from api.mcp.line import Line
 from api.mcp.sessions import McpSession
 from api.web.exchange import Exchange, exchange_of
 from api.web.principal import Principal
@@ -35,3 +36,10 @@ def session_in(context: Context) -> McpSession | None:
     session = request_of(context).scope["state"].get("mcp_session")
     assert session is None or isinstance(session, McpSession)
     return session
+
+
+def line_in(context: Context) -> Line | None:
+    """The stream that answers the request; None before it is served."""
+    line = request_of(context).scope["state"].get("mcp_line")
+    assert line is None or isinstance(line, Line)
+    return line

@@ -11,6 +11,7 @@ from mcp.shared.exceptions import MCPError
 from pydantic_core import to_json
 
 from api.mcp.asking import Context, exchange_in, session_in
+from api.mcp.client import CallingClient
 from api.mcp.failing import CANCELLED
 from api.web.bells import Bells
 from cluster.ending import end
@@ -26,8 +27,9 @@ def bell_of(session_id: str, request_id: object) -> str:
     return f"mcp:cancel:{session_id}:{to_json(request_id).decode()[:200]}"
 
 
-async def attended(context: Context, work: Coroutine[Any, Any, T], bells: Bells, what: str, every_s: float) -> T:
-    """The result of ``work``. Progress (seconds so far) is reported at once and every ``every_s`` seconds, where the client asked for it.
+async def attended(context: Context, client: CallingClient, work: Coroutine[Any, Any, T], bells: Bells, what: str, every_s: float) -> T:
+    """The result of ``work``. Progress (seconds so far) is reported every ``every_s`` seconds, where the client asked for it; ``work`` that
+    reports its own to ``client`` counts otherwise, and is left to it.
 
     Raises MCPError when the client takes the request back and DeadlineExceeded past the request's deadline; ``work`` has ended then.
     """
@@ -36,7 +38,7 @@ async def attended(context: Context, work: Coroutine[Any, Any, T], bells: Bells,
     bell = asyncio.create_task(bells.heard(bell_of(session.id, context.request_id)) if session else asyncio.Event().wait())
     try:
         async with asyncio.timeout_at(exchange_in(context).deadline) as limit:
-            return await _ended(context, task, bell, what, every_s)
+            return await _ended(client, task, bell, what, every_s)
     except TimeoutError:
         if not limit.expired():
             raise
@@ -49,12 +51,12 @@ async def attended(context: Context, work: Coroutine[Any, Any, T], bells: Bells,
             await end((task, bell))
 
 
-async def _ended(context: Context, task: asyncio.Task[T], bell: asyncio.Task[Any], what: str, every_s: float) -> T:
+async def _ended(client: CallingClient, task: asyncio.Task[T], bell: asyncio.Task[Any], what: str, every_s: float) -> T:
     began = asyncio.get_running_loop().time()
     waited: set[asyncio.Task[Any]] = {task, bell}
     while not task.done():
         seconds = round(asyncio.get_running_loop().time() - began, 1)
-        await context.session.report_progress(seconds, None, f"{what}: {seconds:g} s" if seconds else f"{what} begins")
+        await client.tick(seconds, f"{what}: {seconds:g} s" if seconds else f"{what} begins")
         done, _ = await asyncio.wait(waited, timeout=every_s, return_when=asyncio.FIRST_COMPLETED)
         if bell in done and not task.done():
             if bell.exception() is None:

@@ -8,7 +8,9 @@ from typing import Any
 
 from mcp.server.lowlevel import Server
 from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
+from mcp_types import ClientCapabilities
 from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS
+from pydantic import ValidationError
 from pydantic_core import from_json
 from starlette.datastructures import MutableHeaders
 from starlette.requests import ClientDisconnect, Request
@@ -16,22 +18,30 @@ from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
 from api.mcp.attending import KEPT_S, bell_of
+from api.mcp.client import answer_bell
+from api.mcp.line import Line
 from api.mcp.sessions import Sessions
+from api.mcp.subscriptions import Subscriptions
 from api.web.bells import Bells
 from api.web.bodies import content_type
+from api.web.exchange import exchange_of
 from api.web.principal import Principal
+from api.web.sse import event_stream
 from cluster.ending import end
-from cluster.errors import Cancelled, TooLarge, UnsupportedMedia
+from cluster.errors import BadInput, Cancelled, TooLarge, UnsupportedMedia
 from cluster.settings import ToolSettings
 
+# Longer than tools.watch_s may be.
+IDLE_S = 600.0
 SESSION, VERSION = "mcp-session-id", "mcp-protocol-version"
 
 
 class Door:
     """Belongs to one event loop; serves between :meth:`start` and :meth:`stop`."""
 
-    def __init__(self, server: Server[Any], sessions: Sessions, bells: Bells, settings: ToolSettings) -> None:
+    def __init__(self, server: Server[Any], sessions: Sessions, subscriptions: Subscriptions, bells: Bells, settings: ToolSettings) -> None:
         self.sessions = sessions
+        self._subscriptions = subscriptions
         self._server = server
         self._bells = bells
         self._most = settings.request_bytes
@@ -59,12 +69,23 @@ class Door:
         if request.headers.get(VERSION, HANDSHAKE_PROTOCOL_VERSIONS[0]) in HANDSHAKE_PROTOCOL_VERSIONS:
             told = _told(body)
             if told.get("method") == "initialize":
-                opened = await self.sessions.open(who)
+                opened = await self.sessions.open(who, _capabilities(told))
             elif session_id is not None:
                 request.scope["state"]["mcp_session"] = await self.sessions.use(session_id, who)
+                if _is_answer(told):
+                    # What asked it may wait in another process.
+                    await self._bells.ring(answer_bell(session_id, told.get("id")), body.decode(), KEPT_S)
+                    return Response(status_code=202)
                 await self._heed(session_id, told)
         assert self._manager is not None
         return _Passed(self._manager, body, opened)
+
+    async def listen(self, request: Request, who: Principal) -> Response:
+        """The stream of a session, on which its client hears of changes. Raises BadInput where none is named, NotFound for no such."""
+        session_id, until = request.headers.get(SESSION), exchange_of(request.scope).deadline
+        if session_id is None:
+            raise BadInput("There is a stream for a session only; send the Mcp-Session-Id that 'initialize' gave.")
+        return await event_stream(request, self._subscriptions.changes(session_id, who, until), IDLE_S)
 
     async def _heed(self, session_id: str, told: Mapping[str, Any]) -> None:
         """A request that is taken back may be carried out by another process."""
@@ -90,7 +111,8 @@ class _Passed(Response):
         self._opened = opened
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        given = False
+        given, line = False, Line(send)
+        scope["state"]["mcp_line"] = line
 
         async def receive_again() -> Message:
             nonlocal given
@@ -104,7 +126,7 @@ class _Passed(Response):
                 message["status"] = int(message["status"])  # a number with a name, where a log wants a number
                 if self._opened is not None and message["status"] == 200:
                     MutableHeaders(scope=message)[SESSION] = self._opened
-            await send(message)
+            await line.pass_on(message)
 
         await self._manager.handle_request(scope, receive_again, send_opened)
 
@@ -129,3 +151,17 @@ def _told(body: bytes) -> Mapping[str, Any]:
     except ValueError:
         return {}
     return message if isinstance(message, dict) else {}
+
+
+def _is_answer(told: Mapping[str, Any]) -> bool:
+    """Does it answer a request of ours?"""
+    return "method" not in told and "id" in told and ("result" in told or "error" in told)
+
+
+def _capabilities(told: Mapping[str, Any]) -> ClientCapabilities:
+    """None, where it says what is none; the SDK refuses the message then."""
+    params = told.get("params")
+    try:
+        return ClientCapabilities.model_validate(params.get("capabilities") if isinstance(params, dict) else {}, by_name=False)
+    except ValidationError:
+        return ClientCapabilities()

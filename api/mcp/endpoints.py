@@ -42,6 +42,7 @@ REPLY: Document = {
     "required": ["jsonrpc"],
 }
 STREAM = 'event: message\r\ndata: {"jsonrpc":"2.0","id":1,"result":{"tools":[]}}\r\n\r\n'
+CHANGE = 'data: {"jsonrpc":"2.0","method":"notifications/resources/updated","params":{"uri":"hearth://files/notes.md"}}\n\n'
 SessionHeader = Annotated[str | None, Header(alias="mcp-session-id", max_length=64, description="What `initialize` gave; optional.")]
 
 
@@ -82,6 +83,18 @@ async def exchange(request: Request, door: WithDoor, who: AsViewer) -> Response:
     """One JSON-RPC message, answered as JSON or as server-sent events: tools (`tools/list`, `tools/call`), documents and diagrams
     (`resources/*`), system prompts (`prompts/*`), completion. Revisions 2024-11-05 to 2026-07-28."""
     return await door.answer(request, who)
+
+
+@router.get(
+    "/mcp",
+    summary="What happens in an MCP session",
+    response_class=Response,
+    responses=responses(None, (400, 404, 500), media={"text/event-stream": CHANGE}),
+)
+async def listen(request: Request, door: WithDoor, who: AsViewer, mcp_session_id: SessionHeader = None) -> Response:
+    """For clients of revisions that have sessions: `notifications/resources/updated` for what `resources/subscribe` named. A stream ends
+    after a while; what changes before the next one is told there."""
+    return await door.listen(request, who)
 
 
 @router.delete(

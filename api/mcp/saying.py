@@ -10,7 +10,7 @@ from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 
 from api.mcp.asking import Context, session_in
 from api.mcp.sessions import Sessions
-from cluster.contracts.generation import JsonObject
+from cluster.contracts.generation import Json
 from cluster.errors import BadInput
 
 LEVELS: tuple[str, ...] = get_args(LoggingLevel)
@@ -19,7 +19,7 @@ LEAST = "warning"
 LOGGER = "hearth.tools"
 
 
-async def say(context: Context, level: LoggingLevel, data: JsonObject) -> None:
+async def say(context: Context, level: LoggingLevel, data: Json) -> None:
     """Sends ``data`` on the way of the answer, where messages of ``level`` are wanted."""
     if not _wanted(context, level):
         return

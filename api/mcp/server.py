@@ -10,15 +10,18 @@ from mcp.server.lowlevel import Server
 from mcp_types import CompleteRequestParams, CompleteResult, PromptReference, SetLevelRequestParams
 
 from api.mcp.asking import Context
-from api.mcp.diagrams import GraphDiagrams
 from api.mcp.failing import tell_errors
 from api.mcp.prompts import PromptShelf
 from api.mcp.resources import Resources
 from api.mcp.saying import Levels
+from api.mcp.sealing import sealing
 from api.mcp.sessions import Sessions
+from api.mcp.subscriptions import Subscriptions
 from api.mcp.tools import Tools
 from api.web.bells import Bells
 from api.web.deps import Parts
+from cluster.home import Home
+from cluster.secrets.keyring import KeyRing
 from cluster.tools.tool import Toolbox
 
 INSTRUCTIONS = (
@@ -27,11 +30,12 @@ INSTRUCTIONS = (
 )
 
 
-def make_server(parts: Parts, toolbox: Toolbox, diagrams: GraphDiagrams, sessions: Sessions, bells: Bells) -> Server[Any]:
+def make_server(
+    parts: Parts, toolbox: Toolbox, resources: Resources, subscriptions: Subscriptions, sessions: Sessions, bells: Bells
+) -> Server[Any]:
     settings, database = parts.settings.tools, parts.stores.database
     tools = Tools(toolbox, bells, settings)
-    resources = Resources(database, diagrams, settings.page)
-    prompts = PromptShelf(database, settings.page)
+    prompts = PromptShelf(database, resources, bells, settings.page, settings.approval_s)
 
     async def complete(context: Context, params: CompleteRequestParams) -> CompleteResult:
         argument = params.argument
@@ -52,12 +56,14 @@ def make_server(parts: Parts, toolbox: Toolbox, diagrams: GraphDiagrams, session
         on_list_resources=resources.list,
         on_list_resource_templates=resources.templates,
         on_read_resource=resources.read,
+        on_subscribe_resource=subscriptions.subscribe,
+        on_unsubscribe_resource=subscriptions.unsubscribe,
         on_list_prompts=prompts.list,
         on_get_prompt=prompts.get,
         on_completion=complete,
     )
     server.add_request_handler("logging/setLevel", SetLevelRequestParams, Levels(sessions).choose)
-    server.middleware.append(tell_errors)
+    server.middleware += [tell_errors, sealing(KeyRing(Home(parts.settings.home).keys / "secrets.key"), settings.approval_s)]
     return server
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from dataclasses import dataclass
 
+from mcp_types import ClientCapabilities
 from redis.asyncio import Redis
 
 from api.web.principal import Principal
@@ -20,29 +21,32 @@ redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', ms - ARGV[3])
 while redis.call('ZCARD', KEYS[2]) >= tonumber(ARGV[4]) do
   redis.call('DEL', 'mcp:session:' .. redis.call('ZPOPMIN', KEYS[2])[1])
 end
-redis.call('HSET', KEYS[1], 'owner', ARGV[2])
+redis.call('HSET', KEYS[1], 'owner', ARGV[2], 'capabilities', ARGV[5])
 redis.call('PEXPIRE', KEYS[1], ARGV[3])
 redis.call('ZADD', KEYS[2], ms, ARGV[1])
 redis.call('PEXPIRE', KEYS[2], ARGV[3])
 """
-# Notes that a session is used, where it is still there and ARGV[2]'s; its level ('' where none was chosen), or false.
+# Notes that a session is used, where it is still there and ARGV[2]'s; what its client can do and its level (false where none was
+# chosen), or false.
 _USE = """
 if redis.call('HGET', KEYS[1], 'owner') ~= ARGV[2] then return false end
 local now = redis.call('TIME')
 redis.call('PEXPIRE', KEYS[1], ARGV[3])
 redis.call('ZADD', KEYS[2], now[1] * 1000 + math.floor(now[2] / 1000), ARGV[1])
 redis.call('PEXPIRE', KEYS[2], ARGV[3])
-return redis.call('HGET', KEYS[1], 'level') or ''
+return redis.call('HMGET', KEYS[1], 'capabilities', 'level')
 """
 GONE = "There is no such MCP session, or it is not yours, or it was idle for too long; initialize a new one."
 
 
 @dataclass(frozen=True, slots=True)
 class McpSession:
-    """``level``: the least level of messages that is wanted; None: the client has not said."""
+    """``level``: the least level of messages that is wanted; None: the client has not said. ``capabilities``: what its client said that
+    it can do."""
 
     id: str
     level: str | None
+    capabilities: ClientCapabilities
 
 
 class Sessions:
@@ -53,18 +57,19 @@ class Sessions:
         self._open = cache.register_script(_OPEN)
         self._use = cache.register_script(_USE)
 
-    async def open(self, who: Principal) -> str:
+    async def open(self, who: Principal, capabilities: ClientCapabilities) -> str:
         """The id of a new session."""
-        session_id = uuid.uuid4().hex
-        await self._open(keys=[_key(session_id), _all(who)], args=[session_id, _owner(who), self._idle_ms, self._most])
+        session_id, told = uuid.uuid4().hex, capabilities.model_dump_json(by_alias=True, exclude_none=True)
+        await self._open(keys=[_key(session_id), _all(who)], args=[session_id, _owner(who), self._idle_ms, self._most, told])
         return session_id
 
     async def use(self, session_id: str, who: Principal) -> McpSession:
         """Raises NotFound, as the protocol wants it, also for somebody else's."""
-        level = await self._use(keys=[_key(session_id), _all(who)], args=[session_id, _owner(who), self._idle_ms])
-        if level is None:
+        known = await self._use(keys=[_key(session_id), _all(who)], args=[session_id, _owner(who), self._idle_ms])
+        if known is None:
             raise NotFound(GONE)
-        return McpSession(session_id, str(level) or None)
+        capabilities, level = known
+        return McpSession(session_id, level, ClientCapabilities.model_validate_json(capabilities, by_name=False))
 
     async def choose(self, session: McpSession, level: str) -> None:
         await self._cache.hset(_key(session.id), "level", level)

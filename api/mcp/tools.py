@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
-import uuid
 
 from mcp.shared.exceptions import MCPError
 from mcp_types import (
     INVALID_PARAMS,
     CallToolRequestParams,
     CallToolResult,
+    InputRequiredResult,
     ListToolsResult,
     PaginatedRequestParams,
     TextContent,
@@ -20,6 +20,8 @@ from mcp_types import (
 from api.generation.spending import spent_by_tools
 from api.mcp.asking import Context, exchange_in, principal_in
 from api.mcp.attending import attended
+from api.mcp.client import CallingClient
+from api.mcp.content import is_object, result_of
 from api.mcp.paging import page_of, place_in
 from api.mcp.saying import say
 from api.web.bells import Bells
@@ -28,8 +30,9 @@ from api.web.principal import Principal, Role
 from cluster.contracts.generation import JsonObject
 from cluster.errors import Forbidden, NotFound
 from cluster.settings import ToolSettings
+from cluster.tools.asking import AnswersNeeded
 from cluster.tools.paths import user_workspace
-from cluster.tools.tool import Toolbox, ToolCaller, ToolResult, ToolSpec
+from cluster.tools.tool import Toolbox, ToolCaller, ToolSpec
 
 
 class Tools:
@@ -46,19 +49,22 @@ class Tools:
         shown, cursor = page_of(behind, self._settings.page, lambda spec: spec.name)
         return ListToolsResult(tools=[as_tool(spec) for spec in shown], next_cursor=cursor)
 
-    async def call(self, context: Context, params: CallToolRequestParams) -> CallToolResult:
+    async def call(self, context: Context, params: CallToolRequestParams) -> CallToolResult | InputRequiredResult:
         """What goes wrong with a tool is its result, in our words, for a model to read; that there is none of this name is an error of
         the protocol."""
         who, began = principal_in(context), time.monotonic()
+        client = CallingClient(context, params, self._bells, self._settings.approval_s)
         spec = await self._spec(who, params.name)
         try:
-            work = self._toolbox.call(params.name, params.arguments or {}, caller_of(who))
+            work = self._toolbox.call(params.name, params.arguments or {}, caller_of(who, client))
             what = spec.title if spec else params.name
-            made = await attended(context, work, self._bells, what, self._settings.progress_s)
+            made = await attended(context, client, work, self._bells, what, self._settings.progress_s)
             exchange_in(context).spent += spent_by_tools(made.spent)
             result = result_of(spec, made)
         except MCPError:
             raise
+        except AnswersNeeded as needed:
+            return client.needing(needed)
         except Exception as error:  # noqa: BLE001 - it is logged, and told as far as the caller may know it
             if isinstance(error, NotFound) and spec is None:
                 raise MCPError(INVALID_PARAMS, error.message) from None
@@ -93,23 +99,14 @@ def as_tool(spec: ToolSpec) -> Tool:
     )
 
 
-def is_object(spec: ToolSpec) -> bool:
-    """Does it give back objects of a known shape? Only these are structured results in every revision of the protocol."""
-    return spec.output is not None and spec.output.get("type") == "object"
-
-
-def caller_of(who: Principal) -> ToolCaller:
-    """All of a person's calls share their workspace; no call is a repetition of another."""
+def caller_of(who: Principal, client: CallingClient) -> ToolCaller:
+    """All of a person's calls share their workspace; no call is a repetition of another, but for the rounds of one in which its client is
+    asked something."""
     return ToolCaller(
         organisation_id=who.organisation_id,
         user_id=who.user_id,
         role=who.role.value,
         workspace=user_workspace(who.user_id),
-        key=f"mcp:{uuid.uuid4()}",
+        key=client.key,
+        client=client,
     )
-
-
-def result_of(spec: ToolSpec | None, result: ToolResult) -> CallToolResult:
-    text = result.text + ("\n[cut: there was more than tools.result_bytes]" if result.cut else "")
-    structured = result.value if spec is not None and is_object(spec) and isinstance(result.value, dict) and not result.failed else None
-    return CallToolResult(content=[TextContent(text=text)], structured_content=structured, is_error=result.failed)

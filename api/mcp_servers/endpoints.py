@@ -9,8 +9,11 @@ from starlette.responses import Response
 
 from api.audit.trail import WithOrigin
 from api.conversations.examples import ok
+from api.mcp_servers.login import WithLogins
 from api.mcp_servers.schemas import (
     SERVER_NAME,
+    LoginForgotten,
+    LoginStarted,
     ServerAnswer,
     ServerBody,
     ServerList,
@@ -46,6 +49,7 @@ SERVER = {
     "arguments": [],
     "headers": BODY["headers"],
     "environment": {},
+    "auth": None,
     "allow": None,
     "deny": [],
     "timeout_s": None,
@@ -67,6 +71,7 @@ TOOL = {
     "dangerous": True,
     "parameters": {"type": "object"},
 }
+STARTED = {"url": "https://auth.example.org/authorize?response_type=code&client_id=hearth&state=kJ2h", "expires_in_s": 600}
 ServerName = Annotated[str, Path(pattern=SERVER_NAME, description="A server's name.")]
 
 
@@ -91,8 +96,8 @@ async def list_servers(service: Serving) -> Response:
     openapi_extra=json_request(ServerBody, BODY),
 )
 async def add_server(service: Serving, body: Annotated[ServerBody, Depends(json_body(ServerBody, Unprocessable))]) -> Response:
-    """Nothing is asked yet: its tools are listed when somebody first looks at tools, or by `refresh`. Servers that want OAuth are not
-    supported; send what they want in a header, from a secret."""
+    """Nothing is asked yet: its tools are listed when somebody first looks at tools, or by `refresh`. A server that wants OAuth is signed
+    in at as `auth` says: with credentials of your organisation, or by a person, with `login`; others may want a header, from a secret."""
     return success(await service.add(body))
 
 
@@ -155,3 +160,26 @@ async def refresh_server(request: Request, service: Serving, server: ServerName)
 async def test_server(request: Request, service: Serving, server: ServerName) -> Response:
     """Connects, lists its tools, and says what is wrong."""
     return success(await attend(request, service.test(server)))
+
+
+@router.post(
+    "/{server}/login",
+    summary="Sign in at an MCP server",
+    response_model=Success[LoginStarted],
+    responses=responses(ok(STARTED), (*ASKS, 429)),
+)
+async def login(request: Request, service: Serving, logins: WithLogins, server: ServerName) -> Response:
+    """Of one whose `auth` is `authorization_code`: asks where a person gives their consent. Send a browser to `url`; what comes of it is
+    kept as a secret of your organisation, and renewed. 409: the server asks nobody to sign in."""
+    return success(await attend(request, service.login(server, logins, str(request.url_for("come_back")))))
+
+
+@router.delete(
+    "/{server}/login",
+    summary="Sign out of an MCP server",
+    response_model=Success[LoginForgotten],
+    responses=responses(ok({"name": "weather", "was_signed_in": True}), READS),
+)
+async def logout(service: Serving, server: ServerName) -> Response:
+    """Forgets the tokens, and how we were registered there; the server is not told."""
+    return success(await service.logout(server))

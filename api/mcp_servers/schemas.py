@@ -11,6 +11,7 @@ from pydantic import Field, model_validator
 from api.tools.schemas import Patterns
 from api.web.schema import Answer, Body
 from cluster.tools.remote.listing import specs_of
+from cluster.tools.remote.oauth import Auth
 from cluster.tools.tables import McpServer
 from cluster.tools.tool import Effects, Role
 
@@ -20,7 +21,7 @@ Line = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f]*$")]
 HeaderName = Annotated[str, Field(pattern=r"^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}$")]
 VariableName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,99}$")]
 # What decides whose tools are listed.
-REACH = frozenset({"url", "command", "arguments", "headers", "environment"})
+REACH = frozenset({"url", "command", "arguments", "headers", "environment", "auth"})
 
 
 class ServerPatch(Body):
@@ -34,6 +35,7 @@ class ServerPatch(Body):
     arguments: list[Annotated[Line, Field(max_length=4096)]] = Field([], max_length=100, description="Of the program.")
     headers: dict[HeaderName, Annotated[Line, Value]] = Field({}, max_length=50, description="Sent with each request.")
     environment: dict[VariableName, Value] = Field({}, max_length=50, description="Of the program, which has no other.")
+    auth: Auth | None = Field(None, description="How we sign in at a server over HTTP that wants OAuth; null: not, or by a header.")
     allow: Patterns | None = Field(None, description="Only these of its tools are taken, by its own names for them; null: all.")
     deny: Patterns = Field([], description="These are not.")
     timeout_s: float | None = Field(None, gt=0, le=86400, description="Seconds one call has; null: tools.timeout_s.")
@@ -62,6 +64,7 @@ class ServerAnswer(Answer):
     arguments: list[str]
     headers: dict[str, str] = Field(description="Secrets as `secret:NAME`; other values of headers as they were given.")
     environment: dict[str, str]
+    auth: Auth | None
     allow: list[str] | None
     deny: list[str]
     timeout_s: float | None
@@ -125,3 +128,13 @@ class ServerTested(Answer):
 
 class ServerRemoved(Answer):
     name: str
+
+
+class LoginStarted(Answer):
+    url: str = Field(description="Where a browser is to be sent; it comes back here by itself.")
+    expires_in_s: float
+
+
+class LoginForgotten(Answer):
+    name: str
+    was_signed_in: bool

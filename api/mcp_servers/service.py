@@ -7,7 +7,19 @@ from collections.abc import Mapping
 from typing import Any
 
 from api.audit.trail import Origin, Trail
-from api.mcp_servers.schemas import REACH, ServerAnswer, ServerBody, ServerList, ServerPatch, ServerRemoved, ServerTested, ServerTools
+from api.mcp_servers.login import LoginDesk
+from api.mcp_servers.schemas import (
+    REACH,
+    LoginForgotten,
+    LoginStarted,
+    ServerAnswer,
+    ServerBody,
+    ServerList,
+    ServerPatch,
+    ServerRemoved,
+    ServerTested,
+    ServerTools,
+)
 from api.tools.install import ToolDesk
 from api.web.deps import Parts
 from api.web.principal import Principal
@@ -50,7 +62,7 @@ class ServerService:
         """A server that is reached otherwise is asked for its tools anew."""
         row = await self._remote.servers.get(self._here, name)
         values = patch.model_dump(include=patch.model_fields_set)
-        merged = {field: values.get(field, getattr(row, field)) for field in ("url", "command", "environment")}
+        merged = {field: values.get(field, getattr(row, field)) for field in ("url", "command", "environment", "headers", "auth")}
         if (merged["url"] is None) == (merged["command"] is None):
             raise Unprocessable("A server has a 'url' or a 'command'; set the other one to null.").about("url")
         self._check(merged)
@@ -67,7 +79,7 @@ class ServerService:
         async with self._database.session() as session:
             await remove_server(session, row)
             self._note(session, "mcp_server.removed", name, {})
-        await self._remote.forget(row.id)
+        await self._remote.sign_out(row)
         return ServerRemoved(name=name)
 
     async def refresh(self, name: str) -> ServerTools:
@@ -85,12 +97,33 @@ class ServerService:
         now = await self.one(name)
         return ServerTested(reachable=True, tools=now.tools or 0, ms=_since(begun), problem=now.problem)
 
+    async def login(self, name: str, logins: LoginDesk, back: str) -> LoginStarted:
+        """``back``: where the browser is to come. Raises what reaching the server raises."""
+        row = await self._remote.servers.get(self._here, name)
+        url = await logins.begin(self._remote, row, self._who.user_id, back)
+        async with self._database.session() as session:
+            self._note(session, "mcp_server.login_started", name, {})
+        return LoginStarted(url=url, expires_in_s=self._settings.login_s)
+
+    async def logout(self, name: str) -> LoginForgotten:
+        row = await self._remote.servers.get(self._here, name)
+        known = await self._remote.sign_out(row)
+        async with self._database.session() as session:
+            self._note(session, "mcp_server.login_forgotten", name, {})
+        return LoginForgotten(name=name, was_signed_in=known)
+
     def _check(self, values: Mapping[str, Any]) -> None:
         check_place(values["url"], values["command"], self._settings)
         check_environment(values["environment"])
+        if values["auth"] is not None and values["url"] is None:
+            raise Unprocessable("A program is not signed in at; 'auth' is of servers with a 'url'.").about("auth")
+        if values["auth"] is not None and any(header.lower() == "authorization" for header in values["headers"]):
+            raise Unprocessable("Give 'auth' or a header Authorization, not both.").about("auth")
 
     def _note(self, session: AsyncSession, action: str, name: str, values: Mapping[str, Any]) -> None:
         given = [text for field in ("headers", "environment") for text in values.get(field, {}).values()]
+        auth = values.get("auth") or {}
+        given += [auth["client_secret"]] if auth.get("client_secret") else []
         used = sorted({reference for text in given for reference in REFERENCE.findall(text)})
         Trail(session, self._origin, self._who).record(action, f"mcp_server:{name}", fields=sorted(values), secrets=used or None)
 

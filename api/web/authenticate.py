@@ -25,6 +25,8 @@ PUBLIC = (
     r"/healthz|/readyz",
     r"/docs(/assets/[A-Za-z0-9._-]+)?|/openapi\.json",
     r"/api/v1/auth/(login|refresh|invitation|oidc|oidc/[^/]+/(authorize|callback))",
+    # The state is the permission: a browser comes here from another server.
+    r"/api/v1/mcp/login",
     # The token is the permission: EventSource sends no headers.
     r"/stream/[^/]+",
     r"/api(/v1)?/chat/shared/[^/]+",

@@ -12,7 +12,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.web.errors import error_response, refuse
-from cluster.errors import BadInput
+from cluster.errors import BadInput, Forbidden, HearthError
 
 # Nothing but the docs pages is a document; they state their own policy.
 POLICY = "default-src 'none'; frame-ancestors 'none'"
@@ -55,7 +55,7 @@ class SecurityMiddleware:
         app = error_response(refusal) if refusal else self._app
         await app(scope, receive, send_guarded)
 
-    def _refusal(self, headers: Headers, method: str) -> BadInput | None:
+    def _refusal(self, headers: Headers, method: str) -> HearthError | None:
         host = headers.get("host", "")
         name = host.rpartition(":")[0] if host.rpartition(":")[2].isdecimal() else host
         if "*" not in self._hosts and name.lower() not in self._hosts:
@@ -63,4 +63,4 @@ class SecurityMiddleware:
         origin = headers.get("origin")
         if origin is None or method in {"GET", "HEAD", "OPTIONS"} or origin in self._origins or urlsplit(origin).netloc == host:
             return None
-        return BadInput(f"Pages of the origin '{origin[:100]}' may not send requests here; add it to http.cors_origins to allow it.")
+        return Forbidden(f"Pages of the origin '{origin[:100]}' may not send requests here; add it to http.cors_origins to allow it.")

@@ -15,6 +15,7 @@ Message = dict[str, Any]
 
 TIMEOUT = httpx.Timeout(30.0, read=None)
 # Seconds that requests under way have for their end when no more come.
+AGAIN_S = 1.0
 GRACE_S = 10.0
 VERSION_KEY = "io.modelcontextprotocol/protocolVersion"
 ACCEPT = {"Accept": "application/json, text/event-stream", "Content-Type": "application/json"}
@@ -33,6 +34,7 @@ class Bridge:
         self._session: str | None = None
         self._version: str | None = None
         self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._listening: asyncio.Task[None] | None = None
 
     async def run(self, lines: asyncio.Queue[bytes | None]) -> None:
         """Until None comes; then requests under way are waited for, for a while."""
@@ -43,9 +45,10 @@ class Bridge:
             if self._tasks:
                 await asyncio.wait(self._tasks.values(), timeout=GRACE_S)
         finally:
-            for task in self._tasks.values():
+            tasks = [*self._tasks.values(), *([self._listening] if self._listening is not None else [])]
+            for task in tasks:
                 task.cancel()
-            await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+            await asyncio.gather(*tasks, return_exceptions=True)
             await self._leave()
 
     async def _take(self, line: bytes) -> None:
@@ -64,8 +67,22 @@ class Bridge:
         else:
             task = asyncio.create_task(self._carry(message))
             key = json.dumps(message["id"])
+            if message.get("method") == "resources/subscribe" and self._session is not None and self._listening is None:
+                self._listening = asyncio.create_task(self._listen())
             self._tasks[key] = task
             task.add_done_callback(lambda done: self._tasks.pop(key, None) if self._tasks.get(key) is done else None)
+
+    async def _listen(self) -> None:
+        """What the server says by itself of what is watched; a stream ends after a while, and the next one has what changed meanwhile."""
+        while True:
+            try:
+                async with self._client.stream("GET", "/mcp", headers=self._headers({})) as answer:
+                    if answer.is_success:
+                        async for told in _messages(answer):
+                            self._say(told)
+            except httpx.HTTPError as error:
+                sys.stderr.write(f"hearth mcp: nothing is heard of changes for a moment: {type(error).__name__}\n")
+            await asyncio.sleep(AGAIN_S)
 
     def _cancel(self, params: object) -> None:
         """Leaving is how a request is taken back where there is no session."""

@@ -12,6 +12,7 @@ from jsonschema import Draft202012Validator
 from cluster.contracts.generation import Json, JsonObject
 from cluster.errors import BadInput, Forbidden, NotFound, RemoteFailed
 from cluster.specs.loader import nearest
+from cluster.tools.asking import is_approved
 from cluster.tools.tool import ROLES, ToolCaller, ToolResult, ToolSpec, readable
 
 Do = Callable[[Mapping[str, Any], ToolCaller], Awaitable[ToolResult]]
@@ -74,6 +75,8 @@ class FakeTools:
         wrong = next(iter(Draft202012Validator(spec.parameters).iter_errors(arguments)), None)
         if wrong is not None:
             raise BadInput(f"The tool '{name}' does not take these arguments: {wrong.message}.")
+        if not await is_approved(spec, arguments, caller):
+            raise Forbidden(f"The person who was asked did not approve of '{name}'; it was not called.")
         self.calls.append((name, arguments, caller))
         if self.failures.get(name, 0) > 0:
             self.failures[name] -= 1

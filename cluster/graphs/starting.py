@@ -66,4 +66,4 @@ class RunStarter:
 
 
 def _started(run: GraphRun) -> StartedRun:
-    return StartedRun(run.id, run.graph, run.state, run.output, run.error)
+    return StartedRun(run.id, run.graph, run.state, run.output, run.error, run.step_count)

@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Sequence
 
 from sqlalchemy import delete, select, text
+from sqlalchemy.dialects.postgresql import insert
 
 from cluster.secrets.tables import Secret, SecretVersion
 from cluster.stores.locks import SEALING
@@ -32,6 +33,14 @@ class Secrets:
         chosen = select(Secret).where(Secret.organisation_id == organisation_id, Secret.name == name)
         return await self._session.scalar(chosen.with_for_update() if lock else chosen)
 
+    async def made(self, organisation_id: uuid.UUID, name: str, description: str) -> Secret:
+        """The secret of this name, locked until the transaction ends; where there is none, one in version 0, which has no value yet."""
+        values = {"id": uuid.uuid4(), "organisation_id": organisation_id, "name": name, "description": description, "version": 0}
+        await self._session.execute(insert(Secret).values(values).on_conflict_do_nothing())
+        secret = await self.get(organisation_id, name, lock=True)
+        assert secret is not None
+        return secret
+
     async def add(self, secret: Secret) -> None:
         self._session.add(secret)
         await self._session.flush()
@@ -51,6 +60,10 @@ class Secrets:
     async def versions(self, secret_id: uuid.UUID) -> Sequence[SecretVersion]:
         chosen = select(SecretVersion).where(SecretVersion.secret_id == secret_id).order_by(SecretVersion.version.desc())
         return (await self._session.scalars(chosen)).all()
+
+    async def remove_before(self, secret_id: uuid.UUID, version: int) -> None:
+        earlier = (SecretVersion.secret_id == secret_id, SecretVersion.version < version)
+        await self._session.execute(delete(SecretVersion).where(*earlier))
 
     async def remove(self, secret_id: uuid.UUID) -> None:
         await self._session.execute(delete(Secret).where(Secret.id == secret_id))

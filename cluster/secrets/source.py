@@ -8,6 +8,7 @@ from cluster.errors import NotFound
 from cluster.home import Home
 from cluster.secrets.keyring import KeyRing
 from cluster.secrets.repository import Secrets
+from cluster.secrets.tables import SecretVersion
 from cluster.stores.sql import Database
 
 REFERENCE = "secret:"
@@ -42,3 +43,24 @@ class SecretSource:
         if secret is None or row is None:
             raise NotFound(f"There is no secret '{name[:100]}' in the organisation; POST /api/v1/secrets makes it.")
         return self._ring.open(row.key_version, row.sealed, about(organisation_id, name, row.version))
+
+    async def keep(self, organisation_id: uuid.UUID, name: str, value: str, description: str) -> None:
+        """Makes the secret, or gives it another value. For values that Hearth itself renews: those before are forgotten."""
+        async with self._database.session() as session:
+            secrets = Secrets(session)
+            await secrets.begin_sealing()
+            secret = await secrets.made(organisation_id, name, description)
+            secret.version += 1
+            key_version, sealed = self._ring.seal(value, about(organisation_id, name, secret.version))
+            await secrets.save(secret)
+            await secrets.add_version(SecretVersion(secret_id=secret.id, version=secret.version, key_version=key_version, sealed=sealed))
+            await secrets.remove_before(secret.id, secret.version)
+
+    async def forget(self, organisation_id: uuid.UUID, name: str) -> bool:
+        """Whether there was such a secret."""
+        async with self._database.session() as session:
+            secrets = Secrets(session)
+            secret = await secrets.get(organisation_id, name, lock=True)
+            if secret is not None:
+                await secrets.remove(secret.id)
+            return secret is not None

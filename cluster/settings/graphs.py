@@ -62,6 +62,8 @@ class ToolSettings(Group):
     message_bytes: ByteSize = Field(ByteSize(16 * 2**20), ge=1024, description="Largest message of an MCP server, in bytes.")
     connect_s: float = Field(20.0, gt=0, description="Seconds an MCP server has to answer when it is connected to.")
     idle_s: float = Field(300.0, gt=0, description="Seconds an MCP connection stays open without a call.")
+    login_s: float = Field(600.0, gt=0, le=3600, description="Seconds a person has to sign in at an MCP server that wants OAuth.")
+    logins: int = Field(20, ge=1, le=1000, description="People who sign in at MCP servers at once, in each process.")
     history_bytes: ByteSize = Field(
         ByteSize(64 * 2**10), ge=1024, description="Longest arguments, and result, kept in the history of calls, in bytes of JSON."
     )
@@ -71,6 +73,8 @@ class ToolSettings(Group):
     request_bytes: ByteSize = Field(ByteSize(4 * 2**20), ge=1024, description="Largest message to /mcp, in bytes.")
     sessions_per_user: int = Field(20, ge=1, le=10_000, description="MCP sessions that one person has; one more ends the oldest.")
     session_idle_s: float = Field(3600.0, ge=1, description="Seconds without a message after which an MCP session ends.")
+    subscriptions: int = Field(50, ge=1, le=10_000, description="Resources that one MCP session watches.")
+    watch_s: float = Field(5.0, gt=0, le=300, description="Seconds between two looks whether a resource that is watched has changed.")
     progress_s: float = Field(5.0, gt=0, le=300, description="Seconds between two signs of life of a tool that an MCP client called.")
     rounds: int = Field(12, ge=1, le=1000, description="Times a model may call tools before it has to answer.")
     calls: int = Field(32, ge=1, le=1000, description="Tools a model may call in one round; of more, the rest is not carried out.")

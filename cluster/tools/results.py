@@ -3,25 +3,37 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from cluster.contracts.generation import Json, Usage
 from cluster.text.cleaning import DROPPED
-from cluster.tools.tool import ToolResult, readable
+from cluster.tools.tool import Piece, ToolResult, readable
 
 # Deeper JSON is a text.
 DEPTH = 64
 
 
-def fitted(value: Any, text: str | None, most: int, *, failed: bool = False, spent: tuple[tuple[str, Usage], ...] = ()) -> ToolResult:
-    """A result of at most ``most`` bytes of JSON, and as many of text; a longer value is given as a text that ends there."""
+def fitted(
+    value: Any,
+    text: str | None,
+    most: int,
+    *,
+    failed: bool = False,
+    spent: tuple[tuple[str, Usage], ...] = (),
+    pieces: Sequence[Piece] = (),
+) -> ToolResult:
+    """A result of at most ``most`` bytes of JSON, and as many of text and of pieces; a longer value is given as a text that ends there,
+    and pieces that do not fit are left out."""
     clean = seen(value)
     told = json.dumps(clean, ensure_ascii=False)
     said = readable(clean) if text is None else _unseen(text)
     cut_value, cut_text = _is_over(told, most), _is_over(said, most)
     if cut_value:
         clean = _cut(clean if isinstance(clean, str) else told, most)
-    return ToolResult(clean, _cut(said, most) if cut_text else said, failed, cut_value or cut_text, spent)
+    kept = _within(pieces, most)
+    cut = cut_value or cut_text or len(kept) < len(pieces)
+    return ToolResult(clean, _cut(said, most) if cut_text else said, failed, cut, spent, kept)
 
 
 def seen(value: Any, depth: int = 0) -> Json:
@@ -41,6 +53,16 @@ def seen(value: Any, depth: int = 0) -> Json:
     if isinstance(value, bytes | bytearray):
         return f"[{len(value)} bytes]"
     return _unseen(str(value))
+
+
+def _within(pieces: Sequence[Piece], most: int) -> tuple[Piece, ...]:
+    kept, size = [], 0
+    for piece in pieces:
+        size += len(piece.data)
+        if size > most:
+            break
+        kept.append(piece)
+    return tuple(kept)
 
 
 def _unseen(text: str) -> str:

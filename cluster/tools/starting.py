@@ -12,13 +12,15 @@ from cluster.tools.tool import ToolCaller
 
 @dataclass(frozen=True, slots=True)
 class StartedRun:
-    """``state``: one of cluster.graphs.states. ``output``: where it succeeded. ``error``: why it failed."""
+    """``state``: one of cluster.graphs.states. ``output``: where it succeeded. ``error``: why it failed.
+    ``steps``: that were done so far."""
 
     run_id: uuid.UUID
     graph: str
     state: str
     output: JsonObject | None = None
     error: str | None = None
+    steps: int = 0
 
 
 class GraphStarter(Protocol):

@@ -32,6 +32,7 @@ class McpServer(Identified, Table):
     arguments: Mapped[list[str]] = mapped_column(JSONB, server_default="[]")
     headers: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default="{}")
     environment: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default="{}")
+    auth: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
     allow: Mapped[list[str] | None] = mapped_column(JSONB(none_as_null=True))
     deny: Mapped[list[str]] = mapped_column(JSONB, server_default="[]")
     timeout_s: Mapped[float | None] = mapped_column(Float)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, Protocol, get_args
 
 from cluster.contracts.generation import Json, JsonObject, Usage
+from cluster.tools.asking import ToolClient
 
 # ``none``: it only looks. ``keyed``: called twice with one key, it is done once. ``once``: nobody can say whether a call that broke off was
 # carried out, so it is not repeated by itself.
@@ -40,7 +41,7 @@ class ToolSpec:
 class ToolCaller:
     """In whose name a tool is called, and for what. ``key``: the same for a repetition of the same call, and only for that.
     ``workspace``: the folder of files that belongs together: a run's, a conversation's; tools of files see nothing else. ``depth``:
-    of graphs that run graphs."""
+    of graphs that run graphs. ``client``: who can be asked and told something while the call lasts; None: nobody."""
 
     organisation_id: uuid.UUID
     user_id: uuid.UUID
@@ -50,18 +51,31 @@ class ToolCaller:
     run_id: uuid.UUID | None = None
     conversation_id: uuid.UUID | None = None
     depth: int = 0
+    client: ToolClient | None = field(default=None, compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Bytes that a tool gives back beside what it says: a picture, a sound, or a file. ``uri``: what a file is known by."""
+
+    kind: Literal["image", "audio", "file"]
+    media_type: str
+    data: bytes = field(repr=False)
+    uri: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class ToolResult:
     """``value``: what it gives back. ``text``: the same for a model to read. ``failed``: the tool says that it could not do it; a
-    model is told, a node fails. ``cut``: there was more than `tools.result_bytes`. ``spent``: by models that the tool asked."""
+    model is told, a node fails. ``cut``: there was more than `tools.result_bytes`. ``spent``: by models that the tool asked.
+    ``pieces``: for whoever can show them; all of them together are no larger than `tools.result_bytes`."""
 
     value: Json
     text: str
     failed: bool = False
     cut: bool = False
     spent: tuple[tuple[str, Usage], ...] = ()
+    pieces: tuple[Piece, ...] = ()
 
 
 class Toolbox(Protocol):

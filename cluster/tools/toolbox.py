@@ -18,6 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from cluster.contracts.generation import JsonObject, Usage
 from cluster.errors import BadInput, Conflict, DeadlineExceeded, Forbidden, HearthError, NotFound, TooLarge
 from cluster.specs.loader import nearest
+from cluster.tools.asking import AnswersNeeded, is_approved
 from cluster.tools.builtin import BUILTIN
 from cluster.tools.builtin.base import Around, BuiltinTool, Call, Options, Reading, Said
 from cluster.tools.calls import CallHistory, Ended
@@ -84,6 +85,8 @@ class HearthTools:
         begun = time.monotonic()
         try:
             entry, given = await self._permitted(name, arguments, caller)
+            if not await is_approved(entry.spec, arguments, caller):
+                raise Forbidden(f"The person who was asked did not approve of '{name}'; it was not called.")
         except HearthError as error:
             await self._refused(name, arguments, caller, error)
             raise
@@ -100,6 +103,9 @@ class HearthTools:
             ended = Ended("failed" if result.failed else "succeeded", 0, result, message=result.text if result.failed else None)
         except HearthError as error:
             ended = Ended("failed", 0, error=error.code, message=error.message)
+            raise
+        except AnswersNeeded as needed:
+            ended = Ended("cancelled", 0, message=str(needed))
             raise
         except Exception as error:
             log.exception("a tool broke", tool=name)
@@ -181,8 +187,8 @@ class HearthTools:
             made = await tool.do(Call(given, options, caller, self._around, self._reading, spent))
         except ANSWERS as error:
             return fitted(error.message, None, most, failed=True, spent=tuple(spent))
-        value, text = (made.value, made.text) if isinstance(made, Said) else (made, None)
-        return fitted(value, text, most, spent=tuple(spent))
+        said = made if isinstance(made, Said) else Said(made, None)
+        return fitted(said.value, said.text, most, spent=tuple(spent), pieces=said.pieces)
 
     async def _refused(self, name: str, arguments: JsonObject, caller: ToolCaller, error: HearthError) -> None:
         call_id = await self.history.begin(name, "", _kept(arguments, int(self._settings.argument_bytes)), caller)

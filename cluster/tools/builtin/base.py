@@ -18,7 +18,7 @@ from cluster.outgoing.client import Outgoing
 from cluster.settings import IngestSettings, Settings
 from cluster.stores.sql import Database
 from cluster.tools.starting import GraphStarter
-from cluster.tools.tool import Effects, Role, ToolCaller, ToolSpec
+from cluster.tools.tool import Effects, Piece, Role, ToolCaller, ToolSpec
 from cluster.tools.workspaces import Workspaces
 from cluster.vectors import VectorStore
 
@@ -84,10 +84,11 @@ class Call(Generic[ArgumentsT, OptionsT]):
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """A result that a model reads as ``text``."""
+    """A result that a model reads as ``text``; None: as its JSON. ``pieces``: what can be shown of it."""
 
     value: Json
-    text: str
+    text: str | None
+    pieces: tuple[Piece, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import base64
+import mimetypes
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 from anyio import to_thread
 from pydantic import Field
@@ -13,12 +14,14 @@ from cluster.contracts.generation import Json
 from cluster.errors import UnsupportedMedia
 from cluster.tools.builtin.base import Arguments, Call, Options, Said, object_of
 from cluster.tools.builtin.base import BuiltinTool as Tool
+from cluster.tools.tool import Piece
 from cluster.tools.workspace import Workspace
 
 CATEGORY = "files"
 PATH = "A file of the workspace, as 'folder/name.txt'."
 FOLDER = "A folder of the workspace; empty: the workspace itself."
 MOST_ENTRIES = 1000
+SHOWN: tuple[Literal["image", "audio"], ...] = ("image", "audio")
 
 
 class ListArguments(Arguments):
@@ -64,7 +67,12 @@ async def _read(call: Call[ReadArguments, Options]) -> Json | Said:
     end = given.offset + given.limit
     about: dict[str, Json] = {"path": given.path, "bytes": len(content)}
     if given.encoding == "base64":
-        return {**about, "content": base64.b64encode(content[given.offset : end]).decode(), "more": max(0, len(content) - end)}
+        value: dict[str, Json] = {
+            **about,
+            "content": base64.b64encode(content[given.offset : end]).decode(),
+            "more": max(0, len(content) - end),
+        }
+        return Said(value, None, _shown(given.path, content))
     try:
         text = content.decode()
     except UnicodeDecodeError:
@@ -75,6 +83,15 @@ async def _read(call: Call[ReadArguments, Options]) -> Json | Said:
     shown = text[given.offset : end]
     said = f"{shown}\n[{more} more characters; read on with offset {end}]" if more else shown
     return Said({**about, "content": shown, "more": more}, said)
+
+
+def _shown(path: str, content: bytes) -> tuple[Piece, ...]:
+    """A picture or sound, for whoever can show one."""
+    media = mimetypes.guess_type(path)[0] or ""
+    for kind in SHOWN:
+        if media.startswith(f"{kind}/"):
+            return (Piece(kind, media, content),)
+    return ()
 
 
 async def _search(call: Call[SearchArguments, Options]) -> Json | Said:

@@ -43,7 +43,7 @@ async def _run(call: Call[RunArguments, Options]) -> Json | Said:
     _check_depth(call.caller, call.around.settings.graphs)
     given: JsonObject = {**call.given.input}
     started = await starter.start(call.given.graph, given, call.caller)
-    return _told(await _ended(starter, started, call.caller.organisation_id, call.given.wait_s))
+    return _told(await _ended(starter, started, call.caller, call.given.wait_s))
 
 
 async def _task(call: Call[TaskArguments, Options]) -> Json | Said:
@@ -56,19 +56,22 @@ async def _task(call: Call[TaskArguments, Options]) -> Json | Said:
 
 
 async def _result(call: Call[ResultArguments, Options]) -> Json | Said:
-    starter, organisation = _starter(call.around.starter), call.caller.organisation_id
-    found = await starter.look(organisation, call.given.run)
-    return _told(await _ended(starter, found, organisation, call.given.wait_s))
+    starter = _starter(call.around.starter)
+    found = await starter.look(call.caller.organisation_id, call.given.run)
+    return _told(await _ended(starter, found, call.caller, call.given.wait_s))
 
 
-async def _ended(starter: GraphStarter, run: StartedRun, organisation: uuid.UUID, seconds: float) -> StartedRun:
-    """The run at its end, or as it is when that does not come in time."""
+async def _ended(starter: GraphStarter, run: StartedRun, caller: ToolCaller, seconds: float) -> StartedRun:
+    """The run at its end, or as it is when that does not come in time. Its steps are told to the caller's client."""
     now = asyncio.get_running_loop().time
-    deadline, pause = now() + seconds, 0.05
+    deadline, pause, told = now() + seconds, 0.05, 0
     while run.state not in ENDED_STATES and now() < deadline:
         await asyncio.sleep(min(pause, max(0.0, deadline - now())))
         pause = min(pause * 2, LOOK_S)
-        run = replace(await starter.look(organisation, run.run_id), graph=run.graph)
+        run = replace(await starter.look(caller.organisation_id, run.run_id), graph=run.graph)
+        if caller.client is not None and run.steps > told:
+            told = run.steps
+            await caller.client.progress(told, None, f"{run.graph}: {told} steps, {run.state}")
     return run
 
 

@@ -21,9 +21,12 @@ from cluster.outgoing.journal import Asker
 from cluster.secrets.source import SecretSource
 from cluster.settings import Settings
 from cluster.stores.sql import Database
+from cluster.tools.remote.answering import Answering
 from cluster.tools.remote.connection import Connection, is_unsent
-from cluster.tools.remote.http import http_transport
+from cluster.tools.remote.http import http_transport, sign_in
 from cluster.tools.remote.listing import listing_of, names_in
+from cluster.tools.remote.logins import SecretLogins, WithoutTokens, login_name
+from cluster.tools.remote.oauth import ClientCredentials, Logins, OwnLogin, Person, PersonLogin, Signing
 from cluster.tools.remote.results import result_of
 from cluster.tools.remote.servers import McpServers, Reach, reach_of
 from cluster.tools.remote.stdio import stdio_transport
@@ -51,7 +54,7 @@ class McpTools:
         self._secrets = secrets
         self._workspaces = workspaces
         self._settings = settings
-        self._connections: dict[Key, tuple[Connection, Reach]] = {}
+        self._connections: dict[Key, Connection] = {}
         self._locks: dict[Key, asyncio.Lock] = {}
         self._tried: dict[Key, float] = {}
         self._looking: dict[Key, asyncio.Task[None]] = {}
@@ -77,7 +80,7 @@ class McpTools:
         """Asks the server for its tools, and keeps them. Raises what reaching it raises; that is kept as its problem."""
         self._tried[_key(server)] = time.monotonic()
         try:
-            connection, _ = await self._connected(server, None)
+            connection = await self._connected(server, None)
             async with asyncio.timeout(self._settings.tools.connect_s):
                 tools = await connection.list()
         except TimeoutError:
@@ -88,6 +91,21 @@ class McpTools:
             await self.servers.failed(server, error.message)
             raise
         await self.servers.listed(server, *listing_of(tools, self._settings.tools.listed))
+
+    async def sign_in(self, server: McpServer, person: Person, user_id: uuid.UUID) -> None:
+        """Returns when ``person`` has signed in, and lists the server's tools then. Raises Conflict where nobody is asked to."""
+        reach = await reach_of(server, self._secrets, self._settings.tools)
+        auth = self._signing(reach, person)
+        if not isinstance(auth, PersonLogin):
+            raise Conflict(f"Nobody signs in at the MCP server '{server.name}'; its 'auth' is not of the kind 'authorization_code'.")
+        await sign_in(reach, auth, self._outgoing, self._settings, self._asker(reach, user_id))
+        await self.forget(server.id)
+        await self._try(server)
+
+    async def sign_out(self, server: McpServer) -> bool:
+        """Forgets what signing in gave; whether anybody was."""
+        await self.forget(server.id)
+        return await self._secrets.forget(server.organisation_id, login_name(server.name))
 
     async def forget(self, server_id: uuid.UUID) -> None:
         """Closes its connections of this process; others do when they next look."""
@@ -108,9 +126,10 @@ class McpTools:
 
     async def _called(self, server: McpServer, tool: str, arguments: JsonObject, caller: ToolCaller) -> Answered:
         for attempt in range(ATTEMPTS):
-            connection, reach = await self._connected(server, caller.user_id)
+            connection = await self._connected(server, caller.user_id)
+            answering = Answering(server.name, trusted=server.trusted, client=caller.client)
             try:
-                return await connection.call(tool, arguments), reach.secrets
+                return await connection.call(tool, arguments, answering), connection.secrets()
             except HearthError as error:
                 if not connection.alive:
                     await self._drop(_key(server))
@@ -119,28 +138,49 @@ class McpTools:
                     raise
         raise AssertionError("unreachable")
 
-    async def _connected(self, server: McpServer, user_id: uuid.UUID | None) -> tuple[Connection, Reach]:
+    async def _connected(self, server: McpServer, user_id: uuid.UUID | None) -> Connection:
         key = _key(server)
         lock = self._locks.setdefault(key, asyncio.Lock())
         async with lock:
             await self._drop_older(key)
             known = self._connections.get(key)
-            if known is not None and known[0].alive:
+            if known is not None and known.alive:
                 return known
             if known is not None:
                 await self._drop(key)
             reach = await reach_of(server, self._secrets, self._settings.tools)
-            changed = partial(self._look_again, server)
-            connection = Connection(server.name, self._transport(reach, user_id), self._settings.tools, changed, reach.secrets)
-            await connection.open()
-            self._connections[key] = (connection, reach)
-            return connection, reach
+            auth = self._signing(reach)
+            made = Connection(
+                server.name,
+                self._transport(reach, auth, user_id),
+                self._settings.tools,
+                partial(self._look_again, server),
+                lambda: reach.secrets + (auth.secrets if auth is not None else ()),
+                Answering(server.name, trusted=server.trusted),
+            )
+            await made.open()
+            self._connections[key] = made
+            return made
 
-    def _transport(self, reach: Reach, user_id: uuid.UUID | None) -> Callable[[], AbstractAsyncContextManager[TransportStreams]]:
+    def _transport(
+        self, reach: Reach, auth: Signing | None, user_id: uuid.UUID | None
+    ) -> Callable[[], AbstractAsyncContextManager[TransportStreams]]:
         if reach.command is not None:
             return partial(stdio_transport, reach, int(self._settings.tools.message_bytes))
-        asker = Asker(reach.organisation_id, user_id, f"mcp:{reach.name}")
-        return partial(http_transport, reach, self._outgoing, self._settings, asker)
+        return partial(http_transport, reach, self._outgoing, self._settings, self._asker(reach, user_id), auth)
+
+    def _asker(self, reach: Reach, user_id: uuid.UUID | None) -> Asker:
+        return Asker(reach.organisation_id, user_id, f"mcp:{reach.name}")
+
+    def _signing(self, reach: Reach, person: Person | None = None) -> Signing | None:
+        """``person``: who signs in anew; else what somebody did before is used."""
+        if reach.auth is None or reach.url is None:
+            return None
+        if isinstance(reach.auth, ClientCredentials):
+            assert reach.auth_secret is not None
+            return OwnLogin(reach.url, reach.auth, reach.auth_secret)
+        logins: Logins = SecretLogins(self._secrets, reach.organisation_id, reach.name, reach.url)
+        return PersonLogin(reach.url, WithoutTokens(logins) if person is not None else logins, person, reach.auth, reach.auth_secret)
 
     async def _try(self, server: McpServer) -> None:
         try:
@@ -169,7 +209,7 @@ class McpTools:
     async def _drop(self, key: Key) -> None:
         known = self._connections.pop(key, None)
         if known is not None:
-            await known[0].close()
+            await known.close()
 
 
 def _key(server: McpServer) -> Key:

@@ -20,18 +20,23 @@ from mcp_types import (
     CallToolRequest,
     CallToolRequestParams,
     CallToolResult,
+    ElicitRequestParams,
+    ElicitResult,
     Implementation,
+    InputRequiredResult,
+    InputResponse,
     PaginatedRequestParams,
     Tool,
     ToolListChangedNotification,
 )
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from cluster.contracts.generation import JsonObject
 from cluster.errors import HearthError, RemoteFailed
 from cluster.outgoing.urls import without
 from cluster.settings import ToolSettings
+from cluster.tools.remote.answering import ROUNDS, Answering
 
 log = structlog.get_logger(__name__)
 T = TypeVar("T")
@@ -39,14 +44,17 @@ T = TypeVar("T")
 US = Implementation(name="hearth", version="1")
 END_S = 10.0
 PAGES = 1000
+# Until a call is made again whose server asks for nothing but that.
+LATER_S = 0.25
 MESSAGE_CHARS = 500
 # What the SDK says when it is the connection, and not one answer, that has ended.
 ALL_CLOSED = "Connection closed"
+GIVEN: TypeAdapter[CallToolResult | InputRequiredResult] = TypeAdapter(CallToolResult | InputRequiredResult)
 
 
 class Connection:
-    """``transport`` makes one way to the server. ``changed`` is called when the server says that its tools are others now. ``secrets`` are
-    in no message."""
+    """``transport`` makes one way to the server. ``changed`` is called when the server says that its tools are others now. ``secrets``:
+    what no message tells, as it is then. ``answering``: what it is told that asks something beside a call."""
 
     def __init__(
         self,
@@ -54,13 +62,15 @@ class Connection:
         transport: Callable[[], AbstractAsyncContextManager[TransportStreams]],
         settings: ToolSettings,
         changed: Callable[[], None],
-        secrets: tuple[str, ...] = (),
+        secrets: Callable[[], tuple[str, ...]] = tuple,
+        answering: Answering | None = None,
     ) -> None:
         self._name = name
         self._transport = transport
         self._settings = settings
         self._changed = changed
-        self._secrets = secrets
+        self.secrets = secrets
+        self._answering = answering or Answering(name, trusted=False)
         self._client: Client | None = None
         self._task: asyncio.Task[None] | None = None
         self._ready = asyncio.Event()
@@ -104,13 +114,16 @@ class Connection:
             cursor = page.next_cursor
         raise self._failed(f"lists its tools on more than {PAGES} pages")
 
-    async def call(self, tool: str, arguments: JsonObject) -> CallToolResult:
-        """Raises RemoteFailed; waits as long as the server takes. When the caller gives up, the server is told to stop."""
+    async def call(self, tool: str, arguments: JsonObject, answering: Answering | None = None) -> CallToolResult:
+        """Raises RemoteFailed, and what ``answering`` raises; waits as long as the server takes. When the caller gives up, the server is
+        told to stop. ``answering``: what the server is told that asks something in this call, as the newest revision has it; with older
+        ones nobody knows which call a question belongs to."""
+        answering = answering or self._answering
         try:
-            return await self._asked(self._called, tool, arguments)
+            return await self._asked(self._called, tool, arguments, answering)
         except _Mismatch:
             await self.list()
-            return await self._asked(self._called, tool, arguments)
+            return await self._asked(self._called, tool, arguments, answering)
 
     async def close(self) -> None:
         self._stop.set()
@@ -140,7 +153,13 @@ class Connection:
     async def _live(self, mode: str) -> None:
         try:
             async with Client(
-                self._transport(), mode=mode, client_info=US, message_handler=self._heard, cache=None, read_timeout_seconds=None
+                self._transport(),
+                mode=mode,
+                client_info=US,
+                message_handler=self._heard,
+                elicitation_callback=self._elicited,
+                cache=None,
+                read_timeout_seconds=None,
             ) as client:
                 self._client = client
                 self._used = time.monotonic()
@@ -190,10 +209,23 @@ class Connection:
     async def _page(self, client: Client, cursor: str | None) -> Any:
         return await client.session.list_tools(params=PaginatedRequestParams(cursor=cursor))
 
-    async def _called(self, client: Client, tool: str, arguments: JsonObject) -> CallToolResult:
+    async def _called(self, client: Client, tool: str, arguments: JsonObject, answering: Answering) -> CallToolResult:
         # Not the client's own method: that checks results by the server's patterns, which may take for ever.
-        request = CallToolRequest(params=CallToolRequestParams(name=tool, arguments=dict(arguments)))
-        return await client.session.send_request(request, CallToolResult)
+        answers: dict[str, InputResponse] | None = None
+        note: str | None = None
+        for _ in range(ROUNDS):
+            params = CallToolRequestParams(name=tool, arguments=dict(arguments), input_responses=answers, request_state=note)
+            given = await client.session.send_request(CallToolRequest(params=params), GIVEN)
+            if not isinstance(given, InputRequiredResult):
+                return given
+            if not given.input_requests:
+                await asyncio.sleep(LATER_S)
+            answers, note = await answering.answers(given.input_requests or {}), given.request_state
+        raise self._failed(f"asks for more in more than {ROUNDS} rounds")
+
+    async def _elicited(self, _: Any, params: ElicitRequestParams) -> ElicitResult:
+        """Of a revision in which servers ask by themselves."""
+        return self._answering.default(self._answering.question(params))
 
     async def _asked(self, work: Callable[..., Awaitable[T]], *given: Any) -> T:
         """What ``work`` gives, unless the connection ends before."""
@@ -237,7 +269,7 @@ class Connection:
         """The first error of ours in a group of them; else what a person can make something of."""
         found = _first(error)
         if isinstance(found, HearthError):
-            return type(found)(without(found.message, self._secrets)).about(found.param)
+            return type(found)(without(found.message, self.secrets())).about(found.param)
         if isinstance(found, MCPError):
             return self._failed(f"says: {found.message[:MESSAGE_CHARS]}")
         if isinstance(found, OSError):
@@ -245,7 +277,7 @@ class Connection:
         return self._failed(f"does not keep to the protocol ({type(found).__name__})")
 
     def _failed(self, what: str) -> RemoteFailed:
-        return RemoteFailed(without(f"The MCP server '{self._name}' {what}.", self._secrets))
+        return RemoteFailed(without(f"The MCP server '{self._name}' {what}.", self.secrets()))
 
 
 class _Mismatch(RemoteFailed):

@@ -6,6 +6,7 @@ import time
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 import anyio
 import httpcore2
@@ -15,7 +16,7 @@ from mcp.client._transport import TransportStreams
 from mcp.client.streamable_http import streamable_http_client
 from sqlalchemy.exc import SQLAlchemyError
 
-from cluster.errors import HearthError, RemoteFailed, TooLarge
+from cluster.errors import Conflict, HearthError, RemoteFailed, TooLarge
 from cluster.outgoing.client import WRITE_S, Outgoing
 from cluster.outgoing.gate import GatedBackend
 from cluster.outgoing.journal import Account, Asker
@@ -28,20 +29,54 @@ log = structlog.get_logger(__name__)
 
 STREAM = "text/event-stream"
 CONNECTIONS = 8
+# What a client of a revision that every server of today takes begins with.
+BEGINNING = {
+    "jsonrpc": "2.0",
+    "id": 0,
+    "method": "initialize",
+    "params": {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "hearth", "version": "1"}},
+}
 
 
 @asynccontextmanager
-async def http_transport(reach: Reach, outgoing: Outgoing, settings: Settings, asker: Asker) -> AsyncIterator[TransportStreams]:
-    """Raises HearthError, in a group, when the server cannot be reached or does not answer as it should."""
+async def http_transport(
+    reach: Reach, outgoing: Outgoing, settings: Settings, asker: Asker, auth: httpx2.Auth | None = None
+) -> AsyncIterator[TransportStreams]:
+    """Raises HearthError, in a group, when the server cannot be reached or does not answer as it should. ``auth``: how requests are signed
+    in; what it asks by itself goes the same way, without the headers that are the server's."""
     assert reach.url is not None
     most = int(settings.tools.message_bytes)
     times = httpx2.Timeout(None, connect=settings.outgoing.connect_timeout_s, pool=settings.tools.timeout_s)
     gated = GatedTransport(outgoing, settings, asker, reach.secrets, most)
     async with (
-        httpx2.AsyncClient(transport=gated, headers=dict(reach.headers), timeout=times, trust_env=False, follow_redirects=False) as client,
+        httpx2.AsyncClient(
+            transport=gated, headers=dict(reach.headers), timeout=times, trust_env=False, follow_redirects=False, auth=auth
+        ) as client,
         streamable_http_client(reach.url, http_client=client, max_sse_event_size=most) as streams,
     ):
         yield streams
+
+
+async def sign_in(reach: Reach, auth: httpx2.Auth, outgoing: Outgoing, settings: Settings, asker: Asker) -> None:
+    """Sends what a client begins with, so that the server says how it wants to be signed in at, and ``auth`` does that. Raises Conflict
+    where the server wants nothing, and what signing in raises."""
+    assert reach.url is not None
+    wanted = False
+
+    async def look(answer: httpx2.Response) -> None:
+        nonlocal wanted
+        wanted = wanted or answer.status_code == 401
+
+    gated = GatedTransport(outgoing, settings, asker, reach.secrets, int(settings.tools.message_bytes))
+    times = httpx2.Timeout(settings.outgoing.timeout_s, connect=settings.outgoing.connect_timeout_s)
+    headers = {**reach.headers, "accept": f"application/json, {STREAM}"}
+    hooks: dict[str, list[Any]] = {"response": [look]}
+    async with httpx2.AsyncClient(transport=gated, headers=headers, timeout=times, trust_env=False, auth=auth, event_hooks=hooks) as client:
+        answer = await client.post(reach.url, json=BEGINNING)
+    if not wanted:
+        raise Conflict(f"The MCP server '{reach.name}' asks nobody to sign in.")
+    if answer.status_code >= 400:
+        raise RemoteFailed(f"The MCP server '{reach.name}' answers {answer.status_code} after signing in.")
 
 
 class GatedTransport(httpx2.AsyncBaseTransport):

@@ -1,4 +1,5 @@
-"""What a server's tool gave back, as a result of ours: checked, without secrets, pictures and sounds as files of the workspace."""
+"""What a server's tool gave back, as a result of ours: checked, without secrets, pictures and sounds as files of the workspace, and as
+pieces for whoever can show them."""
 
 from __future__ import annotations
 
@@ -16,7 +17,7 @@ from cluster.errors import HearthError, RemoteFailed
 from cluster.json_schema import mistake
 from cluster.outgoing.urls import without
 from cluster.tools.results import fitted, seen
-from cluster.tools.tool import ToolResult, ToolSpec
+from cluster.tools.tool import Piece, ToolResult, ToolSpec
 from cluster.tools.workspace import Workspace
 
 ENDINGS = {"image/png": ".png", "image/jpeg": ".jpg", "image/webp": ".webp", "image/gif": ".gif", "audio/wav": ".wav", "audio/mpeg": ".mp3"}
@@ -37,7 +38,18 @@ async def result_of(
     if structured is None:
         value = "\n".join(str(block["text"]) for block in blocks) if all("text" in block for block in blocks) else blocks
     told = _hidden(seen(value), secrets)
-    return fitted(told, without(texts, secrets) if texts else None, most, failed=given.is_error or False)
+    pieces = [piece for block in given.content[:MOST_BLOCKS] if (piece := _piece(block)) is not None]
+    return fitted(told, without(texts, secrets) if texts else None, most, failed=given.is_error or False, pieces=pieces)
+
+
+def _piece(block: Any) -> Piece | None:
+    """Bytes were found to be base64 when they were put into files."""
+    if isinstance(block, ImageContent | AudioContent):
+        return Piece(block.type, block.mime_type[:100], base64.b64decode(block.data))
+    if isinstance(block, EmbeddedResource) and isinstance(block.resource, BlobResourceContents):
+        media = block.resource.mime_type or "application/octet-stream"
+        return Piece("file", media[:100], base64.b64decode(block.resource.blob), str(block.resource.uri)[:2000])
+    return None
 
 
 async def _block(block: Any, spec: ToolSpec, workspace: Opening) -> dict[str, Json]:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from pydantic import TypeAdapter
 from sqlalchemy import delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
@@ -18,6 +19,7 @@ from cluster.settings import ToolSettings
 from cluster.specs.loader import nearest
 from cluster.stores.sql import AsyncSession, Database
 from cluster.tools.choices import Choice
+from cluster.tools.remote.oauth import Auth
 from cluster.tools.tables import McpServer
 
 # Of programs that are given with a program's environment, as libraries or code to load.
@@ -28,12 +30,13 @@ TURNING = re.compile(
 )
 REFERENCE = re.compile(r"secret:[A-Za-z][A-Za-z0-9_.-]{0,99}")
 PROBLEM_CHARS = 2000
+AUTH: TypeAdapter[Auth | None] = TypeAdapter(Auth | None)
 
 
 @dataclass(frozen=True, slots=True)
 class Reach:
     """How a server is reached, with secrets in their places: by ``url`` and ``headers``, or as a program with ``arguments`` and
-    ``environment``. ``secrets``: what is written down nowhere."""
+    ``environment``. ``secrets``: what is written down nowhere. ``auth``: how we sign in there, with the secret ``auth_secret``."""
 
     name: str
     organisation_id: uuid.UUID
@@ -43,6 +46,8 @@ class Reach:
     arguments: Sequence[str]
     environment: Mapping[str, str]
     secrets: tuple[str, ...]
+    auth: Auth | None = None
+    auth_secret: str | None = None
 
 
 class McpServers:
@@ -148,6 +153,17 @@ async def reach_of(server: McpServer, secrets: SecretSource, settings: ToolSetti
         return made
 
     headers, environment = await filled(server.headers), await filled(server.environment)
+    auth: Auth | None = AUTH.validate_python(server.auth)
+    secret = (await filled({"": auth.client_secret}))[""] if auth is not None and auth.client_secret is not None else None
     return Reach(
-        server.name, server.organisation_id, server.url, headers, server.command, tuple(server.arguments), environment, tuple(values)
+        name=server.name,
+        organisation_id=server.organisation_id,
+        url=server.url,
+        headers=headers,
+        command=server.command,
+        arguments=tuple(server.arguments),
+        environment=environment,
+        secrets=tuple(values),
+        auth=auth,
+        auth_secret=secret,
     )

@@ -1,15 +1,11 @@
-"""The protocol's own conformance suite against our server: npm's `@modelcontextprotocol/conformance`, where it is installed."""
+"""The protocol's own conformance suite against our server, where it is installed (see suite/running.py)."""
 
 from __future__ import annotations
 
 import asyncio
-import os
-import re
 import socket
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
@@ -18,41 +14,15 @@ from starlette.requests import Request
 from starlette.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
-from cluster.contracts.generation import JsonObject
-from cluster.fakes.tools import Do
-from cluster.tools.tool import ToolCaller, ToolResult, ToolSpec, readable
 from tests.api.fixtures.people import Person
 from tests.api.fixtures.tooling import Shop, open_shop, until
+from tests.mcp_suite.running import is_installed, run_server
+from tests.mcp_suite.shelf import PROMPTS, SuiteShelf
+from tests.mcp_suite.tools import add_suite_tools
 
-FOLDER = os.environ.get("MCP_CONFORMANCE", "")
-SUITE = Path(FOLDER) / "node_modules/@modelcontextprotocol/conformance/dist/index.js"
-# What our server is for. The others ask for tools that give back images or sound or ask the client something, for resources with bytes
-# or subscriptions, and for streams that go on after a connection has ended: none of them is offered.
-OFFERED = (
-    "server-initialize",
-    "logging-set-level",
-    "ping",
-    "completion-complete",
-    "tools-list",
-    "tools-call-simple-text",
-    "tools-call-error",
-    "json-schema-2020-12",
-    "server-sse-multiple-streams",
-    "resources-list",
-    "prompts-list",
-    "prompts-get-simple",
-    "prompts-get-with-args",
-    "dns-rebinding-protection",
-)
-PERSON: JsonObject = {
-    "$schema": "https://json-schema.org/draft/2020-12/schema",
-    "type": "object",
-    "$defs": {"address": {"type": "object", "properties": {"street": {"type": "string"}, "city": {"type": "string"}}}},
-    "properties": {"name": {"type": "string"}, "address": {"$ref": "#/$defs/address"}},
-    "additionalProperties": False,
-}
+REVISIONS = ("2026-07-28", "2025-11-25")
 
-pytestmark = pytest.mark.skipif(not SUITE.is_file(), reason="MCP_CONFORMANCE names no folder with the conformance suite installed")
+pytestmark = pytest.mark.skipif(not is_installed(REVISIONS[0]), reason="MCP_CONFORMANCE names no folder with the suite")
 
 
 @asynccontextmanager
@@ -85,41 +55,18 @@ async def opened(shop: Shop, person: Person) -> AsyncIterator[str]:
 
 async def fill(shop: Shop, person: Person) -> None:
     """What the suite expects to find."""
-
-    def says(value: str, *, failed: bool = False) -> Do:
-        async def do(arguments: Mapping[str, Any], caller: ToolCaller) -> ToolResult:
-            return ToolResult(value, readable(value), failed=failed)
-
-        return do
-
-    anything: JsonObject = {"type": "object", "properties": {}}
-    shop.tools.add(
-        ToolSpec("test_simple_text", "Text", "Says something.", anything, "test"), says("This is a simple text response for testing.")
-    )
-    wrong = says("This tool intentionally returns an error for testing", failed=True)
-    shop.tools.add(ToolSpec("test_error_handling", "Error", "Fails.", anything, "test"), wrong)
-    shop.tools.add(ToolSpec("json_schema_2020_12_tool", "Schema", "Has a schema.", PERSON, "test"), says("done"))
-    prompts = {"test_simple_prompt": "This is a simple prompt for testing.", "test_prompt_with_arguments": "$arg1 and $arg2"}
+    add_suite_tools(shop.tools)
     async with shop.client(person) as client:
-        for name, said in prompts.items():
-            answer = await client.post("/api/v1/prompts", json={"name": name, "text": said, "description": "A prompt."})
+        for name, said, variables in PROMPTS:
+            body = {"name": name, "text": said, "description": "A prompt.", "variables": variables}
+            answer = await client.post("/api/v1/prompts", json=body)
             assert answer.status_code == 200, answer.text
 
 
-async def test_the_server_passes_what_the_suite_asks_of_what_it_offers(shop_settings, tmp_path):
+@pytest.mark.parametrize("revision", REVISIONS)
+async def test_the_server_passes_every_scenario_that_a_revision_requires(shop_settings, revision):
     settings = shop_settings.model_copy(update={"tools": shop_settings.tools.model_copy(update={"page": 100})})
-    path = f"{FOLDER}/node_modules/.bin{os.pathsep}{os.environ['PATH']}"
-    async with open_shop(settings) as shop, opened(shop, person := await shop.person()) as url:
+    async with open_shop(settings, shelves=[SuiteShelf()]) as shop, opened(shop, person := await shop.person()) as url:
         await fill(shop, person)
-        failed = {}
-        for scenario in OFFERED:
-            suite = await asyncio.create_subprocess_exec(
-                *("node", str(SUITE), "server", "--url", url, "--scenario", scenario, "-o", str(tmp_path)),
-                env={**os.environ, "PATH": path},
-                stdout=asyncio.subprocess.PIPE,
-                stderr=asyncio.subprocess.STDOUT,
-            )
-            told, _ = await suite.communicate()
-            if suite.returncode:
-                failed[scenario] = re.sub(rb"\x1b\[[0-9;]*m", b"", told).decode()[-1500:]
-    assert failed == {}
+        found = await run_server(revision, url)
+    assert found.missed == {}

@@ -114,7 +114,7 @@ async def test_what_is_no_message_is_refused(shop, content, status):
 
 async def test_what_is_not_offered_says_so(shop):
     async with shop.client(await shop.person()) as client:
-        assert (await client.get("/mcp", headers={"Accept": "text/event-stream"})).status_code == 405
+        assert (await client.get("/mcp", headers={"Accept": "text/event-stream"})).status_code == 400
         assert (await client.post("/mcp", json=LIST, headers={"Accept": "text/html"})).status_code == 406
         assert (await client.post("/mcp", content=b"{}", headers={**BOTH, "Content-Type": "text/plain"})).status_code == 415
         answer = await client.post("/mcp", json={**LIST, "method": "cows/list"}, headers=BOTH)

@@ -130,7 +130,7 @@ async def test_a_document_is_read_piece_by_piece(shop, era):
     assert first.text + second.text == text
     assert first.meta["hearth/chars"] == len(text)
     assert "hearth/next" not in (second.meta or {})
-    assert {template.name for template in templates} == {"document", "diagram"}
+    assert {template.name for template in templates} == {"document", "diagram", "file"}
 
 
 @pytest.mark.parametrize(("era", "code"), [("legacy", -32002), ("2026-07-28", -32602)])

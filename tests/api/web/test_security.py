@@ -26,7 +26,7 @@ async def test_other_names_can_be_allowed(in_process, gateway):
 async def test_a_page_of_another_origin_may_not_post(client, error):
     for origin in ("https://evil.example", "null"):
         response = await client.post("/api/v1/vision/embed", files={"images": ("a.png", b"\x89PNG")}, headers={"Origin": origin})
-        assert response.status_code == 400
+        assert response.status_code == 403
         assert "http.cors_origins" in error(response)["message"]
         assert "access-control-allow-origin" not in response.headers
 

@@ -195,7 +195,7 @@ async def test_a_page_of_another_origin_is_turned_away():
     async with house() as here:
         url = f"{here.base}/talk/short"
         status, error = await refusal(url, origin="https://enemy.example", additional_headers=WHO)
-        assert (status, error["code"]) == (400, "bad_input")
+        assert (status, error["code"]) == (403, "forbidden")
         assert "cors_origins" in error["message"]
         for origin in ("https://friend.example", here.base.replace("ws://", "http://")):
             async with connect(url, origin=origin, additional_headers=WHO) as line:  # type: ignore[arg-type]

@@ -15,6 +15,7 @@ import pytest
 from mcp.client.client import Client
 from mcp.client.stdio import StdioServerParameters, stdio_client
 from mcp.shared.exceptions import MCPError
+from mcp_types import ElicitResult, ResourceUpdatedNotification
 from typer.testing import CliRunner
 
 from cluster.cli.bridge import Bridge
@@ -23,9 +24,11 @@ from cluster.errors import Unavailable
 from cluster.home import Home
 from cluster.runtime.processes import MARK
 from cluster.runtime.state import RunState, write_state
+from cluster.tools.paths import user_workspace
 from tests.api.fixtures.tooling import shop as shop
 from tests.api.fixtures.tooling import shop_settings as shop_settings
 from tests.api.fixtures.tooling import text_of, until
+from tests.patience import PATIENCE_S
 
 Lines = asyncio.Queue[bytes | None]
 INIT = {
@@ -37,11 +40,16 @@ INIT = {
 
 
 @pytest.fixture
-async def home(shop, tmp_path):
+async def owner(shop):
+    return await shop.person()
+
+
+@pytest.fixture
+async def home(shop, owner, tmp_path):
     """Of a running cluster, for which a process stands."""
     home = Home(tmp_path)
     home.keys.mkdir()
-    home.admin_key.write_text((await shop.person()).key)
+    home.admin_key.write_text(owner.key)
     head = await asyncio.create_subprocess_exec("sleep", "300", env={**os.environ, MARK: home.mark})
     write_state(home, RunState(pid=head.pid, phase="ready", profile="laptop", base_url=shop.base, started_at=time.time()))
     yield home
@@ -50,11 +58,37 @@ async def home(shop, tmp_path):
 
 
 @asynccontextmanager
-async def program(home, mode, *words):
+async def program(home, mode, *words, **told):
     """As a desktop client starts it."""
     started = StdioServerParameters(command=sys.executable, args=["-m", "cluster.cli.main", "mcp", "--home", str(home.root), *words])
-    async with Client(stdio_client(started), mode=mode) as client:
+    async with Client(stdio_client(started), mode=mode, **told) as client:
         yield client
+
+
+@pytest.mark.parametrize("mode", ["legacy", "2026-07-28"])
+async def test_a_person_at_the_program_is_asked(shop, home, mode):
+    async def agree(_, params):
+        return ElicitResult(action="accept", content={"approve": True})
+
+    async with program(home, mode, elicitation_callback=agree) as client:
+        await client.call_tool("mail_send", {"to": "Kees"})
+    assert shop.tools.sent == ["Kees"]
+
+
+async def test_the_program_hears_of_what_it_watches(shop, home, owner):
+    changed = asyncio.Event()
+
+    async def hear(message):
+        if isinstance(message, ResourceUpdatedNotification):
+            changed.set()
+
+    files = shop.app.state.tools.workspaces.of(owner.organisation_id, user_workspace(owner.user_id))
+    files.write("notes.md", b"one")
+    async with program(home, "legacy", message_handler=hear) as client:
+        await client.session.subscribe_resource("hearth://files/notes.md")
+        files.write("notes.md", b"two")
+        async with asyncio.timeout(PATIENCE_S):
+            await changed.wait()
 
 
 @pytest.mark.parametrize("mode", ["legacy", "2026-07-28", "auto"])
