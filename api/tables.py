@@ -22,9 +22,11 @@ from cluster.graphs import table as graphs
 from cluster.jobs import table as jobs
 from cluster.knowledge import tables as knowledge
 from cluster.outgoing import tables as outgoing
+from cluster.queue import tables as queue
 from cluster.secrets import tables as secrets
 from cluster.stores.tables import Table
 from cluster.tools import tables as tools
+from cluster.webhooks import tables as webhooks
 
 TABLES = (
     people,
@@ -49,5 +51,7 @@ TABLES = (
     graphs,
     checkpoints,
     tools,
+    queue,
+    webhooks,
 )
 metadata = Table.metadata

@@ -1,9 +1,10 @@
-"""Runs that tools begin: of another graph, in the name of whoever the tool was called for."""
+"""Runs that tools and messages begin, in the name of whoever the tool was called for, or handed the message in."""
 
 from __future__ import annotations
 
 import uuid
 from collections.abc import Callable
+from dataclasses import dataclass
 from string import Template
 
 from sqlalchemy import JSON, Integer, String, Text, Uuid, and_, column, select, table
@@ -21,7 +22,7 @@ from cluster.specs.graph import GraphSpec
 from cluster.specs.graph_text import read_graph
 from cluster.stores.sql import AsyncSession, Database
 from cluster.tools.starting import StartedRun
-from cluster.tools.tool import ToolCaller
+from cluster.tools.tool import Role, ToolCaller
 from cluster.tracing import parent_here
 
 # Kept by api/prompts.
@@ -31,6 +32,23 @@ _PROMPTS = table(
 _VERSIONS = table(
     "prompt_versions", column("prompt_id", Uuid()), column("version", Integer), column("text", Text), column("variables", JSON)
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What is to be run for whom. ``graph``: its name, or ``name@version``; the others as in NewRun."""
+
+    graph: str
+    input: JsonObject
+    organisation_id: uuid.UUID
+    owner_id: uuid.UUID
+    role: Role
+    model: str | None = None
+    priority: int = 0
+    parent_id: uuid.UUID | None = None
+    depth: int = 0
+    idempotency_key: str | None = None
+    traceparent: str | None = None
 
 
 class RunStarter:
@@ -47,29 +65,46 @@ class RunStarter:
         self._wake = wake
 
     async def start(self, graph: str, given: JsonObject, caller: ToolCaller) -> StartedRun:
+        order = Order(
+            graph=graph,
+            input=given,
+            organisation_id=caller.organisation_id,
+            owner_id=caller.user_id,
+            role=caller.role,
+            parent_id=caller.run_id,
+            depth=caller.depth + 1,
+            idempotency_key=caller.key,
+            traceparent=parent_here(),
+        )
         async with self._database.session() as session:
-            resolved = await self._resolved(session, graph, caller.organisation_id)
-            main = resolved.main
-            try:
-                check_value(given, main.input, what="input")
-            except BadInput as error:
-                raise BadInput(f"The input does not fit the graph '{main.name}': {error.message}").about(error.param) from None
-            new = NewRun(
-                graph=main.name,
-                version=main.version,
-                spec=resolved.to_json(),
-                input=given,
-                organisation_id=caller.organisation_id,
-                owner_id=caller.user_id,
-                role=caller.role,
-                parent_id=caller.run_id,
-                depth=caller.depth + 1,
-                idempotency_key=caller.key,
-                traceparent=parent_here(),
-            )
-            run = await Runs(session, self._settings).enqueue(new)
+            run = await self.begin(session, order)
         self._wake()
         return _started(run)
+
+    async def begin(self, session: AsyncSession, order: Order) -> GraphRun:
+        """A queued run, in the caller's transaction. Raises as ``start`` does."""
+        resolved = await self._resolved(session, order.graph, order.organisation_id)
+        main = resolved.main
+        try:
+            check_value(order.input, main.input, what="input")
+        except BadInput as error:
+            raise BadInput(f"The input does not fit the graph '{main.name}': {error.message}").about(error.param) from None
+        new = NewRun(
+            graph=main.name,
+            version=main.version,
+            spec=resolved.to_json(),
+            input=order.input,
+            organisation_id=order.organisation_id,
+            owner_id=order.owner_id,
+            role=order.role,
+            model=order.model,
+            priority=order.priority,
+            parent_id=order.parent_id,
+            depth=order.depth,
+            idempotency_key=order.idempotency_key,
+            traceparent=order.traceparent,
+        )
+        return await Runs(session, self._settings).enqueue(new)
 
     async def look(self, organisation_id: uuid.UUID, run_id: uuid.UUID) -> StartedRun:
         async with self._database.session() as session:

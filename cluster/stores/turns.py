@@ -7,12 +7,12 @@ from collections.abc import Sequence
 
 from sqlalchemy import and_, func, or_, select, true
 
-from cluster.stores.guarded import Guard, QueuedTable
+from cluster.stores.guarded import Guard, TurnedTable
 from cluster.stores.sql import AsyncSession
 
 
 async def next_ones(
-    session: AsyncSession, table: type[QueuedTable], free: int, per_organisation: int, limited: Guard | None = None
+    session: AsyncSession, table: type[TurnedTable], free: int, per_organisation: int, limited: Guard | None = None
 ) -> Sequence[uuid.UUID]:
     """At most ``free`` queued rows whose time has come, locked: by priority, then age, so that no organisation has more than
     ``per_organisation`` under way. ``limited``: the rows that this counts and holds for; None: all.

@@ -1,0 +1,78 @@
+"""What is done with messages that begin something else. What they begin is written in the transaction in which they become done: once,
+whatever process dies."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from typing import cast
+
+from cluster.connectors.registry import REGISTRY
+from cluster.contracts.generation import JsonObject
+from cluster.errors import Conflict
+from cluster.graphs.starting import Order, RunStarter
+from cluster.jobs.kinds import JOB_KINDS
+from cluster.jobs.store import Jobs, NewJob
+from cluster.queue.claims import Write
+from cluster.queue.kinds import IngestPayload, WorkflowPayload
+from cluster.queue.tables import QueueMessage
+from cluster.settings import Settings
+from cluster.stores.sql import AsyncSession
+from cluster.tools.tool import Role
+
+CONNECT = "connect"
+
+
+class Beginning:
+    """Handlers of messages. ``wake``: tells whoever carries runs on that there is one; it is called before the run is committed, so it is
+    best called again by the consumer's next look."""
+
+    def __init__(self, starter: RunStarter, settings: Settings, wake: Callable[[], None]) -> None:
+        self._starter = starter
+        self._settings = settings
+        self._wake = wake
+
+    async def workflow(self, message: QueueMessage) -> Write:
+        """Raises NotFound and BadInput for a graph, or an input, that can no longer run."""
+        payload = WorkflowPayload.model_validate(message.payload)
+        order = Order(
+            graph=payload.workflow,
+            input=dict(payload.input),
+            organisation_id=message.organisation_id,
+            owner_id=_owner(message),
+            role=cast("Role", message.role),
+            model=payload.model,
+            priority=message.priority,
+            traceparent=message.traceparent,
+        )
+
+        async def write(session: AsyncSession) -> JsonObject:
+            run = await self._starter.begin(session, order)
+            return {"run_id": str(run.id)}
+
+        return write
+
+    async def ingest(self, message: QueueMessage) -> Write:
+        """Raises NotFound and Unprocessable for a connector, or options, that there no longer are. The job says what else is wrong."""
+        payload, most = IngestPayload.model_validate(message.payload), self._settings.connectors.items
+        REGISTRY.options(payload.connector, dict(payload.options))
+        spec = {
+            "connector": payload.connector,
+            "options": payload.options,
+            "collection": str(payload.collection_id),
+            "items": payload.items,
+            "most": min(payload.limit or most, most),
+        }
+        new = NewJob(CONNECT, message.organisation_id, _owner(message), spec, message.priority)
+
+        async def write(session: AsyncSession) -> JsonObject:
+            job = await Jobs(session).enqueue(new, JOB_KINDS, self._settings.jobs)
+            return {"job_id": str(job.id)}
+
+        return write
+
+
+def _owner(message: QueueMessage) -> uuid.UUID:
+    if message.owner_id is None:
+        raise Conflict("Whoever handed it in is no longer here; hand it in anew.")
+    return message.owner_id
