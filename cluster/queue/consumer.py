@@ -33,8 +33,7 @@ PASSING = (RemoteFailed, DeadlineExceeded, Cancelled)
 
 
 class Consumer:
-    """Belongs to one event loop. ``handlers``: by type; a message of another type is dead. What it is given stays the caller's to close.
-    ``looks``: how often it has looked for messages."""
+    """Belongs to one event loop. ``handlers``: by type; a message of another type is dead. What it is given stays the caller's to close."""
 
     def __init__(self, database: Database, cache: Redis, settings: Settings, handlers: Mapping[str, Handler]) -> None:
         self._database = database
@@ -47,7 +46,6 @@ class Consumer:
         self._at_work: dict[uuid.UUID, asyncio.Task[None]] = {}
         self._tasks: list[asyncio.Task[None]] = []
         self._swept = float("-inf")
-        self.looks = 0
 
     def start(self) -> None:
         """Stores that are away are waited for."""
@@ -115,7 +113,6 @@ class Consumer:
                 waiting.cancel()
 
     async def _look(self, own: Ownership) -> None:
-        self.looks += 1
         await self._claims.take_over()
         for message in await self._claims.claim(own.worker, self._settings.concurrent - len(self._at_work)):
             task = asyncio.create_task(self._work(message, own), name=f"message {message.id}")

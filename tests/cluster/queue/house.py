@@ -102,6 +102,12 @@ class House:
         finally:
             await own.stop()
 
+    async def lost_one(self) -> None:
+        """Takes one message over, as soon as PostgreSQL has noticed that its owner is gone."""
+        async with asyncio.timeout(PATIENCE_S):
+            while not await self.claims.take_over():
+                await asyncio.sleep(0.02)
+
     @asynccontextmanager
     async def consuming(self, handlers: Mapping[str, Handler]) -> AsyncIterator[Consumer]:
         consumer = Consumer(self.database, self.stores.cache, self.settings, handlers)
