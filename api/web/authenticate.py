@@ -28,6 +28,8 @@ PUBLIC = (
     # The token is the permission: EventSource sends no headers.
     r"/stream/[^/]+",
     r"/api(/v1)?/chat/shared/[^/]+",
+    # The signature is the permission.
+    r"/api/v1/integration/hooks/[^/]+",
 )
 METRICS = r"/metrics"
 _IDENTITY = re.compile(r"/api/v1/((auth|users|organisations|teams|keys|audit|secrets)(/|$)|limits/)")

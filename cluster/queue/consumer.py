@@ -24,6 +24,8 @@ log = structlog.get_logger(__name__)
 
 # Does one message, maybe not for the first time. What it returns is written as the message becomes done.
 Handler = Callable[[QueueMessage], Awaitable[Outcome]]
+# Told of each message that ended here, however it did.
+Told = Callable[[QueueMessage], None]
 # A database that is away is looked for so often, in seconds.
 REST_S = 2.0
 # A process that stops waits so long for the database, in seconds; the lock it held says the same a moment later.
@@ -35,12 +37,15 @@ PASSING = (RemoteFailed, DeadlineExceeded, Cancelled)
 class Consumer:
     """Belongs to one event loop. ``handlers``: by type; a message of another type is dead. What it is given stays the caller's to close."""
 
-    def __init__(self, database: Database, cache: Redis, settings: Settings, handlers: Mapping[str, Handler]) -> None:
+    def __init__(
+        self, database: Database, cache: Redis, settings: Settings, handlers: Mapping[str, Handler], told: Told | None = None
+    ) -> None:
         self._database = database
         self._cache = cache
         self._all = settings
         self._settings = settings.queue
         self._handlers = handlers
+        self._told = told
         self._claims = MessageClaims(database, settings.queue)
         self._woken = asyncio.Event()
         self._at_work: dict[uuid.UUID, asyncio.Task[None]] = {}
@@ -126,6 +131,8 @@ class Consumer:
     async def _work(self, message: QueueMessage, own: Ownership) -> None:
         try:
             await self._do(message, own)
+            if self._told is not None:
+                self._told(message)
         except asyncio.CancelledError:
             await self._give_back(message)
             raise

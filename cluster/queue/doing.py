@@ -4,8 +4,10 @@ whatever process dies."""
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
+from dataclasses import replace
 from typing import cast
+
+from sqlalchemy import String, Uuid, column, select, table
 
 from cluster.connectors.registry import REGISTRY
 from cluster.contracts.generation import JsonObject
@@ -21,16 +23,18 @@ from cluster.stores.sql import AsyncSession
 from cluster.tools.tool import Role
 
 CONNECT = "connect"
+GONE = "Whoever handed it in no longer belongs to the organisation; hand it in anew."
+ROLES: list[Role] = ["viewer", "editor", "admin"]
+# Kept by api/people.
+_MEMBERS = table("memberships", column("organisation_id", Uuid()), column("user_id", Uuid()), column("role", String))
 
 
 class Beginning:
-    """Handlers of messages. ``wake``: tells whoever carries runs on that there is one; it is called before the run is committed, so it is
-    best called again by the consumer's next look."""
+    """Handlers of messages."""
 
-    def __init__(self, starter: RunStarter, settings: Settings, wake: Callable[[], None]) -> None:
+    def __init__(self, starter: RunStarter, settings: Settings) -> None:
         self._starter = starter
         self._settings = settings
-        self._wake = wake
 
     async def workflow(self, message: QueueMessage) -> Write:
         """Raises NotFound and BadInput for a graph, or an input, that can no longer run."""
@@ -40,14 +44,14 @@ class Beginning:
             input=dict(payload.input),
             organisation_id=message.organisation_id,
             owner_id=_owner(message),
-            role=cast("Role", message.role),
+            role="viewer",
             model=payload.model,
             priority=message.priority,
             traceparent=message.traceparent,
         )
 
         async def write(session: AsyncSession) -> JsonObject:
-            run = await self._starter.begin(session, order)
+            run = await self._starter.begin(session, replace(order, role=await _role(session, message)))
             return {"run_id": str(run.id)}
 
         return write
@@ -66,6 +70,7 @@ class Beginning:
         new = NewJob(CONNECT, message.organisation_id, _owner(message), spec, message.priority)
 
         async def write(session: AsyncSession) -> JsonObject:
+            await _role(session, message)
             job = await Jobs(session).enqueue(new, JOB_KINDS, self._settings.jobs)
             return {"job_id": str(job.id)}
 
@@ -74,5 +79,14 @@ class Beginning:
 
 def _owner(message: QueueMessage) -> uuid.UUID:
     if message.owner_id is None:
-        raise Conflict("Whoever handed it in is no longer here; hand it in anew.")
+        raise Conflict(GONE)
     return message.owner_id
+
+
+async def _role(session: AsyncSession, message: QueueMessage) -> Role:
+    """The lesser of what its owner was when it was handed in, and what they are now. Raises Conflict for somebody who has left."""
+    here = (_MEMBERS.c.organisation_id == message.organisation_id, _MEMBERS.c.user_id == message.owner_id)
+    now = await session.scalar(select(_MEMBERS.c.role).where(*here))
+    if now is None:
+        raise Conflict(GONE)
+    return min(cast("Role", message.role), cast("Role", now), key=ROLES.index)

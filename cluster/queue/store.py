@@ -89,6 +89,11 @@ class Messages:
             raise NotFound(f"There is no message '{message_id}'; GET /api/v1/integration/queues/messages lists those there are.")
         return message
 
+    async def find(self, message_id: uuid.UUID, *, lock: bool = False) -> QueueMessage:
+        """Of whichever organisation: for who works on all. Raises NotFound."""
+        found = select(QueueMessage.organisation_id).where(QueueMessage.id == message_id)
+        return await self.get(await self._session.scalar(found) or uuid.UUID(int=0), message_id, lock=lock)
+
     async def page(self, organisation_id: uuid.UUID, wanted: Wanted, most: int) -> Sequence[QueueMessage]:
         """The newest first."""
         chosen = select(QueueMessage).where(QueueMessage.organisation_id == organisation_id, *_of(wanted))
