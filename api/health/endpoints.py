@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from fastapi import APIRouter, Request
 from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.responses import PlainTextResponse, Response
@@ -9,6 +11,7 @@ from starlette.responses import PlainTextResponse, Response
 from api.health.residency import ResidencyCollector
 from api.health.schemas import Alive, Readiness
 from api.health.service import Health
+from api.queue.metrics import QueueCollector, queue_counts
 from api.web.answers import json_answer
 from api.web.attend import attend
 from api.web.deps import WithParts
@@ -51,6 +54,10 @@ async def readyz(request: Request, parts: WithParts) -> Response:
     },
 )
 async def metrics(request: Request, parts: WithParts) -> Response:
-    """Requests, latency, tokens and streams; per model queue, budget, measured memory, loads and evictions; per device budget and use."""
-    snapshot = await attend(request, Health(parts.gateway, parts.stores).snapshot())
-    return Response(parts.metrics.exposition(ResidencyCollector(snapshot)), media_type=CONTENT_TYPE_LATEST)
+    """Requests, latency, tokens and streams; per model queue, budget, measured memory, loads and evictions; per device budget and use;
+    per kind of message how many wait, are dead, and how long they waited."""
+    snapshot, queued = await attend(
+        request, asyncio.gather(Health(parts.gateway, parts.stores).snapshot(), queue_counts(parts.stores.database))
+    )
+    shown = parts.metrics.exposition(ResidencyCollector(snapshot), QueueCollector(queued))
+    return Response(shown, media_type=CONTENT_TYPE_LATEST)

@@ -1,9 +1,9 @@
 """The queue behind Ray Serve's task consumers: a class with ``@task_consumer`` and this adapter works on messages (see cluster/queue).
 
-Ray's own adapters do not keep a message through a crash. Celery's keeps it in Redis, which may lose its last second; the message of a worker
-that is gone comes back after an hour (``visibility_timeout``); delayed ones lie in a worker's memory; dead ones are sent on by the process
-that failed; and handlers cannot be coroutines. Taskiq's raises NotImplementedError in Ray 2.60. So PostgreSQL keeps them, and what Ray gives
-is the life of the consumer: it begins and ends with its replica, and is checked as that is."""
+Ray's own adapters do not keep a message through a crash. Celery's keeps it in Redis, which may lose its last second; the message of a
+worker that is gone comes back after an hour (``visibility_timeout``); delayed ones lie in a worker's memory; dead ones are sent on by the
+process that failed; and handlers cannot be coroutines. Taskiq's raises NotImplementedError in Ray 2.60. So PostgreSQL keeps them, and what
+Ray gives is the life of the consumer: it begins and ends with its replica, and is checked as that is."""
 
 from __future__ import annotations
 

@@ -54,7 +54,8 @@ class Agents(MessageHandlers):  # type: ignore[misc] # Ray's decorator has no ty
         """Gives back what is under way. May be called twice."""
         made, self._made = self._made, None
         if made is not None:
-            await self._adapter.stop()
+            if hasattr(self, "_adapter"):
+                await self._adapter.stop()
             await made.close()
             if self._tracing is not None:
                 self._tracing.shutdown()

@@ -105,7 +105,7 @@ class House:
     async def lost_one(self) -> None:
         """Takes one message over, as soon as PostgreSQL has noticed that its owner is gone."""
         async with asyncio.timeout(PATIENCE_S):
-            while not await self.claims.take_over():
+            while not await self.claims.take_over():  # noqa: ASYNC110 - it is for PostgreSQL to notice
                 await asyncio.sleep(0.02)
 
     @asynccontextmanager
