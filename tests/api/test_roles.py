@@ -11,7 +11,7 @@ from typing import Any
 
 import httpx
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from api.tables import metadata
 from api.web.principal import Role
@@ -27,12 +27,15 @@ from cluster.graphs.runs import NewRun, Runs
 from cluster.jobs.kinds import JOB_KINDS
 from cluster.jobs.store import Jobs, NewJob
 from cluster.outgoing.journal import Asker, Journal
-from cluster.settings import ContentSettings, GraphSettings, JobSettings, ToolSettings
+from cluster.queue.store import Messages, NewMessage
+from cluster.queue.tables import QueueMessage
+from cluster.settings import ContentSettings, GraphSettings, JobSettings, QueueSettings, ToolSettings, WebhookSettings
 from cluster.specs.graph import GraphSpec
 from cluster.stores.clients import StoreClients
 from cluster.tools.calls import CallHistory
 from cluster.tools.remote.servers import McpServers
 from cluster.tools.tool import ToolCaller
+from cluster.webhooks.store import Hooks, Webhooks
 from tests.api.fixtures.application import operations
 from tests.api.fixtures.facts import keep_facts
 from tests.api.fixtures.graphing import ECHO
@@ -311,6 +314,28 @@ viewer GET /api/v1/tasks/{run_id}
 viewer GET /api/v1/tasks/{run_id}/result
 viewer GET /api/v1/tasks/{run_id}/history
 viewer POST /api/v1/tasks/{run_id}/cancel
+editor POST /api/v1/integration/queues/enqueue
+viewer GET /api/v1/integration/queues/stats
+viewer GET /api/v1/integration/queues/types
+editor GET /api/v1/integration/queues/messages
+admin POST /api/v1/integration/queues/messages/replay
+editor GET /api/v1/integration/queues/messages/{queue_message_id}
+editor POST /api/v1/integration/queues/messages/{queue_message_id}/replay
+editor DELETE /api/v1/integration/queues/messages/{queue_message_id}
+admin POST /api/v1/integration/webhooks/subscribe
+admin DELETE /api/v1/integration/webhooks/unsubscribe/{webhook_id}
+admin GET /api/v1/integration/webhooks
+viewer GET /api/v1/integration/webhooks/events
+admin GET /api/v1/integration/webhooks/{webhook_id}
+admin PATCH /api/v1/integration/webhooks/{webhook_id}
+admin POST /api/v1/integration/webhooks/{webhook_id}/rotate
+admin POST /api/v1/integration/webhooks/{webhook_id}/test
+admin GET /api/v1/integration/webhooks/{webhook_id}/deliveries
+admin GET /api/v1/integration/webhooks/incoming
+admin POST /api/v1/integration/webhooks/incoming
+admin POST /api/v1/integration/webhooks/incoming/{hook_id}/rotate
+admin DELETE /api/v1/integration/webhooks/incoming/{hook_id}
+public POST /api/v1/integration/hooks/{hook_id}
 public GET /healthz
 public GET /readyz
 public GET /metrics
@@ -400,6 +425,7 @@ async def make_house(client: httpx.AsyncClient, stores: StoreClients) -> House:
             "token": UNKNOWN,
             "issuer": "none",
             **await kept_tools(client, stores, admin),
+            **await integrated(stores, admin),
             "kind": "user",
             "subject_id": str(admin.user_id),
         },
@@ -458,6 +484,8 @@ async def theirs(stores: StoreClients, person: Person, path: str) -> dict[str, s
         return {"run_id": await ended_run(stores, person)}
     if "{batch_id}" in path:
         return {"batch_id": await ended_batch(stores, person)}
+    if "{queue_message_id}" in path:
+        return {"queue_message_id": await dead_message(stores, person)}
     return {"file_id": await noted_file(stores, person)} if "{file_id}" in path else {}
 
 
@@ -486,6 +514,24 @@ async def kept_tools(client: httpx.AsyncClient, stores: StoreClients, admin: Per
     caller = ToolCaller(admin.organisation_id, admin.user_id, "admin", "run-1", MARK)
     call = await history.begin(MARK, MARK, {"text": MARK}, caller)
     return {"server": name, "tool": f"{name}__go", "workspace": f"user-{admin.user_id}", "path": f"{MARK}.txt", "call_id": str(call)}
+
+
+async def integrated(stores: StoreClients, admin: Person) -> dict[str, str]:
+    """A webhook, a hook, and a message that is dead."""
+    async with stores.database.session() as session:
+        url, here = f"https://{MARK}.example/", admin.organisation_id
+        webhook = await Webhooks(session, here, WebhookSettings()).add(admin.user_id, url, ["webhook.test"], MARK)
+        values = {"organisation_id": here, "owner_id": admin.user_id, "workflow": "echo", "description": MARK, "calls_per_minute": 1}
+        hook = await Hooks(session, WebhookSettings()).add(values)
+    return {"webhook_id": str(webhook.id), "hook_id": str(hook.id), "queue_message_id": await dead_message(stores, admin)}
+
+
+async def dead_message(stores: StoreClients, person: Person) -> str:
+    new = NewMessage("workflow", {"workflow": MARK}, person.organisation_id, person.user_id, "editor")
+    async with stores.database.session() as session:
+        await Messages(session, QueueSettings()).enqueue(new)
+        await session.execute(update(QueueMessage).where(QueueMessage.id == new.id).values(state="dead", finished_at=datetime.now(UTC)))
+    return str(new.id)
 
 
 async def noted_file(stores: StoreClients, person: Person) -> str:
@@ -573,6 +619,9 @@ async def test_another_organisation_s_rows_are_in_no_list_and_no_search(stranger
                 "graph_id",
                 "run_id",
                 "call_id",
+                "webhook_id",
+                "hook_id",
+                "queue_message_id",
             )
         ),
     }
