@@ -9,7 +9,6 @@ from typing import cast
 
 from sqlalchemy import String, Uuid, column, select, table
 
-from cluster.connectors.registry import REGISTRY
 from cluster.contracts.generation import JsonObject
 from cluster.errors import Conflict
 from cluster.graphs.starting import Order, RunStarter
@@ -57,9 +56,8 @@ class Beginning:
         return write
 
     async def ingest(self, message: QueueMessage) -> Write:
-        """Raises NotFound and Unprocessable for a connector, or options, that there no longer are. The job says what else is wrong."""
+        """Connector and options were checked when it was handed in; the job says what is wrong with them now."""
         payload, most = IngestPayload.model_validate(message.payload), self._settings.connectors.items
-        REGISTRY.options(payload.connector, dict(payload.options))
         spec = {
             "connector": payload.connector,
             "options": payload.options,
