@@ -68,8 +68,17 @@ class WebhookDelivery:
 
     async def _send(self, message: QueueMessage, target: _Target, body: str) -> tuple[Delivered, HearthError | None]:
         headers = {"content-type": "application/json"} | signed(target.keys, str(message.id), body, datetime.now(UTC))
-        seconds = self._settings.timeout_s
-        ask = Ask(target.url, "POST", headers, body.encode(), secrets=target.keys, most_bytes=ANSWER_BYTES, timeout_s=seconds)
+        # A redirect of a POST may end in a GET that succeeds, and nothing was told.
+        ask = Ask(
+            target.url,
+            "POST",
+            headers,
+            body.encode(),
+            secrets=target.keys,
+            most_bytes=ANSWER_BYTES,
+            timeout_s=self._settings.timeout_s,
+            follow=False,
+        )
         asker = Asker(message.organisation_id, message.owner_id, f"webhook:{message.payload['webhook_id']}")
         try:
             reply = await self._outgoing.send(ask, asker)
