@@ -27,6 +27,7 @@ EVENT_TYPES: Mapping[str, str] = {
     "document.ready": "A document is in the index.",
     "document.failed": "A document could not be read.",
     "message.dead": "A message of the queue is dead; it waits to be replayed.",
+    "webhook.disabled": "Another webhook was disabled, because too much failed.",
     "webhook.test": "Sent on request, to see whether it arrives.",
 }
 # A webhook is told of these without asking for them.

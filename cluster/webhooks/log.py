@@ -14,6 +14,7 @@ from cluster.queue.states import DEAD, QUEUED
 from cluster.queue.tables import QueueMessage
 from cluster.settings import WebhookSettings
 from cluster.stores.sql import AsyncSession
+from cluster.webhooks.events import tell
 from cluster.webhooks.tables import Webhook, WebhookDelivery
 
 ERROR_CHARS = 500
@@ -54,9 +55,13 @@ class DeliveryLog:
             await self.disable(webhook_id, f"{often}, the last one so: {error}")
 
     async def disable(self, webhook_id: uuid.UUID, reason: str) -> None:
-        """What waits for it is dead, so that it can be replayed once it is enabled again."""
-        told: dict[str, Any] = {"enabled": False, "disabled_at": func.now(), "disabled_reason": reason}
-        await self._set(webhook_id, Webhook.enabled, **told)
+        """What waits for it is dead, so that it can be replayed once it is enabled again. Other webhooks are told."""
+        values = {"enabled": False, "disabled_at": func.now(), "disabled_reason": reason}
+        disabling = update(Webhook).where(Webhook.id == webhook_id, Webhook.enabled).values(values).returning(Webhook.organisation_id)
+        organisation_id = await self._session.scalar(disabling, execution_options={"synchronize_session": False})
+        if organisation_id is None:
+            return
+        await tell(self._session, organisation_id, "webhook.disabled", {"webhook_id": str(webhook_id), "reason": reason})
         waiting = (QueueMessage.webhook_id == webhook_id, QueueMessage.state == QUEUED)
         dead = {"state": DEAD, "finished_at": func.now(), "error": literal(f"Its webhook was disabled. {reason}")}
         await self._session.execute(update(QueueMessage).where(*waiting).values(dead), execution_options={"synchronize_session": False})
@@ -76,7 +81,7 @@ class DeliveryLog:
         gone = delete(WebhookDelivery).where(WebhookDelivery.id.in_(chosen)).returning(WebhookDelivery.id)
         return len((await self._session.scalars(gone)).all())
 
-    async def _set(self, webhook_id: uuid.UUID, *guards: Any, **values: Any) -> int | None:
-        changing = update(Webhook).where(Webhook.id == webhook_id, *guards).values(values).returning(Webhook.failures)
+    async def _set(self, webhook_id: uuid.UUID, **values: Any) -> int | None:
+        changing = update(Webhook).where(Webhook.id == webhook_id).values(values).returning(Webhook.failures)
         failures: int | None = await self._session.scalar(changing, execution_options={"synchronize_session": False})
         return failures

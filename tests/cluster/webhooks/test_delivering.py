@@ -99,11 +99,14 @@ async def test_after_many_failures_it_is_disabled_and_says_why_and_what_waited_c
 
 
 async def test_one_that_is_gone_is_disabled_at_once(place: Place, receiver: Receiver) -> None:
-    webhook, _ = await place.subscribe(receiver.hook, "*")
+    webhook, _ = await place.subscribe(receiver.hook, "job.*")
+    _, other = await place.subscribe(receiver.hook, "webhook.disabled")
     receiver.answers = [410]
     await place.tell("job.failed")
     async with place.delivering():
         await place.settled()
+    del receiver.seen[0]
+    assert [told["data"]["webhook_id"] for told in receiver.told(other)] == [str(webhook.id)]
 
     now = await place.look(webhook)
     assert not now.enabled
