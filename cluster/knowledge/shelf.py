@@ -134,7 +134,7 @@ class Shelf:
         if organisation_id is None:
             return
         for outcome in outcomes:
-            told = {"document_id": str(outcome.document), "collection_id": str(self._collection_id), "path": outcome.path}
+            told: dict[str, Any] = {"document_id": str(outcome.document), "collection_id": str(self._collection_id), "path": outcome.path}
             told |= {"chunks": outcome.chunks, "reason": outcome.reason}
             await tell(self._session, organisation_id, "document.failed" if outcome.failed else "document.ready", told)
 

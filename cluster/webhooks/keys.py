@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import ColumnElement, func, insert, select, update
 from standardwebhooks import Webhook as Signer
 from standardwebhooks.webhooks import WebhookVerificationError
 
@@ -102,5 +102,5 @@ def _name(of: uuid.UUID) -> str:
     return f"{PREFIX}{of}"
 
 
-def _that(organisation_id: uuid.UUID, of: uuid.UUID) -> tuple[object, ...]:
+def _that(organisation_id: uuid.UUID, of: uuid.UUID) -> tuple[ColumnElement[bool], ...]:
     return Secret.organisation_id == organisation_id, Secret.name == _name(of)

@@ -41,7 +41,12 @@ class DeliveryLog:
     async def note(self, message: QueueMessage, webhook_id: uuid.UUID, event: str, ended: Delivered) -> None:
         """Writes the attempt down, and disables the webhook where it was one too many, or the server says that it is gone (410)."""
         error = None if ended.error is None else shortened(ended.error, ERROR_CHARS)
-        values = {"id": uuid.uuid4(), "organisation_id": message.organisation_id, "webhook_id": webhook_id, "message_id": message.id}
+        values: dict[str, Any] = {
+            "id": uuid.uuid4(),
+            "organisation_id": message.organisation_id,
+            "webhook_id": webhook_id,
+            "message_id": message.id,
+        }
         values |= {"event": event[:64], "attempt": message.attempt, "status": ended.status, "ms": ended.ms, "error": error}
         await self._session.execute(insert(WebhookDelivery).values(values))
         if error is None:
@@ -71,7 +76,7 @@ class DeliveryLog:
         waiting = select(QueueMessage.webhook_id).where(QueueMessage.state == QUEUED, QueueMessage.webhook_id.is_not(None))
         crowded = waiting.group_by(QueueMessage.webhook_id).having(func.count() > self._settings.pending)
         found = (await self._session.scalars(crowded)).all()
-        for webhook_id in found:
+        for webhook_id in filter(None, found):
             await self.disable(webhook_id, f"More than {self._settings.pending} deliveries waited for it (setting webhooks.pending).")
         return len(found)
 

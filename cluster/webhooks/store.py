@@ -62,7 +62,8 @@ class Webhooks:
     async def test(self, webhook: Webhook) -> uuid.UUID:
         """A message that is delivered before all others; its id."""
         payload = {"webhook_id": str(webhook.id), "type": TEST, "data": {"message": "It arrives."}}
-        values = {"id": uuid.uuid4(), "organisation_id": self._here, "owner_id": webhook.owner_id, "queue": EVENTS, "type": WEBHOOK}
+        values: dict[str, Any] = {"id": uuid.uuid4(), "organisation_id": self._here, "owner_id": webhook.owner_id}
+        values |= {"queue": EVENTS, "type": WEBHOOK}
         values |= {"payload": payload, "webhook_id": webhook.id, "priority": 100, "not_before": AT_ONCE}
         return (await self._session.scalars(insert(QueueMessage).values(values).returning(QueueMessage.id))).one()
 

@@ -44,7 +44,7 @@ async def test_a_run_tells_that_it_waits_and_how_it_ended_and_runs_within_it_do_
     async with house.owning() as worker:
         claims = Claims(house.database, house.settings.graphs)
         (claimed,) = [one for one in await claims.claim(worker, 100) if one.id == run.id]
-        await claims.wait(run.id, claimed.attempt, [Pending("ask", "ask#1", "input", "What?")], None)
+        await claims.wait(run.id, claimed.attempt, [Pending("ask", "ask#1", "human", "What?")], None)
     async with house.database.session() as session:
         runs = Runs(session, house.settings.graphs)
         await runs.cancel(await runs.get(house.organisation_id, run.id, lock=True))
