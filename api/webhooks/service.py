@@ -44,7 +44,7 @@ class WebhookService:
         async with self._database.session() as session:
             row = await self._rows(session).add(self._who.user_id, body.url, body.events, body.description)
             secret = await self._keys(session).make(self._here, row.id)
-            self._note(session, "webhook.subscribed", row.id, host=Target.of(body.url).host, events=body.events)
+            self._trail(session).record("webhook.subscribed", _named(row.id), host=Target.of(body.url).host, events=body.events)
         return Subscribed(webhook=WebhookAnswer.of(row), secret=secret)
 
     async def change(self, webhook_id: uuid.UUID, patch: WebhookPatch) -> WebhookAnswer:
@@ -57,7 +57,7 @@ class WebhookService:
             rows = self._rows(session)
             await rows.get(webhook_id, lock=True)
             row = await rows.change(webhook_id, values)
-            self._note(session, "webhook.changed", webhook_id, fields=sorted(values), enabled=patch.enabled)
+            self._trail(session).record("webhook.changed", _named(webhook_id), fields=sorted(values), enabled=patch.enabled)
         return WebhookAnswer.of(row)
 
     async def unsubscribe(self, webhook_id: uuid.UUID) -> None:
@@ -66,14 +66,14 @@ class WebhookService:
             await rows.get(webhook_id, lock=True)
             await rows.remove(webhook_id)
             await self._keys(session).remove(self._here, webhook_id)
-            self._note(session, "webhook.unsubscribed", webhook_id)
+            self._trail(session).record("webhook.unsubscribed", _named(webhook_id))
 
     async def rotate(self, webhook_id: uuid.UUID) -> Subscribed:
         """With another secret; the one before it signs too for a while."""
         async with self._database.session() as session:
             row = await self._rows(session).get(webhook_id, lock=True)
             secret = await self._keys(session).rotate(self._here, webhook_id)
-            self._note(session, "webhook.rotated", webhook_id)
+            self._trail(session).record("webhook.rotated", _named(webhook_id))
         return Subscribed(webhook=WebhookAnswer.of(row), secret=secret)
 
     async def test(self, webhook_id: uuid.UUID) -> uuid.UUID:
@@ -107,5 +107,9 @@ class WebhookService:
     def _keys(self, session: AsyncSession) -> SigningKeys:
         return SigningKeys(session, self._queueing.ring)
 
-    def _note(self, session: AsyncSession, action: str, webhook_id: uuid.UUID, **detail: str | bool | list[str] | None) -> None:
-        Trail(session, self._origin, self._who).record(action, f"webhook:{webhook_id}", **detail)
+    def _trail(self, session: AsyncSession) -> Trail:
+        return Trail(session, self._origin, self._who)
+
+
+def _named(webhook_id: uuid.UUID) -> str:
+    return f"webhook:{webhook_id}"
