@@ -24,6 +24,7 @@ from api.mcp.shelf import Shelf
 from api.mcp_servers.login import install_logins
 from api.outgoing.install import install_outgoing
 from api.providers.install import install_providers
+from api.queue.install import install_queue
 from api.routing import ROUTES, TAGS
 from api.streams.running import install_streams
 from api.usage.install import install_usage
@@ -108,6 +109,7 @@ def create_app(
     install_documents(app)
     install_outgoing(app)
     install_content(app)
+    install_queue(app)
     tools = install_agents(app, agents or NobodyToWake(), toolbox).toolbox
     install_streams(app, install_usage(app, settings, stores, PriceTable(prices or PricesSpec(), providers)).answered)
     install_accounts(app)
@@ -135,6 +137,7 @@ async def _running(app: FastAPI) -> AsyncIterator[None]:
     await app.state.library.start()
     await app.state.outgoing.start()
     await app.state.contents.start()
+    await app.state.queue.start()
     await app.state.bells.start()
     await app.state.mcp.start()
     await app.state.tools.start()
@@ -145,6 +148,7 @@ async def _running(app: FastAPI) -> AsyncIterator[None]:
         await app.state.logins.stop()
         await app.state.bells.stop()
         await app.state.tools.stop()
+        await app.state.queue.stop()
         await app.state.contents.stop()
         await app.state.outgoing.stop()
         await app.state.library.stop()

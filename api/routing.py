@@ -40,6 +40,7 @@ from api.people import endpoints as people
 from api.people.teams import endpoints as teams
 from api.prompts import endpoints as prompts
 from api.providers import endpoints as providers
+from api.queue import endpoints as queue
 from api.rerank import endpoints as rerank
 from api.retrieval import endpoints as retrieval
 from api.secrets import endpoints as secrets
@@ -50,6 +51,8 @@ from api.tools import endpoints as tools
 from api.transcriptions import endpoints as transcriptions
 from api.usage import endpoints as usage
 from api.vision import endpoints as vision
+from api.webhooks import endpoints as webhooks
+from api.webhooks import hook_endpoints as hooks
 from api.workflows import endpoints as workflows
 from api.workflows import run_endpoints as runs
 from api.workflows import socket_endpoints as run_sockets
@@ -79,6 +82,9 @@ _ROUTERS = (
     outgoing.router,
     connectors.router,
     content.router,
+    queue.router,
+    hooks.router,
+    webhooks.router,
     workflows.router,
     runs.router,
     run_sockets.router,
@@ -127,6 +133,8 @@ TAGS = [
     outgoing.TAG,
     connectors.TAG,
     content.TAG,
+    queue.TAG,
+    webhooks.TAG,
     {"name": "workflows", "description": "Graphs of steps: kept in versions, checked, drawn, run, and followed."},
     {"name": "agents", "description": "Models with instructions, tools and documents, and the kinds of them that come with Hearth."},
     {"name": "tasks", "description": "Work handed to an agent or a graph."},

@@ -23,9 +23,11 @@ from cluster.jobs import table as jobs
 from cluster.knowledge import tables as knowledge
 from cluster.outgoing import tables as outgoing
 from cluster.prompts import tables as prompts
+from cluster.queue import tables as queue
 from cluster.secrets import tables as secrets
 from cluster.stores.tables import Table
 from cluster.tools import tables as tools
+from cluster.webhooks import tables as webhooks
 
 TABLES = (
     people,
@@ -51,5 +53,7 @@ TABLES = (
     checkpoints,
     tools,
     threads,
+    queue,
+    webhooks,
 )
 metadata = Table.metadata

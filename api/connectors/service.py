@@ -96,11 +96,18 @@ class Connecting:
             return _invalid(error)
         return Validated(valid=True, problems=[])
 
-    async def process(self, body: ProcessBody) -> ProcessAnswer:
-        """A job. Raises NotFound for a connector, a secret or a collection that there is not, Unprocessable for options that cannot be."""
+    async def check(self, body: ProcessBody) -> None:
+        """Raises NotFound for a connector, a secret or a collection that there is not, Unprocessable for options that cannot be, Forbidden
+        for those that are an admin's."""
         await self._permit(body.connector, body.options)
         async with self._open(body.connector, body.options):
             """It can be opened; nothing was connected."""
+        async with self._parts.stores.database.session() as session:
+            await self._find(session, body.collection_id)
+
+    async def process(self, body: ProcessBody) -> ProcessAnswer:
+        """A job. Raises as ``check`` does."""
+        await self.check(body)
         spec = {
             "connector": body.connector,
             "options": body.options,

@@ -11,6 +11,7 @@ from api.conversations.pictures import check_pictures
 from api.conversations.schemas import MessageBody, MessageQuery, stored, text_of
 from api.conversations.service import WRITERS, Conversations
 from api.conversations.tables import Conversation, Message
+from api.conversations.telling import message_written
 from api.web.principal import Principal
 from cluster.errors import Conflict, NotFound, TooLarge
 from cluster.settings import Settings
@@ -23,6 +24,7 @@ class Messages:
     """For one person, in one transaction."""
 
     def __init__(self, session: AsyncSession, settings: Settings, who: Principal) -> None:
+        self._session = session
         self._conversations = Conversations(session, settings.conversations, who)
         self._rows = MessageRepository(session)
         self._settings = settings
@@ -66,6 +68,7 @@ class Messages:
         conversation.active_leaf_id = row.id
         self._conversations.note_activity(conversation)
         await self._rows.flush()
+        await message_written(self._session, conversation.organisation_id, conversation.id, row.id, row.role)
         return row
 
     async def get(self, conversation_id: uuid.UUID, message_id: uuid.UUID) -> Message:

@@ -12,6 +12,7 @@ from api.health.nodes import NodeCollector
 from api.health.residency import ResidencyCollector
 from api.health.schemas import Alive, Readiness
 from api.health.service import Health
+from api.queue.metrics import QueueCollector, queue_counts
 from api.web.answers import json_answer
 from api.web.attend import attend
 from api.web.deps import WithParts
@@ -55,8 +56,10 @@ async def readyz(request: Request, parts: WithParts) -> Response:
 )
 async def metrics(request: Request, parts: WithParts) -> Response:
     """Requests, latency, tokens and streams; per model queue, budget, measured memory, loads and evictions; per device budget and use; of
-    nodes of graphs, by kind and by graph of the library (all others are `own`), visits, time, retries, tokens and cost."""
+    nodes of graphs, by kind and by graph of the library (all others are `own`), visits, time, retries, tokens and cost; per kind of message
+    how many wait, are dead, and how long they waited."""
     health = Health(parts.gateway, parts.stores)
-    snapshot, nodes = await attend(request, asyncio.gather(health.snapshot(), health.nodes()))
-    shown = parts.metrics.exposition(ResidencyCollector(snapshot), NodeCollector(nodes))
+    seen = asyncio.gather(health.snapshot(), health.nodes(), queue_counts(parts.stores.database))
+    snapshot, nodes, queued = await attend(request, seen)
+    shown = parts.metrics.exposition(ResidencyCollector(snapshot), NodeCollector(nodes), QueueCollector(queued))
     return Response(shown, media_type=CONTENT_TYPE_LATEST)

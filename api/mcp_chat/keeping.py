@@ -10,6 +10,7 @@ from api.conversations.messages import Messages
 from api.conversations.schemas import stored
 from api.conversations.service import WRITERS, Conversations, expiry
 from api.conversations.tables import Conversation, Message
+from api.conversations.telling import message_written
 from api.conversations.totals import add_usage
 from api.mcp_chat.schemas import McpChatBody
 from api.mcp_chat.telling import Spoken
@@ -114,6 +115,7 @@ class Keeping:
                 row.parent_id, row.created_at = self._leaf, datetime.now(UTC)
                 stored_rows.add(row)
                 await stored_rows.flush()
+                await message_written(session, conversation.organisation_id, conversation.id, row.id, row.role, row.model)
                 self._leaf = row.id
             if turn is not None:
                 add_usage(conversation, rows[0].served_by or rows[0].model or "", turn.usage)

@@ -10,7 +10,7 @@ from api.web.principal import Principal
 from cluster.errors import Conflict, NotFound
 from cluster.secrets.keyring import KeyRing
 from cluster.secrets.repository import Secrets
-from cluster.secrets.source import about
+from cluster.secrets.source import OWN, about
 from cluster.secrets.tables import Secret, SecretVersion
 from cluster.stores.sql import AsyncSession, Database
 
@@ -27,7 +27,8 @@ class Vault:
         self._trail = trail
 
     async def all(self) -> list[SecretEntry]:
-        return [SecretEntry.of(secret) for secret in await self._secrets.of_organisation(self._here)]
+        found = await self._secrets.of_organisation(self._here)
+        return [SecretEntry.of(secret) for secret in found if not secret.name.startswith(OWN)]
 
     async def one(self, name: str) -> SecretEntry:
         return SecretEntry.of(await self._find(name))

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from api.conversations.schemas import text_of
 from api.conversations.service import expiry
 from api.conversations.tables import Conversation, Message
+from api.conversations.telling import message_written
 from api.conversations.totals import add_usage
 from api.streams.accounts import Answered, OnSaved, nobody
 from api.streams.fold import Folded
@@ -41,6 +42,9 @@ class Saving:
                 return False
             if found[1].state == "running":
                 answered = self._save(rows, *found, folded)
+                conversation, row = found
+                model = answered.model or None
+                await message_written(session, row.organisation_id, conversation.id, row.id, "assistant", model, row.state)
         if answered is not None:
             await self._on_saved(answered)
         return True

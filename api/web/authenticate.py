@@ -30,6 +30,8 @@ PUBLIC = (
     # The token is the permission: EventSource sends no headers.
     r"/stream/[^/]+",
     r"/api(/v1)?/chat/shared/[^/]+",
+    # The signature is the permission.
+    r"/api/v1/integration/hooks/[^/]+",
 )
 METRICS = r"/metrics"
 # Clients of LangGraph show a key in a header of its own.

@@ -36,7 +36,7 @@ class Executing:
             model=body.model,
             priority=body.priority,
             limits=_limits(body.limits),
-            idempotency_key=_one_key(body.idempotency_key, header_key),
+            idempotency_key=one_key(body.idempotency_key, header_key),
             id=body.run_id or uuid.uuid4(),
         )
         run = await self._launcher.launch(order)
@@ -55,7 +55,7 @@ class Executing:
             priority=body.priority,
             limits=_limits(body.limits),
             task_type=body.task_type,
-            idempotency_key=_one_key(body.idempotency_key, header_key),
+            idempotency_key=one_key(body.idempotency_key, header_key),
         )
         return TaskAnswer.of(await self._launcher.launch(order))
 
@@ -84,7 +84,8 @@ def _limits(limits: LimitsBody | None) -> dict[str, Any]:
     return limits.model_dump(exclude_none=True) if limits is not None else {}
 
 
-def _one_key(body: str | None, header: str | None) -> str | None:
+def one_key(body: str | None, header: str | None) -> str | None:
+    """Raises BadInput for two that differ."""
     if body is not None and header is not None and body != header:
         raise BadInput("'idempotency_key' and the header Idempotency-Key differ; give one of them.").about("idempotency_key")
     return body if body is not None else header

@@ -60,13 +60,17 @@ class Launcher:
     async def launch(self, order: Order) -> GraphRun:
         """A queued run, written down; or the one of before with this idempotency key. Raises Unprocessable for a graph or an input that
         could not run, Conflict for a model that cannot be served here, Forbidden for tools above the role, Overloaded."""
+        run = await self._written(*await self.check(order))
+        await self._graphs.runtime.wake()
+        return run
+
+    async def check(self, order: Order) -> tuple[Order, ResolvedGraph]:
+        """The order with the defaults of its graph, and all that belongs to that, if it could run now. Raises as ``launch`` does."""
         resolved = await self._resolved(order.spec)
         order = replace(order, input=_given(order))
         await self._need_tools(resolved)
         await need_models(self._graphs.parts.gateway, needs_of(resolved, order.model))
-        run = await self._written(order, resolved)
-        await self._graphs.runtime.wake()
-        return run
+        return order, resolved
 
     async def _resolved(self, spec: GraphSpec) -> ResolvedGraph:
         async with self._graphs.parts.stores.database.session() as session:

@@ -27,6 +27,7 @@ COMMANDS = {
     "secrets": "secrets.secrets_app",
     "ingest": "ingest.ingest",
     "jobs": "jobs.jobs_app",
+    "queue": "queue.queue_app",
     "mcp": "mcp.mcp",
     "graph": "graph_runs.graph_app",  # which adds to that of graph
     "usage": "usage.usage",

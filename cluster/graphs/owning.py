@@ -87,9 +87,9 @@ class Ownership:
             self.lost.set()
 
 
-def alone() -> ColumnElement[bool]:
-    """Whether the lock of a run's ``worker`` is free, in a query of runs."""
-    return literal_column(f"NOT {_HELD.format(number='graph_runs.worker')}", Boolean)
+def alone(table: str = "graph_runs") -> ColumnElement[bool]:
+    """Whether the lock of a row's ``worker`` is free, in a query of ``table``."""
+    return literal_column(f"NOT {_HELD.format(number=f'{table}.worker')}", Boolean)
 
 
 async def is_alive(session: AsyncSession, worker: int) -> bool:

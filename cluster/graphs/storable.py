@@ -10,14 +10,15 @@ from cluster.errors import BadInput, TooLarge
 
 def storable(value: Any, most: int, what: str, setting: str) -> Any:
     """``value``, with U+FFFD for every NUL and lone surrogate in its texts. Raises TooLarge for more than ``most`` bytes of JSON (the
-    setting ``graphs.<setting>``), BadInput for what is not JSON."""
+    setting ``graphs.<setting>``, unless it names another group), BadInput for what is not JSON."""
     try:
         text = json.dumps(value, allow_nan=False, ensure_ascii=False)
         size = len(text.encode("utf-8", "surrogatepass"))
     except (TypeError, ValueError, RecursionError) as error:
         raise BadInput(f"{what} is not JSON: {str(error)[:300]}.") from None
     if size > most:
-        raise TooLarge(f"{what} has {size} bytes, at most {most} are taken (setting graphs.{setting}).")
+        named = setting if "." in setting else f"graphs.{setting}"
+        raise TooLarge(f"{what} has {size} bytes, at most {most} are taken (setting {named}).")
     return value if _clean(text) else _cleaned(value)
 
 

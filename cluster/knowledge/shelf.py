@@ -18,6 +18,7 @@ from cluster.jobs.table import Job
 from cluster.knowledge.prints import Prints
 from cluster.knowledge.tables import Collection, DocumentRow, DocumentState, DocumentText
 from cluster.stores.sql import AsyncSession
+from cluster.webhooks.events import hearing_of, tell
 
 PENDING, READY, FAILED, REMOVING = (state.value for state in DocumentState)
 REASON_CHARS = 2000
@@ -124,7 +125,18 @@ class Shelf:
 
     async def settle(self, outcomes: Iterable[Outcome]) -> list[uuid.UUID]:
         """Writes what became of documents; the ids of those that were removed meanwhile, of which the index must have nothing."""
-        return [outcome.document for outcome in outcomes if not await self._written(outcome)]
+        settled = [(outcome, await self._written(outcome)) for outcome in outcomes]
+        await self._tell([outcome for outcome, is_there in settled if is_there and not outcome.unchanged])
+        return [outcome.document for outcome, is_there in settled if not is_there]
+
+    async def _tell(self, outcomes: Sequence[Outcome]) -> None:
+        organisation_id = await hearing_of(self._session, self._collection_id) if outcomes else None
+        if organisation_id is None:
+            return
+        for outcome in outcomes:
+            told: dict[str, Any] = {"document_id": str(outcome.document), "collection_id": str(self._collection_id), "path": outcome.path}
+            told |= {"chunks": outcome.chunks, "reason": outcome.reason}
+            await tell(self._session, organisation_id, "document.failed" if outcome.failed else "document.ready", told)
 
     async def _written(self, outcome: Outcome) -> bool:
         if outcome.document != outcome.root and not await self._enter(outcome):

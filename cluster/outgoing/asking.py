@@ -20,7 +20,8 @@ OURS = frozenset(
 class Ask:
     """One request. ``secrets``: values in it that are written down nowhere. ``most_bytes`` and ``timeout_s`` None: as the settings of
     outgoing requests say; whoever asks on a person's word keeps them within those.
-    ``expect``: media types, or families such as ``text/``, that the content must be of; empty: any."""
+    ``expect``: media types, or families such as ``text/``, that the content must be of; empty: any. ``follow``: whether redirects are
+    followed; else one is the answer."""
 
     url: str
     method: str = "GET"
@@ -30,6 +31,7 @@ class Ask:
     most_bytes: int | None = None
     timeout_s: float | None = None
     expect: tuple[str, ...] = ()
+    follow: bool = True
 
 
 @dataclass(frozen=True, slots=True)

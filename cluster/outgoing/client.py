@@ -113,7 +113,7 @@ class Outgoing:
         for _ in range(self._settings.redirects + 1):
             status, headers, content = await self._repeating(ask, target, account)
             location = headers.get("location")
-            if status not in REDIRECTS or not location:
+            if status not in REDIRECTS or not location or not ask.follow:
                 return target, status, headers, content
             onward = target.joined(location)
             ask = redirected(ask, status, same=onward.origin == target.origin)

@@ -12,6 +12,8 @@ from cluster.secrets.tables import SecretVersion
 from cluster.stores.sql import Database
 
 REFERENCE = "secret:"
+# Begins the names of secrets that Hearth keeps for itself: nobody can refer to them.
+OWN = ":"
 
 
 def about(organisation_id: uuid.UUID, name: str, version: int) -> str:
@@ -38,7 +40,7 @@ class SecretSource:
         name = text.removeprefix(REFERENCE)
         async with self._database.session() as session:
             secrets = Secrets(session)
-            secret = await secrets.get(organisation_id, name)
+            secret = await secrets.get(organisation_id, name) if not name.startswith(OWN) else None
             row = await secrets.version(secret.id, secret.version) if secret else None
         if secret is None or row is None:
             raise NotFound(f"There is no secret '{name[:100]}' in the organisation; POST /api/v1/secrets makes it.")

@@ -12,6 +12,7 @@ from cluster.settings.knowledge import IngestSettings, KnowledgeSettings, Semant
 from cluster.settings.loading import PREFIX, load_settings
 from cluster.settings.outside import ConnectorSettings, ContentSettings, OutgoingSettings
 from cluster.settings.people import AuthSettings, ConversationSettings, OidcIssuer, QuotaSettings, SubjectQuota
+from cluster.settings.queues import QueueSettings, WebhookSettings
 from cluster.settings.serving import HttpSettings, LimitSettings, LogSettings, RaySettings, ResidencySettings, TracingSettings
 from cluster.settings.stores import BackupSettings, StorageSettings
 from cluster.settings.tree import Settings
@@ -34,6 +35,7 @@ __all__ = [
     "LogSettings",
     "OidcIssuer",
     "OutgoingSettings",
+    "QueueSettings",
     "QuotaSettings",
     "RaySettings",
     "ResidencySettings",
@@ -44,5 +46,6 @@ __all__ = [
     "ToolSettings",
     "TracingSettings",
     "VectorSettings",
+    "WebhookSettings",
     "load_settings",
 ]

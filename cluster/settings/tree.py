@@ -13,6 +13,7 @@ from cluster.settings.jobs import BatchSettings, FileSettings, JobSettings
 from cluster.settings.knowledge import IngestSettings, KnowledgeSettings, SemanticSettings, VectorSettings
 from cluster.settings.outside import ConnectorSettings, ContentSettings, OutgoingSettings
 from cluster.settings.people import AuthSettings, ConversationSettings, QuotaSettings
+from cluster.settings.queues import QueueSettings, WebhookSettings
 from cluster.settings.serving import HttpSettings, LimitSettings, LogSettings, RaySettings, ResidencySettings, TracingSettings
 from cluster.settings.stores import BackupSettings, StorageSettings
 
@@ -42,6 +43,8 @@ class Settings(Group):
     batches: BatchSettings = BatchSettings()
     graphs: GraphSettings = GraphSettings()
     tools: ToolSettings = ToolSettings()
+    queue: QueueSettings = QueueSettings()
+    webhooks: WebhookSettings = WebhookSettings()
     outgoing: OutgoingSettings = OutgoingSettings()
     connectors: ConnectorSettings = ConnectorSettings()
     content: ContentSettings = ContentSettings()

@@ -5,13 +5,13 @@ Jobs and runs of graphs are such rows: a queue, a state machine, and events that
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Generic, TypeVar
 
-from sqlalchemy import ColumnElement, Integer, SmallInteger, String, func, insert, update
+from sqlalchemy import ColumnElement, ForeignKey, Integer, SmallInteger, String, func, insert, update
 from sqlalchemy.orm import Mapped, mapped_column
 
 from cluster.stores.sql import AsyncSession
@@ -21,10 +21,11 @@ Guard = ColumnElement[bool]
 _OPTIONS: dict[str, Any] = {"synchronize_session": False, "populate_existing": True}
 
 
-class Queued(Identified, Owned):
+class Turned(Identified):
     """``priority``: higher goes first. ``attempt`` counts claims and never goes back; it fences writes. ``tries`` counts what went wrong
-    since a person last queued it. ``not_before``: earliest start, after a process was lost. ``changes``: number of the latest event."""
+    since it was last queued by a person. ``not_before``: earliest start."""
 
+    organisation_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("organisations.id", ondelete="CASCADE"), index=True)
     state: Mapped[str] = mapped_column(String(16), server_default="queued")
     priority: Mapped[int] = mapped_column(SmallInteger, server_default="0")
     attempt: Mapped[int] = mapped_column(Integer, server_default="0")
@@ -33,12 +34,23 @@ class Queued(Identified, Owned):
     not_before: Mapped[datetime] = mapped_column(server_default=func.now())
     started_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]
+
+
+class TurnedTable(Turned, Table):
+    """What the type checker knows of a table whose rows wait for their turn."""
+
+    __abstract__ = True
+
+
+class Queued(Turned, Owned):
+    """``changes``: number of the latest event."""
+
     cancel_requested_at: Mapped[datetime | None]
     changes: Mapped[int] = mapped_column(Integer, server_default="0")
 
 
-class QueuedTable(Queued, Table):
-    """What the type checker knows of such a table."""
+class QueuedTable(Queued, TurnedTable):
+    """The same of one whose rows tell what happens to them."""
 
     __abstract__ = True
 
@@ -50,13 +62,14 @@ State = TypeVar("State", bound=StrEnum)
 @dataclass(frozen=True)
 class Guarded(Generic[Row, State]):
     """``table`` and the table of its ``events``, whose column ``about`` names the row. ``origins``: the states from which one may be
-    reached; ``ended``: those in which it has a time of finishing."""
+    reached; ``ended``: those in which it has a time of finishing. ``announce``: told of every change of state, in its transaction."""
 
     table: type[Row]
     events: type[Table]
     about: str
     origins: Callable[[State], frozenset[State]]
     ended: Collection[State]
+    announce: Callable[[AsyncSession, Row], Awaitable[None]] | None = None
 
     async def change(self, session: AsyncSession, row_id: uuid.UUID, *guards: Guard, **values: Any) -> Row | None:
         """The row with ``values``; None, and nothing is written, where it does not exist or meet the ``guards``. The row is locked from
@@ -79,4 +92,6 @@ class Guarded(Generic[Row, State]):
         if row is not None:
             said = {"state": target.value, "attempt": row.attempt} | ({"reason": reason} if reason else {})
             await self.tell(session, row.id, row.changes, "state", said)
+            if self.announce is not None:
+                await self.announce(session, row)
         return row

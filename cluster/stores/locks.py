@@ -6,3 +6,7 @@ from __future__ import annotations
 SEALING = 48_881
 # Under which runs of graphs are claimed, so that those of an organisation are counted truly.
 CLAIMING_RUNS = 48_882
+# Under which messages of the queue are claimed, for the same reason.
+CLAIMING_MESSAGES = 48_885
+# First half of a lock of two numbers, the other one is the organisation: its messages that wait are counted by one at a time.
+COUNTING_MESSAGES = 48_886

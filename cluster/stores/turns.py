@@ -7,13 +7,13 @@ from collections.abc import Sequence
 
 from sqlalchemy import and_, func, or_, select, true
 
-from cluster.stores.guarded import Guard, QueuedTable
+from cluster.stores.guarded import Guard, TurnedTable
 from cluster.stores.sql import AsyncSession
 
 
 async def next_ones(
     session: AsyncSession,
-    table: type[QueuedTable],
+    table: type[TurnedTable],
     free: int,
     per_organisation: int,
     limited: Guard | None = None,

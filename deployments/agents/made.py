@@ -11,10 +11,13 @@ from cluster.graphs.live import LiveVoice
 from cluster.graphs.metering import NodeMeter
 from cluster.graphs.starting import RunStarter
 from cluster.guard.guarding import Guard
+from cluster.home import Home
 from cluster.outgoing.client import Outgoing
 from cluster.outgoing.journal import Journal
 from cluster.providers.gateway import ProviderGateway
 from cluster.providers.owners import with_providers
+from cluster.queue.doing import Beginning
+from cluster.secrets.keyring import KeyRing
 from cluster.serving.agents import AgentsArgs
 from cluster.serving.gateway import ServeGateway
 from cluster.serving.vectors import ServeVectors
@@ -22,6 +25,7 @@ from cluster.specs.prices import PriceTable
 from cluster.stores.clients import StoreClients, connect
 from cluster.tools.making import Tools, make_tools
 from cluster.traced import TracedGateway
+from cluster.webhooks.delivering import WebhookDelivery
 from deployments.agents.ahead import Ahead
 from deployments.agents.around import CollectionSearch, StoredMedia
 from deployments.agents.expressions import Expressions
@@ -42,6 +46,8 @@ class Made:
     voice: LiveVoice
     expressions: Expressions
     meter: NodeMeter
+    beginning: Beginning
+    delivery: WebhookDelivery
 
     async def close(self) -> None:
         """What is under way is given back first. What stands on something goes before it."""
@@ -84,4 +90,19 @@ async def make(args: AgentsArgs, environment: Mapping[str, str]) -> Made:
     )
     runner = Runner(stores.database, checkpoints, services)
     starter.wakes(runner.wake)
-    return Made(runner, stores, local, gateway, vectors, tools, outgoing, checkpoints, voice, expressions, meter)
+    keys = KeyRing(Home(settings.home).keys / "secrets.key")
+    return Made(
+        runner=runner,
+        stores=stores,
+        local=local,
+        gateway=gateway,
+        vectors=vectors,
+        tools=tools,
+        outgoing=outgoing,
+        checkpoints=checkpoints,
+        voice=voice,
+        expressions=expressions,
+        meter=meter,
+        beginning=Beginning(starter, settings),
+        delivery=WebhookDelivery(stores.database, outgoing, keys, settings.webhooks),
+    )

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import httpx
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from api.langgraph.tables import ClientThread
 from api.tables import metadata
@@ -25,12 +25,15 @@ from cluster.graphs.runs import NewRun, Runs
 from cluster.jobs.kinds import JOB_KINDS
 from cluster.jobs.store import Jobs, NewJob
 from cluster.outgoing.journal import Asker, Journal
-from cluster.settings import ContentSettings, GraphSettings, JobSettings, ToolSettings
+from cluster.queue.store import Messages, NewMessage
+from cluster.queue.tables import QueueMessage
+from cluster.settings import ContentSettings, GraphSettings, JobSettings, QueueSettings, ToolSettings, WebhookSettings
 from cluster.specs.graph import GraphSpec
 from cluster.stores.clients import StoreClients
 from cluster.tools.calls import CallHistory
 from cluster.tools.remote.servers import McpServers
 from cluster.tools.tool import ToolCaller
+from cluster.webhooks.store import Hooks, Webhooks
 from tests.api.fixtures.facts import keep_facts
 from tests.api.fixtures.graphing import ECHO
 from tests.api.fixtures.people import Person, add_person
@@ -120,6 +123,7 @@ async def make_house(client: httpx.AsyncClient, stores: StoreClients) -> House:
             "token": UNKNOWN,
             "issuer": "none",
             **await kept_tools(client, stores, admin),
+            **await integrated(stores, admin),
             "kind": "user",
             "subject_id": str(admin.user_id),
         },
@@ -188,6 +192,8 @@ async def theirs(stores: StoreClients, person: Person, path: str) -> dict[str, s
         return {"run_id": await ended_run(stores, person)}
     if "{batch_id}" in path:
         return {"batch_id": await ended_batch(stores, person)}
+    if "{queue_message_id}" in path:
+        return {"queue_message_id": await dead_message(stores, person)}
     return {"file_id": await noted_file(stores, person)} if "{file_id}" in path else {}
 
 
@@ -216,6 +222,24 @@ async def kept_tools(client: httpx.AsyncClient, stores: StoreClients, admin: Per
     caller = ToolCaller(admin.organisation_id, admin.user_id, "admin", "run-1", MARK)
     call = await history.begin(MARK, MARK, {"text": MARK}, caller)
     return {"server": name, "tool": f"{name}__go", "workspace": f"user-{admin.user_id}", "path": f"{MARK}.txt", "call_id": str(call)}
+
+
+async def integrated(stores: StoreClients, admin: Person) -> dict[str, str]:
+    """A webhook, a hook, and a message that is dead."""
+    async with stores.database.session() as session:
+        url, here = f"https://{MARK}.example/", admin.organisation_id
+        webhook = await Webhooks(session, here, WebhookSettings()).add(admin.user_id, url, ["webhook.test"], MARK)
+        values = {"organisation_id": here, "owner_id": admin.user_id, "workflow": "echo", "description": MARK, "calls_per_minute": 1}
+        hook = await Hooks(session, WebhookSettings()).add(values)
+    return {"webhook_id": str(webhook.id), "hook_id": str(hook.id), "queue_message_id": await dead_message(stores, admin)}
+
+
+async def dead_message(stores: StoreClients, person: Person) -> str:
+    new = NewMessage("workflow", {"workflow": MARK}, person.organisation_id, person.user_id, "editor")
+    async with stores.database.session() as session:
+        await Messages(session, QueueSettings()).enqueue(new)
+        await session.execute(update(QueueMessage).where(QueueMessage.id == new.id).values(state="dead", finished_at=datetime.now(UTC)))
+    return str(new.id)
 
 
 async def noted_file(stores: StoreClients, person: Person) -> str:

@@ -41,6 +41,9 @@ async def test_another_organisation_s_rows_are_in_no_list_and_no_search(stranger
                 "run_id",
                 "thread_id",
                 "call_id",
+                "webhook_id",
+                "hook_id",
+                "queue_message_id",
             )
         ),
     }

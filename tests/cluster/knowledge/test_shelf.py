@@ -7,6 +7,9 @@ import uuid
 from cluster.contracts.documents import Document
 from cluster.contracts.retrieval import Space
 from cluster.knowledge.shelf import Outcome
+from cluster.queue.store import Messages, Wanted
+from cluster.settings import QueueSettings, WebhookSettings
+from cluster.webhooks.store import Webhooks
 from tests.cluster.knowledge.conftest import Library
 
 
@@ -102,3 +105,20 @@ async def test_what_has_no_row_is_found_among_what_the_index_has(library: Librar
     await library.change(marked, state="removing")
     unknown = await library.on_shelf(lambda shelf: shelf.unknown([row.id, marked.id, stranger]))
     assert set(unknown) == {marked.id, stranger}
+
+
+async def test_webhooks_are_told_what_became_of_documents(library: Library):
+    ready, failed, same = [await library.upload(path) for path in ("a.txt", "b.txt", "c.txt")]
+    async with library.stores.database.session() as session:
+        await Webhooks(session, library.organisation_id, WebhookSettings()).add(
+            library.owner_id, "https://example.org/", ["document.*"], ""
+        )
+    outcomes = [library.outcome(ready), library.outcome(failed, failed=True, reason="It is empty."), library.outcome(same, unchanged=True)]
+    await library.on_shelf(lambda shelf: shelf.settle(outcomes))
+
+    async with library.stores.database.session() as session:
+        told = await Messages(session, QueueSettings()).page(library.organisation_id, Wanted(queue="events"), 10)
+    events = {message.payload["type"]: message.payload["data"] for message in told}
+    assert len(told) == 2
+    assert (events["document.ready"]["document_id"], events["document.ready"]["path"]) == (str(ready.id), "a.txt")
+    assert (events["document.failed"]["document_id"], events["document.failed"]["reason"]) == (str(failed.id), "It is empty.")
