@@ -50,7 +50,7 @@ class QueueAdapter(TaskProcessorAdapter):
     one object that ``WorksOnMessages``, each given a message. How many are worked on at once is for ``queue.concurrent`` to say."""
 
     def __init__(self, config: TaskProcessorConfig) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self._queue = config.queue_name
         self._settings = config.adapter_config
         self._handlers: dict[str, Handler] = {}
@@ -87,7 +87,8 @@ class QueueAdapter(TaskProcessorAdapter):
 
     async def enqueue_task_async(self, task_name: str, args: Any = None, kwargs: Any = None, **options: Any) -> TaskResult:
         """``kwargs``: the payload. ``options``: those of NewMessage, ``organisation_id``, ``owner_id`` and ``role`` among them."""
-        new = NewMessage(**{"type": task_name, "payload": kwargs or {}, "queue": self._queue} | options)
+        given: dict[str, Any] = {"type": task_name, "payload": kwargs or {}, "queue": self._queue} | options
+        new = NewMessage(**given)
         return await self._with(lambda session: self._messages(session).enqueue(new))
 
     async def get_task_status_async(self, task_id: str) -> TaskResult:

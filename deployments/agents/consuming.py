@@ -16,7 +16,7 @@ from cluster.webhooks.delivering import WebhookDelivery
 CONFIG = TaskProcessorConfig(queue_name="default", adapter=QueueAdapter, adapter_config=None)
 
 
-@task_consumer(task_processor_config=CONFIG)  # type: ignore[untyped-decorator]
+@task_consumer(task_processor_config=CONFIG)
 class MessageHandlers:
     """Whoever inherits sets these three before its ``__init__`` returns; Serve then starts the consumer."""
 
