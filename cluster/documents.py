@@ -131,7 +131,6 @@ def _graphs() -> dict[Path, str]:
 
     library = GraphLibrary.load(GRAPHS, most_bytes=Settings().graphs.spec_bytes)
     told = {name: " ".join((evaluate.__doc__ or "").split()) for name, evaluate in EVALUATIONS.items()}
-    told["answer"] = "what `research` is compared with."
     return {GRAPHS / f"{spec.name}.md": readme(library.file(spec.name), told.get(spec.name)) for spec in library}
 
 

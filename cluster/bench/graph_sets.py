@@ -108,7 +108,10 @@ class Piece:
 
 @dataclass(frozen=True, slots=True)
 class Sets:
+    """``plain``: questions with one side; ``questions``: with two."""
+
     people: tuple[Person, ...]
+    plain: tuple[Question, ...]
     questions: tuple[Question, ...]
     pairs: tuple[Pair, ...]
     letters: tuple[Letter, ...]
@@ -123,6 +126,7 @@ def make(seed: int, count: int) -> Sets:
     people = tuple(Person(name, draw.choice(TOWNS), draw.choice(FIRMS), draw.choice(JOBS)) for name in draw.sample(names, max(12, count)))
     return Sets(
         people,
+        tuple(_plain(draw, person) for person in people[:count]),
         tuple(_question(draw, person) for person in people[:count]),
         tuple(_pair(draw, people[index], flipped=index % 2 == 1) for index in range(count)),
         tuple(_letter(draw, people[index], LABELS[index % len(LABELS)]) for index in range(count)),
@@ -131,14 +135,22 @@ def make(seed: int, count: int) -> Sets:
     )
 
 
-def _question(draw: random.Random, person: Person) -> Question:
-    """With two sides, both in one document."""
-    sides = [
+def _sides(person: Person) -> list[tuple[str, str]]:
+    return [
         (f"where does {person.name} live", person.town),
         (f"where does {person.name} work", person.firm),
         (f"what is the profession of {person.name}", person.job),
     ]
-    (one, first), (two, second) = draw.sample(sides, 2)
+
+
+def _plain(draw: random.Random, person: Person) -> Question:
+    side, said = draw.choice(_sides(person))
+    return Question(f"{side[0].upper()}{side[1:]}?", (said,), f"{person.name}.txt")
+
+
+def _question(draw: random.Random, person: Person) -> Question:
+    """With two sides, both in one document."""
+    (one, first), (two, second) = draw.sample(_sides(person), 2)
     return Question(f"{one[0].upper()}{one[1:]}, and {two}?", (first, second), f"{person.name}.txt")
 
 

@@ -21,7 +21,7 @@ from cluster.bench.graph_marks import (
     names_f1,
     words_read,
 )
-from cluster.bench.graph_sets import LABELS, Sets, make
+from cluster.bench.graph_sets import LABELS, Question, Sets, make
 from cluster.bench.hearth import Hearth
 from cluster.bench.knowledge import Knowledge
 from cluster.bench.report import BenchResult, Cell, Verdict
@@ -118,16 +118,23 @@ def profile() -> ProfileSpec:
     return ProfileSpec(name="bench", description="Graphs, and the nano models.", devices="cpu", models=models, settings=settings)
 
 
+def answer(graphs: Graphs, sets: Sets) -> tuple[list[Figure], Sequence[str]]:
+    """questions with one side: how often the answer names what is asked for, and whether it cites the right document."""
+    inputs: list[dict[str, Json]] = [{"question": one.text, "collections": [PLACE]} for one in sets.plain]
+    asked = graphs.run("answer", inputs)
+    return [
+        Figure("answer", "names what is asked for", mean(_named(sets.plain, asked.outputs))),
+        Figure("answer", "cites the right document and no other", mean(_cited(sets.plain, asked.outputs))),
+    ], asked.errors
+
+
 def research(graphs: Graphs, sets: Sets) -> tuple[list[Figure], Sequence[str]]:
     """questions with two sides: how many of them the answer names and what it cites, against `answer`, which looks once."""
     inputs: list[dict[str, Json]] = [{"question": one.text, "collections": [PLACE]} for one in sets.questions]
     asked, simple = graphs.run("research", inputs), graphs.run("answer", inputs)
     cases = sets.questions
     told, plain = (mean(_named(cases, one.outputs)) for one in (asked, simple))
-    sources, plain_sources = (
-        mean(cites(case, [c["path"] for c in (out or {}).get("citations", [])]) for case, out in zip(cases, one.outputs, strict=True))
-        for one in (asked, simple)
-    )
+    sources, plain_sources = (mean(_cited(cases, one.outputs)) for one in (asked, simple))
     found = [
         Figure("research", "sides of the question that the answer names", told, plain, "the graph `answer`"),
         Figure("research", "cites the right document and no other", sources, plain_sources, "the graph `answer`"),
@@ -199,6 +206,7 @@ def digest(graphs: Graphs, sets: Sets) -> tuple[list[Figure], Sequence[str]]:
 
 
 EVALUATIONS: Mapping[str, Callable[[Graphs, Sets], tuple[list[Figure], Sequence[str]]]] = {
+    "answer": answer,
     "research": research,
     "compare": compare,
     "triage": triage,
@@ -245,8 +253,13 @@ def _whole(figures: Sequence[Figure], errors: Sequence[str]) -> Verdict:
     return Verdict(f"runs of {graphs} graphs", "no failure", f"{len(errors)} failed", not errors)
 
 
-def _named(cases: Iterable[Any], outputs: Iterable[Output | None]) -> list[float]:
+def _named(cases: Iterable[Question], outputs: Iterable[Output | None]) -> list[float]:
     return [named(case.answers, out["answer"]) if out is not None else 0.0 for case, out in zip(cases, outputs, strict=True)]
+
+
+def _cited(cases: Iterable[Question], outputs: Iterable[Output | None]) -> list[float]:
+    pairs = zip(cases, outputs, strict=True)
+    return [cites(case, [one["path"] for one in out["citations"]]) if out is not None else 0.0 for case, out in pairs]
 
 
 def _vote(said: str) -> str:

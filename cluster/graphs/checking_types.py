@@ -140,9 +140,15 @@ def _arguments(
             if closed and "patternProperties" not in wanted:
                 findings.error(f"{whose} has no argument '{key}'; {choice(key, list(properties))}", node, (*path, key))
             continue
-        told = _argument(value, properties[key], schemas, item)
+        told = _argument(value, _alone(properties[key], wanted), schemas, item)
         if told:
             findings.error(f"'{key}' of {whose}: {told}", node, (*path, key))
+
+
+def _alone(inner: Schema, whole: Schema) -> Schema:
+    """A property's schema with what it may refer to."""
+    shared = {key: whole[key] for key in ("$defs", "definitions") if key in whole}
+    return {**shared, **inner} if shared else inner
 
 
 def _argument(value: Any, wanted: Schema, schemas: Schemas, item: Schema | None) -> str:

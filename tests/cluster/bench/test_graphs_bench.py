@@ -30,7 +30,8 @@ def test_the_same_seed_gives_the_same_cases_and_each_says_what_is_right():
     assert make(1, 8) == SETS
     assert make(2, 8) != SETS
     assert len({person.name for person in SETS.people}) == len(SETS.people)
-    for question, person in zip(SETS.questions, SETS.people, strict=False):
+    assert {len(question.answers) for question in SETS.plain} == {1}
+    for question, person in zip((*SETS.questions, *SETS.plain), SETS.people[:8] * 2, strict=True):
         assert all(answer in person.document for answer in question.answers)
         assert person.name in question.text
     for pair in SETS.pairs:

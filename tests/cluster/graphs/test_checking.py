@@ -7,6 +7,7 @@ import pytest
 from cluster.errors import BadInput
 from cluster.graphs.checking import Known, check, require
 from cluster.specs.graph_text import parse_graph
+from cluster.tools.builtin.graphs import TASK_CREATE
 from cluster.tools.tool import ToolSpec
 
 HEAD = "name: mine\noutput: {answer: '1'}\nstart: a\n"
@@ -211,6 +212,19 @@ def test_the_input_must_be_an_object():
     assert said("a: {kind: llm, user: x}", "input: {type: array}\n" + HEAD) == [
         "the input is an object; write 'type: object' and its keys below 'properties'."
     ]
+
+
+@pytest.mark.parametrize(
+    ("value", "findings"),
+    [
+        ("{task: x, of: [{any: 1}]}", []),
+        ("x", ["node 'a': 'parameters' of the tool 'task_create': it must be an object, found a text."]),
+    ],
+)
+def test_an_argument_whose_schema_refers_to_the_whole_is_checked(value, findings):
+    """As those of our own tools do, which take any JSON."""
+    node = f"a: {{kind: tool, tool: task_create, arguments: {{task_type: todo, parameters: {value}}}}}"
+    assert said(node, QUESTION + HEAD, Known(tools={"task_create": TASK_CREATE.spec})) == findings
 
 
 @pytest.mark.parametrize(
