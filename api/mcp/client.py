@@ -116,6 +116,7 @@ class CallingClient:
         assert session is not None
         assert line is not None
         number = f"hearth-{uuid.uuid4().hex}"
+        await self._bells.expect(answer_bell(session.id, number), self._wait_s)
         asked = request_of(question).model_dump(by_alias=True, mode="json", exclude_none=True)
         await line.say({"jsonrpc": "2.0", "id": number, **asked})
         try:

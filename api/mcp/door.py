@@ -73,8 +73,7 @@ class Door:
             elif session_id is not None:
                 request.scope["state"]["mcp_session"] = await self.sessions.use(session_id, who)
                 if _is_answer(told):
-                    # What asked it may wait in another process.
-                    await self._bells.ring(answer_bell(session_id, told.get("id")), body.decode(), KEPT_S)
+                    await self._take(answer_bell(session_id, told.get("id")), body)
                     return Response(status_code=202)
                 await self._heed(session_id, told)
         assert self._manager is not None
@@ -86,6 +85,11 @@ class Door:
         if session_id is None:
             raise BadInput("There is a stream for a session only; send the Mcp-Session-Id that 'initialize' gave.")
         return await event_stream(request, self._subscriptions.changes(session_id, who, until), IDLE_S)
+
+    async def _take(self, bell: str, body: bytes) -> None:
+        """What was asked may be waited for in another process; what was not is kept nowhere."""
+        if await self._bells.is_expected(bell):
+            await self._bells.ring(bell, body.decode(), KEPT_S)
 
     async def _heed(self, session_id: str, told: Mapping[str, Any]) -> None:
         """A request that is taken back may be carried out by another process."""

@@ -41,7 +41,7 @@ class LoginDesk:
         """The URL that a browser is to be sent to; it comes ``back``. Raises what reaching the server raises, and Overloaded."""
         if len(self._tasks) >= self._settings.logins:
             raise Overloaded(f"{self._settings.logins} people sign in at MCP servers now (setting tools.logins); try again in a minute.")
-        person = _Person(back, self._bells)
+        person = _Person(back, self._bells, self._settings.login_s)
         task = asyncio.create_task(self._carried(servers, server, person, user_id))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -53,6 +53,8 @@ class LoginDesk:
 
     async def answer(self, state: str, answer: AuthorizationCodeResult) -> str | None:
         """What came of it, for the person: None: they are signed in. Raises RemoteFailed where nobody waits for such an answer."""
+        if not await self._bells.is_expected(_bell(state)):
+            raise RemoteFailed("Nobody waits for this any more; begin anew.")
         await self._bells.ring(_bell(state), answer.model_dump_json(), KEPT_S)
         try:
             async with asyncio.timeout(KEPT_S / 4):
@@ -84,14 +86,16 @@ class LoginDesk:
 class _Person:
     """Implements cluster.tools.remote.oauth.Person."""
 
-    def __init__(self, redirect: str, bells: Bells) -> None:
+    def __init__(self, redirect: str, bells: Bells, wait_s: float) -> None:
         self.redirect = redirect
+        self._wait_s = wait_s
         self.url: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self.state: str | None = None
         self._bells = bells
 
     async def open(self, url: str) -> None:
         self.state = parse_qs(urlsplit(url).query)["state"][0]
+        await self._bells.expect(_bell(self.state), self._wait_s)
         with suppress(asyncio.InvalidStateError):  # whoever asked has left
             self.url.set_result(url)
 

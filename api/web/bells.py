@@ -43,6 +43,13 @@ class Bells:
         await self._cache.publish(CHANNEL, name)
         return bool(first)
 
+    async def expect(self, name: str, for_s: float) -> None:
+        """Says that somebody waits to hear ``name``, where not everybody who may ring it is to be believed."""
+        await self._cache.set(f"awaited:{name}", "1", px=int(for_s * 1000))
+
+    async def is_expected(self, name: str) -> bool:
+        return bool(await self._cache.exists(f"awaited:{name}"))
+
     async def heard(self, name: str) -> str:
         """What is said, as soon as it is. Raises RedisError where Redis is away."""
         woken = asyncio.Event()

@@ -76,6 +76,10 @@ async def _run(*given: str) -> tuple[str, int]:
     suite = await asyncio.create_subprocess_exec(
         *(node, str(SUITE), *given), stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
     )
-    told, _ = await suite.communicate()
+    try:
+        told, _ = await suite.communicate()
+    finally:
+        if suite.returncode is None:
+            suite.kill()
     assert suite.returncode is not None
     return COLOURS.sub("", told.decode()), suite.returncode

@@ -11,7 +11,11 @@ from tests.mcp_suite.running import is_installed, run_client
 REVISIONS = ("2026-07-28", "2025-11-25")
 COMMAND = f"{sys.executable} -m tests.mcp_suite.client"
 
-pytestmark = pytest.mark.skipif(not is_installed(REVISIONS[0]), reason="MCP_CONFORMANCE names no folder with the suite")
+pytestmark = [
+    pytest.mark.skipif(not is_installed(REVISIONS[0]), reason="MCP_CONFORMANCE names no folder with the suite"),
+    # A process for every scenario: minutes on a machine that does nothing else.
+    pytest.mark.timeout(3600),
+]
 
 
 @pytest.mark.parametrize("revision", REVISIONS)
