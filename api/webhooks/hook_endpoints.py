@@ -6,6 +6,7 @@ import uuid
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request
+from pydantic import ConfigDict
 from starlette.responses import Response
 
 from api.audit.trail import WithOrigin
@@ -40,8 +41,10 @@ HOOK = {
 MADE = {"hook": HOOK, "secret": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"}
 
 
-class _Anything(Body):
+class HookInput(Body):
     """The input of the workflow."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
 
 
 async def managing(queueing: WithQueue, graphs: WithGraphs, who: AsAdmin, origin: WithOrigin) -> HookService:
@@ -101,7 +104,7 @@ async def remove_hook(hook_id: uuid.UUID, service: Managing) -> Response:
     summary="Call a hook",
     response_model=Success[HookCalled],
     responses=responses(ok({"message_id": HOOK["id"]}), (*CHANGES, 503)),
-    openapi_extra=json_request(_Anything, {"who": "Mira"}),
+    openapi_extra=json_request(HookInput, {"who": "Mira"}),
 )
 async def call_hook(request: Request, hook_id: uuid.UUID, service: Annotated[HookCalls, Depends(calling)]) -> Response:
     """Runs the hook's workflow with the body, a JSON object, as its input. No key is shown: the headers `webhook-id`, `webhook-timestamp`

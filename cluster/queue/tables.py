@@ -28,7 +28,7 @@ class QueueMessage(TurnedTable):
         Index("ix_queue_messages_organisation_id_created_at", "organisation_id", "created_at", "id"),
         Index("ix_queue_messages_queue", "priority", "queued_at", postgresql_where=text("state = 'queued'")),
         Index("ix_queue_messages_running", "worker", postgresql_where=text("state = 'running'")),
-        Index("ix_queue_messages_open", "organisation_id", "queue", postgresql_where=text("state IN ('queued', 'running')")),
+        Index("ix_queue_messages_open", "organisation_id", "queue", postgresql_where=text("state <> 'done'")),
         Index("ix_queue_messages_finished_at", "finished_at"),
         Index("ix_queue_messages_webhook_id", "webhook_id"),
         Index("ix_queue_messages_owner_id", "owner_id"),

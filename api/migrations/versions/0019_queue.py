@@ -78,8 +78,8 @@ def _messages() -> None:
     op.create_index("ix_queue_messages_organisation_id_created_at", name, ["organisation_id", "created_at", "id"])
     op.create_index("ix_queue_messages_queue", name, ["priority", "queued_at"], postgresql_where=sa.text("state = 'queued'"))
     op.create_index("ix_queue_messages_running", name, ["worker"], postgresql_where=sa.text("state = 'running'"))
-    waiting = sa.text("state IN ('queued', 'running')")
-    op.create_index("ix_queue_messages_open", name, ["organisation_id", "queue"], postgresql_where=waiting)
+    left = sa.text("state <> 'done'")
+    op.create_index("ix_queue_messages_open", name, ["organisation_id", "queue"], postgresql_where=left)
 
 
 def _deliveries() -> None:
