@@ -193,12 +193,12 @@ async def test_steps_wait_for_whoever_changes_the_run_and_number_on(house: House
     for say in (log.finish("a#1", 1, Ending(spent=Spent(1, 1, 1))), log.begin("b#1", "b", "llm"), log.wait("b#1"), log.sent("b#1")):
         async with house.database.session() as session:
             runs = Runs(session, house.graphs)
-            held = await runs.get(house.organisation_id, run.id, lock=True)
+            number = (await runs.get(house.organisation_id, run.id, lock=True)).changes + 1
             saying = asyncio.ensure_future(say)
             await asyncio.sleep(0.05)
             assert not saying.done()
-            await RUNS.change(session, run.id, changes=held.changes + 1)
-            await RUNS.tell(session, run.id, held.changes + 1, "tool", {})
+            await RUNS.change(session, run.id, changes=number)
+            await RUNS.tell(session, run.id, number, "tool", {})
         await saying
     numbers = [event.number for event in await house.events(run)]
     assert numbers == list(range(1, len(numbers) + 1))
