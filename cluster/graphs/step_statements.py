@@ -2,7 +2,10 @@
 
 In plain SQL, because SQLAlchemy's session takes seven ways there and back for the same, and compiles, and its rows are built by the way.
 All are guarded by the attempt, and give no row when it is over. Their parts depend on ``run``, which changes and so locks the run's row:
-whatever another attempt could write of the step is there before the statement sees it, or never comes."""
+whatever another attempt could write of the step is there before the statement sees it, or never comes.
+
+They are committed to the disk like everything else (synchronous_commit stays on): a step's end that is lost would be a step done twice,
+and the number of an event that somebody has seen must not come back as another's, even where the whole server is killed."""
 
 from __future__ import annotations
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable
 
 import pytest
 
 from cluster.errors import BadInput, TooLarge
+from cluster.graphs.changes import RUNS
 from cluster.graphs.claims import Claims
 from cluster.graphs.pending import Spent
+from cluster.graphs.runs import Runs
 from cluster.graphs.states import RunState
 from cluster.graphs.steps import Ending, StepLog, Superseded
 from tests.cluster.graphs.house import House
@@ -181,3 +184,25 @@ async def test_whoever_follows_is_told_once_it_is_committed(house: House):
     with pytest.raises(Superseded):
         await log.wait("a#1")
     assert told == [1, 2, 2, 1]
+
+
+async def test_steps_wait_for_whoever_changes_the_run_and_number_on(house: House):
+    run = await house.running()
+    log = house.log(run)
+    await log.begin("a#1", "a", "llm")
+    for say in (log.finish("a#1", 1, Ending(spent=Spent(1, 1, 1))), log.begin("b#1", "b", "llm"), log.wait("b#1"), log.sent("b#1")):
+        async with house.database.session() as session:
+            runs = Runs(session, house.graphs)
+            number = (await runs.get(house.organisation_id, run.id, lock=True)).changes + 1
+            saying = asyncio.ensure_future(say)
+            await asyncio.sleep(0.05)
+            assert not saying.done()
+            await RUNS.change(session, run.id, changes=number)
+            await RUNS.tell(session, run.id, number, "tool", {})
+        await saying
+    numbers = [event.number for event in await house.events(run)]
+    assert numbers == list(range(1, len(numbers) + 1))
+    assert [event.data["state"] for event in await house.events(run, "step")] == ["running", "succeeded", "running", "waiting"]
+    now = await house.look(run)
+    assert (now.changes, now.step_count, now.prompt_tokens) == (numbers[-1], 2, 1)
+    assert (await house.steps(run))["b#1"].begun
