@@ -113,7 +113,7 @@ class NodeCounts:
 async def node_counts(cache: Redis) -> list[NodeCounts]:
     """In order of their labels. Raises what Redis raises."""
     found: dict[Labels, dict[str, float]] = {}
-    for field, value in (await cache.hgetall(KEY)).items():  # type: ignore[misc] # redis-py types both of its clients as one
+    for field, value in (await cache.hgetall(KEY)).items():
         graph, kind, name = str(field).split("|")
         found.setdefault(Labels(graph, kind), {})[name] = float(value)
     return [_read(labels, values) for labels, values in sorted(found.items(), key=lambda one: (one[0].graph, one[0].kind))]

@@ -124,5 +124,23 @@ def _at(share: float, column: Any, which: Any) -> Any:
 
 def _read(row: Any) -> NodeFigures:
     node, kind, *counts = row[:9]
-    p50, p95, most, *sums = row[9:15]
-    return NodeFigures(node, kind, *(int(count) for count in counts), p50, p95, most, *(int(value) for value in sums), tuple(row[15] or ()))
+    visits, succeeded, failed, skipped, items, calls, retries = map(int, counts)
+    prompts, answers, micros = map(int, row[12:15])
+    return NodeFigures(
+        node=node,
+        kind=kind,
+        visits=visits,
+        succeeded=succeeded,
+        failed=failed,
+        skipped=skipped,
+        items=items,
+        calls=calls,
+        retries=retries,
+        p50=row[9],
+        p95=row[10],
+        most=row[11],
+        prompt_tokens=prompts,
+        completion_tokens=answers,
+        micros=micros,
+        models=tuple(row[15] or ()),
+    )

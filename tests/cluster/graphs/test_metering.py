@@ -14,7 +14,15 @@ LIBRARY = ("answer",)
 
 
 def ended(**changes: Any) -> NodeEnd:
-    given = {"graph": "answer", "kind": "metered", "key": "ask#1", "state": "succeeded", "seconds": 0.02, "attempts": 1, "spent": Spent()}
+    given: dict[str, Any] = {
+        "graph": "answer",
+        "kind": "metered",
+        "key": "ask#1",
+        "state": "succeeded",
+        "seconds": 0.02,
+        "attempts": 1,
+        "spent": Spent(),
+    }
     return NodeEnd(**(given | changes))
 
 
