@@ -244,7 +244,8 @@ def _verdict(one: Figure) -> Verdict:
     target = f"{'<=' if less else '>='} {one.simpler:.0%} ({one.than})"
     if one.share is None:
         return Verdict(f"{one.graph}: {one.what}", target, "no run ended well", None)
-    met = one.share <= one.simpler if less else one.share >= one.simpler
+    # Nothing right is no reason for a graph, even where the simpler thing has nothing right either.
+    met = one.share <= one.simpler if less else one.share >= one.simpler and one.share > 0
     return Verdict(f"{one.graph}: {one.what}", target, f"{one.share:.0%}", met)
 
 

@@ -133,8 +133,9 @@ def test_what_is_worse_than_something_simpler_is_a_figure_that_is_not_met():
         Figure("research", "sides", 0.5, 0.25, "the graph `answer`"),
         Figure("compare", "the wrong winner (less is better)", 0.4, 0.1, "one order alone"),
         Figure("triage", "words read", 1.0),
+        Figure("compare", "the right winner", 0.0, 0.0, "one order alone"),
     ]
     result = summarise(told, ["triage: broken"], count=4, seed=1)
-    assert [verdict.met for verdict in result.verdicts] == [True, False, False]
+    assert [verdict.met for verdict in result.verdicts] == [True, False, False, False]
     assert result.rows[0] == ("research", "sides", 50.0, 25.0, "the graph `answer`")
     assert "failed: triage: broken" in result.notes
