@@ -115,7 +115,7 @@ async def enqueue(
     responses=responses(ok({"queues": [COUNT], "pending": 6, "most_pending": 10_000}), READS),
 )
 async def statistics(service: Reading) -> Response:
-    """Of your organisation, by queue."""
+    """How many wait, are worked on and are dead, and how long they waited, by queue, of your organisation."""
     return success(await service.statistics())
 
 
@@ -126,7 +126,7 @@ async def statistics(service: Reading) -> Response:
     responses=responses(ok({"types": [TYPE]}), (*READING, 401, 403)),
 )
 async def list_types(who: AsViewer) -> Response:
-    """Nothing else is taken."""
+    """What each type's payload is, and the role that it takes to hand one in. Nothing else is taken."""
     return success(types())
 
 

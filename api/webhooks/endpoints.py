@@ -102,7 +102,7 @@ async def unsubscribe(webhook_id: uuid.UUID, service: Managing) -> Response:
 
 @router.get("", summary="List webhooks", response_model=Success[WebhookList], responses=responses(ok({"webhooks": [WEBHOOK]}), READS))
 async def list_webhooks(service: Managing) -> Response:
-    """Of your organisation."""
+    """Those of your organisation, and whether they arrive."""
     return success(await service.all())
 
 
@@ -119,7 +119,7 @@ async def list_events(who: AsViewer) -> Response:
 
 @router.get("/{webhook_id}", summary="One webhook", response_model=Success[WebhookAnswer], responses=responses(ok(WEBHOOK), READS))
 async def get_webhook(webhook_id: uuid.UUID, service: Managing) -> Response:
-    """How it stands."""
+    """Whether it is enabled, why it is not, and when something arrived last."""
     return success(await service.one(webhook_id))
 
 

@@ -72,7 +72,7 @@ async def add_hook(service: Managing, body: Annotated[HookBody, Depends(json_bod
 
 @router.get("/webhooks/incoming", summary="List hooks", response_model=Success[HookList], responses=responses(ok({"hooks": [HOOK]}), READS))
 async def list_hooks(service: Managing) -> Response:
-    """Of your organisation."""
+    """Those of your organisation, and when they were called last."""
     return success(await service.all())
 
 
@@ -94,7 +94,7 @@ async def rotate_hook(hook_id: uuid.UUID, service: Managing) -> Response:
     responses=responses(ok({"id": HOOK["id"], "done": "removed"}), READS),
 )
 async def remove_hook(hook_id: uuid.UUID, service: Managing) -> Response:
-    """What it began goes on."""
+    """Nobody can call it any more. What it began goes on."""
     await service.remove(hook_id)
     return success(Done(id=hook_id, done="removed"))
 

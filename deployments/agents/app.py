@@ -24,7 +24,7 @@ from deployments.agents.made import Made, make
 log = structlog.get_logger(__name__)
 
 
-class Agents(MessageHandlers):  # type: ignore[misc] # Ray's decorator has no types
+class Agents(MessageHandlers):
     """One process. It begins with what waits, and goes on until it is stopped; nothing is sent through it but "look now". It works on
     messages of the queue besides: Serve starts that when ``__init__`` has returned."""
 

@@ -18,11 +18,12 @@ CONFIG = TaskProcessorConfig(queue_name="default", adapter=QueueAdapter, adapter
 
 @task_consumer(task_processor_config=CONFIG)
 class MessageHandlers:
-    """Whoever inherits sets these three before its ``__init__`` returns; Serve then starts the consumer."""
+    """Whoever inherits sets the first three before its ``__init__`` returns; Serve then starts the consumer, which is the fourth."""
 
     source: MessageSource
     beginning: Beginning
     delivery: WebhookDelivery
+    _adapter: QueueAdapter
 
     @task_handler(name=WORKFLOW)
     async def run_workflow(self, message: QueueMessage) -> Write:
