@@ -15,7 +15,7 @@ from cluster.graphs.starting import RunStarter
 from cluster.home import Home
 from cluster.outgoing.client import Outgoing
 from cluster.outgoing.journal import Journal
-from cluster.queue.consumer import Consumer
+from cluster.queue.consumer import Consumer, Handler
 from cluster.queue.doing import Beginning
 from cluster.secrets.keyring import KeyRing
 from cluster.settings import Settings
@@ -74,7 +74,7 @@ def consuming(quick: Settings, stores: StoreClients):
         ring = KeyRing(Home(quick.home).keys / "secrets.key")
         beginning = Beginning(RunStarter(stores.database, quick.graphs, GraphLibrary({})), quick)
         deliver = WebhookDelivery(stores.database, outgoing, ring, quick.webhooks)
-        handlers = {"workflow": beginning.workflow, "ingest": beginning.ingest, "webhook": deliver}
+        handlers: dict[str, Handler] = {"workflow": beginning.workflow, "ingest": beginning.ingest, "webhook": deliver}
         consumer = Consumer(stores.database, stores.cache, quick, handlers)
         consumer.start()
         yield

@@ -44,7 +44,8 @@ async def call(client, hook: tuple[str, str], given: Any = GIVEN, *, name: str =
         "content-type": "application/json",
         "authorization": "",
     }
-    return await client.post(path, content=body, headers=headers)
+    answer: httpx.Response = await client.post(path, content=body, headers=headers)
+    return answer
 
 
 async def test_a_call_that_is_signed_runs_the_workflow_once_however_often_it_comes(client, farm, hook, consuming):
