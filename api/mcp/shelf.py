@@ -16,8 +16,11 @@ NOTHING = Completion(values=[], total=0, has_more=False)
 class Shelf(Protocol):
     """Resources of one kind. ``name``: of letters; a cursor says with it where its page begins. ``templates``: of their URIs."""
 
-    name: str
-    templates: Sequence[ResourceTemplate]
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def templates(self) -> Sequence[ResourceTemplate]: ...
 
     def holds(self, uri: str) -> bool:
         """Whether ``uri`` is written like one of these."""

@@ -66,8 +66,9 @@ class Subscriptions:
 
     async def _changed(self, session_id: str, who: Principal) -> list[str]:
         """What is no longer as the client knows it; it is told of each change once."""
-        changed = []
-        for uri, known in (await self._cache.hgetall(_key(session_id))).items():
+        changed: list[str] = []
+        for name, known in (await self._cache.hgetall(_key(session_id))).items():
+            uri = str(name)
             try:
                 mark = await self._mark(who, uri)
             except NotFound:

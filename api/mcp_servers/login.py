@@ -67,10 +67,11 @@ class LoginDesk:
         await end(self._tasks)
 
     async def _carried(self, servers: McpTools, server: McpServer, person: _Person, user_id: uuid.UUID) -> None:
-        told = DONE
+        told = "It failed on our side; the log says why."
         try:
             async with asyncio.timeout(self._settings.login_s):
                 await servers.sign_in(server, person, user_id)
+            told = DONE
         except TimeoutError:
             told = "It took too long (setting tools.login_s); begin anew."
         except HearthError as error:
@@ -78,7 +79,7 @@ class LoginDesk:
             if not person.url.done():
                 raise
         finally:
-            log.info("somebody signed in at an MCP server", server=server.name, outcome=told)
+            log.info("somebody was to sign in at an MCP server", server=server.name, outcome=told)
             if person.state is not None:
                 await self._bells.ring(_bell(person.state) + ":done", told, KEPT_S)
 

@@ -223,7 +223,7 @@ class Connection:
             answers, note = await answering.answers(given.input_requests or {}), given.request_state
         raise self._failed(f"asks for more in more than {ROUNDS} rounds")
 
-    async def _elicited(self, _: Any, params: ElicitRequestParams) -> ElicitResult:
+    async def _elicited(self, context: Any, params: ElicitRequestParams) -> ElicitResult:
         """Of a revision in which servers ask by themselves."""
         return self._answering.default(self._answering.question(params))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -13,15 +14,17 @@ from mcp_types import (
     ElicitResult,
     EmbeddedResource,
     ImageContent,
+    InputRequiredResult,
     ListRootsResult,
     Root,
     TextContent,
     TextResourceContents,
 )
 
-from cluster.tools.asking import AskFolders, AskModel, AskPerson
-from cluster.tools.tool import Piece, ToolResult, ToolSpec
-from tests.api.fixtures.tooling import mcp_client, text_of
+from cluster.tools.asking import AskFolders, AskModel, AskPerson, Question
+from cluster.tools.tool import Piece, ToolCaller, ToolResult, ToolSpec
+from tests.api.fixtures.people import Person
+from tests.api.fixtures.tooling import Shop, mcp_client, text_of
 
 ERAS = ["legacy", "2026-07-28"]
 NAME = AskPerson("What is your name?", {"type": "object", "properties": {"name": {"type": "string"}}, "required": ["name"]})
@@ -55,17 +58,18 @@ def accepts(**content: Any) -> ElicitResult:
     return ElicitResult(action="accept", content=content)
 
 
-def asking(shop, *rounds, **options):
+def asking(shop: Shop, *rounds: Mapping[str, Question]) -> list[str]:
     """A tool that asks in ``rounds``, and says what it was told; how often it was called, and with which keys."""
-    keys = []
+    keys: list[str] = []
 
-    async def do(arguments, caller):
+    async def do(arguments: Mapping[str, Any], caller: ToolCaller) -> ToolResult:
+        assert caller.client is not None
         keys.append(caller.key)
         told = [await caller.client.ask(questions) for questions in rounds]
         said = "; ".join(f"{name}={answer.action}:{dict(answer.value)}" for each in told for name, answer in each.items())
         return ToolResult(said, said)
 
-    shop.tools.add(ToolSpec("asks", "Asks", "Asks.", {"type": "object", "properties": {}}, "test", **options), do)
+    shop.tools.add(ToolSpec("asks", "Asks", "Asks.", {"type": "object", "properties": {}}, "test"), do)
     return keys
 
 
@@ -125,9 +129,12 @@ async def test_what_the_client_keeps_is_of_this_call_and_person_only(shop):
     asking(shop, {"who": NAME}, {"again": NAME})
     mira, kees = await shop.person(), await shop.person()
 
-    async def first(person):
+    async def first(person: Person) -> str:
         async with mcp_client(shop, person, "2026-07-28", **Somebody().told) as client:
-            return (await client.session.call_tool("asks", {}, allow_input_required=True)).request_state
+            given = await client.session.call_tool("asks", {}, allow_input_required=True)
+        assert isinstance(given, InputRequiredResult)
+        assert given.request_state is not None
+        return given.request_state
 
     kept = await first(mira)
     for person, arguments, state in [(kees, {}, kept), (mira, {"other": 1}, kept), (mira, {}, kept[:-4] + "AAAA"), (mira, {}, "1.AAAA")]:
@@ -195,8 +202,8 @@ async def test_progress_of_a_tool_only_grows(shop, era):
     shop.tools.add(ToolSpec("counts", "Counts", "Counts.", {"type": "object", "properties": {}}, "test"), do)
     heard: list[tuple[float, float | None, str | None]] = []
 
-    async def hear(done: float, total: float | None, said: str | None) -> None:
-        heard.append((done, total, said))
+    async def hear(progress: float, total: float | None, message: str | None) -> None:
+        heard.append((progress, total, message))
 
     async with mcp_client(shop, await shop.person(), era) as client:
         await client.call_tool("counts", {}, progress_callback=hear)

@@ -11,7 +11,9 @@ from mcp.shared.exceptions import MCPError
 from mcp_types import BlobResourceContents, EmbeddedResource, ImageContent, TextContent, TextResourceContents
 
 from cluster.tools.paths import user_workspace
-from tests.api.fixtures.tooling import mcp_client, open_shop
+from cluster.tools.workspace import Workspace
+from tests.api.fixtures.people import Person
+from tests.api.fixtures.tooling import Shop, mcp_client, open_shop
 from tests.api.mcp.test_endpoints import of, opened
 from tests.api.mcp.test_prompts_and_resources import every
 from tests.patience import PATIENCE_S
@@ -20,8 +22,10 @@ ERAS = ["legacy", "2026-07-28"]
 PNG = base64.b64decode("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mP8z8DwHwAFBQIAX8jx0gAAAABJRU5ErkJggg==")
 
 
-def workspace(shop, person):
-    return shop.app.state.tools.workspaces.of(person.organisation_id, user_workspace(person.user_id))
+def workspace(shop: Shop, person: Person) -> Workspace:
+    found = shop.app.state.tools.workspaces.of(person.organisation_id, user_workspace(person.user_id))
+    assert isinstance(found, Workspace)
+    return found
 
 
 @pytest.mark.parametrize("era", ERAS)
