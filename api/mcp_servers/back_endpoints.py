@@ -22,7 +22,7 @@ Given = Annotated[str, Query(max_length=4096)]
     "/login",
     summary="Come back from signing in at an MCP server",
     response_class=HTMLResponse,
-    responses=responses(None, (400, 424), media={"text/html": PAGE}),
+    responses=responses(None, (400, 424, 500), media={"text/html": PAGE}),
     name="come_back",
 )
 async def come_back(

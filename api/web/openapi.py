@@ -46,8 +46,11 @@ WORKING = (400, 404, 408, 413, 415, 422, 429, 500, 503, 504)
 
 
 def responses(example: object, errors: tuple[int, ...], *, media: Mapping[str, object] | None = None) -> dict[int | str, Document]:
-    """The documented answers of an operation: ``example`` (and samples of other media types), and the ``errors`` by status."""
-    content = {"application/json": {"example": example}} | {kind: {"example": sample} for kind, sample in (media or {}).items()}
+    """The documented answers of an operation: ``example`` (and samples of other media types), and the ``errors`` by status. An example that
+    is None where there are samples: it never answers in JSON."""
+    content = {kind: {"example": sample} for kind, sample in (media or {}).items()}
+    if example is not None or not content:
+        content = {"application/json": {"example": example}} | content
     documented: dict[int | str, Document] = {200: {"description": "The answer.", "content": content}}
     for status in errors:
         documented[status] = {"model": ErrorBody, **_refusal(status)}
