@@ -15,7 +15,7 @@ import pytest
 from mcp.client.client import Client
 from mcp.client.stdio import StdioServerParameters, stdio_client
 from mcp.shared.exceptions import MCPError
-from mcp_types import ElicitResult, ResourceUpdatedNotification
+from mcp_types import ElicitResult, EmptyResult, ResourceUpdatedNotification, SubscribeRequest, SubscribeRequestParams
 from typer.testing import CliRunner
 
 from cluster.cli.bridge import Bridge
@@ -85,7 +85,8 @@ async def test_the_program_hears_of_what_it_watches(shop, home, owner):
     files = shop.app.state.tools.workspaces.of(owner.organisation_id, user_workspace(owner.user_id))
     files.write("notes.md", b"one")
     async with program(home, "legacy", message_handler=hear) as client:
-        await client.session.subscribe_resource("hearth://files/notes.md")
+        watch = SubscribeRequest(params=SubscribeRequestParams(uri="hearth://files/notes.md"))
+        await client.session.send_request(watch, EmptyResult)
         files.write("notes.md", b"two")
         async with asyncio.timeout(PATIENCE_S):
             await changed.wait()
