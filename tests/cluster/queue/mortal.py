@@ -15,7 +15,7 @@ from pydantic import BaseModel
 from cluster.contracts.generation import JsonObject
 from cluster.jobs.store import Jobs, NewJob
 from cluster.queue.claims import Write
-from cluster.queue.consumer import Consumer
+from cluster.queue.consumer import Consumer, Handler
 from cluster.queue.tables import QueueMessage
 from cluster.settings import Settings
 from cluster.stores.clients import connect
@@ -61,7 +61,7 @@ class Doing:
 
 async def main(task: Task) -> None:
     stores, doing = connect(task.settings), Doing(task)
-    handlers = {"hold": doing.hold, "write": doing.write, "begin": doing.begin}
+    handlers: dict[str, Handler] = {"hold": doing.hold, "write": doing.write, "begin": doing.begin}
     consumer = Consumer(stores.database, stores.cache, task.settings, handlers)
     consumer.start()
     await asyncio.Event().wait()
