@@ -35,11 +35,11 @@ async def test_a_run_tells_that_it_waits_and_how_it_ended_and_runs_within_it_do_
     await place.subscribe(receiver.hook, "run.*")
     house = place.house
     fixed: dict[str, Any] = {"graph": "letters", "version": 1, "spec": SPEC, "input": {}, "role": "editor"}
-    whose: dict[str, Any] = {"organisation_id": house.organisation_id, "owner_id": house.owner_id}
+    fixed |= {"organisation_id": house.organisation_id, "owner_id": house.owner_id}
     async with house.database.session() as session:
         runs = Runs(session, house.settings.graphs)
-        run = await runs.enqueue(NewRun(**fixed, **whose, id=uuid.uuid4()))
-        inner = await runs.enqueue(NewRun(**fixed, **whose, depth=1))
+        run = await runs.enqueue(NewRun(**fixed, id=uuid.uuid4()))
+        inner = await runs.enqueue(NewRun(**fixed, depth=1))
         await runs.cancel(inner)
     async with house.owning() as worker:
         claims = Claims(house.database, house.settings.graphs)
