@@ -17,8 +17,9 @@ from langgraph_sdk.errors import (
 )
 
 from api.web.principal import Role
+from tests.api.fixtures.graphing import GREETING
 from tests.api.fixtures.people import add_person
-from tests.api.langgraph.conftest import ASKS, GREETING
+from tests.api.langgraph.conftest import ASKS
 
 
 async def test_graphs_are_assistants(client):
@@ -208,6 +209,7 @@ async def test_the_sync_client_does_the_same(base, person):
         with get_sync_client(url=f"{base}/langgraph", api_key=person.key) as client:
             thread = client.threads.create()["thread_id"]
             asked = client.runs.wait(thread, ASKS["name"], input={})
+            assert isinstance(asked, dict)
             assert asked["__interrupt__"]
             return [part.event for part in client.runs.stream(thread, ASKS["name"], command={"resume": 3}, stream_mode="updates")]
 

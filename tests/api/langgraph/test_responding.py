@@ -10,10 +10,10 @@ from cluster.fakes.gateway import FakeGateway
 from cluster.settings import Settings
 from cluster.stores.clients import StoreClients
 from tests.api.fixtures.carrying import QUICK
+from tests.api.fixtures.graphing import GREETING
 from tests.api.fixtures.index import index
 from tests.api.fixtures.metering import served
 from tests.api.fixtures.people import add_person
-from tests.api.langgraph.conftest import GREETING
 
 
 async def test_past_its_time_a_document_is_broken_off_and_a_stream_ends(stores: StoreClients, store_settings: Settings):
