@@ -57,7 +57,7 @@ async def run_client(revision: str, command: str, names: Sequence[str] | None = 
     async def one(name: str) -> None:
         async with turn:
             said, status = await _run(
-                "client", "--scenario", name, "--spec-version", revision, "--command", command, "--timeout", TIMEOUT_MS
+                "client", "--scenario", name, "--spec-version", revision, "--force", "--command", command, "--timeout", TIMEOUT_MS
             )
         if status != 0 or "OVERALL: PASSED" not in said:
             missed[name] = said[-4000:]
