@@ -15,7 +15,8 @@ from api.web.openapi import responses
 router = APIRouter(prefix="/api/v1/mcp", tags=["mcp servers"])
 PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Hearth</title></head><body><h1>{title}</h1><p>{said}</p>
 </body></html>"""
-Given = Annotated[str, Query(max_length=4096)]
+# What servers may say, by RFC 6749 (appendix A): printable ASCII.
+Given = Annotated[str, Query(max_length=4096, pattern=r"^[ -~]*$")]
 
 
 @router.get(

@@ -18,9 +18,10 @@ from schemathesis.specs.openapi.checks import content_type_conformance, response
 
 from api.app import create_app
 from cluster.fakes.gateway import FakeGateway
-from cluster.settings import Settings
+from cluster.settings import GraphSettings, Settings
 from cluster.stores.clients import connect
 from tests.api.fixtures.application import application
+from tests.api.fixtures.carrying import carrying
 from tests.api.fixtures.index import index
 
 DOCUMENT = schemathesis.openapi.from_dict(application().openapi())
@@ -39,16 +40,19 @@ def as_it_is(_: schemathesis.SerializationContext, value: Any) -> bytes:
 
 @pytest.fixture(scope="module")
 def server(store_settings: Settings) -> Iterator[str]:
-    """The application over a real socket, in a thread of its own; its address."""
+    """The application over a real socket, in a thread of its own; its address. What examples say is run is run: who waits for it waits for
+    its end."""
+    quick = store_settings.model_copy(update={"graphs": GraphSettings(look_s=0.05)})
     listener = socket.create_server(("127.0.0.1", 0))
     started: list[uvicorn.Server] = []
 
     async def serve() -> None:
         stores = connect(store_settings)
         with index() as vectors:
-            app = create_app(FakeGateway(), store_settings, stores, vectors)
+            app = create_app(FakeGateway(), quick, stores, vectors)
             started.append(uvicorn.Server(uvicorn.Config(app, log_level="warning", ws="none")))
-            await started[0].serve(sockets=[listener])
+            async with carrying(quick, stores, FakeGateway()):
+                await started[0].serve(sockets=[listener])
         await stores.close()
 
     thread = threading.Thread(target=asyncio.run, args=(serve(),))
