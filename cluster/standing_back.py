@@ -53,5 +53,5 @@ def _stand_back(thread: int, niceness: int) -> None:
         os.setpriority(os.PRIO_PROCESS, thread, max(niceness, os.getpriority(os.PRIO_PROCESS, thread)))
         if niceness >= LAST:
             os.sched_setscheduler(thread, os.SCHED_IDLE, os.sched_param(0))
-    except ProcessLookupError:  # it has just ended
+    except (ProcessLookupError, PermissionError):  # it has just ended; a container forbids the policy: it is as nice as can be
         return

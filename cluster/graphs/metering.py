@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -62,13 +62,13 @@ class NodeMeter:
         self._cache = cache
         self._library = frozenset(library)
         self._every_s = every_s
-        self._counts: Counter[str] = Counter()
+        self._counts = defaultdict[str, float](float)
         self._task: asyncio.Task[None] | None = None
 
     def note(self, end: NodeEnd) -> None:
         graph = end.graph if end.graph in self._library else OWN
         for name, value in _counted(end):
-            self._counts[f"{graph}|{end.kind}|{name}"] += value  # type: ignore[assignment] # a Counter counts fractions, too
+            self._counts[f"{graph}|{end.kind}|{name}"] += value
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._send_soon())
 
@@ -87,7 +87,7 @@ class NodeMeter:
             await self._send()
 
     async def _send(self) -> None:
-        counts, self._counts = self._counts, Counter()
+        counts, self._counts = self._counts, defaultdict(float)
         if not counts:
             return
         try:

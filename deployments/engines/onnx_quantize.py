@@ -103,7 +103,8 @@ def _join(model: onnx.ModelProto) -> None:
     wanted = {name for node in graph.node for name in node.input} | {output.name for output in graph.output}
     for node in [node for node in graph.node if wanted.isdisjoint(node.output)]:
         graph.node.remove(node)
-    model.opset_import.append(onnx.helper.make_opsetid(OPERATORS, 1))
+    if all(known.domain != OPERATORS for known in model.opset_import):
+        model.opset_import.append(onnx.helper.make_opsetid(OPERATORS, 1))
 
 
 def _product(graph: onnx.GraphProto, made: Mapping[str, onnx.NodeProto], product: onnx.NodeProto) -> _Product | None:

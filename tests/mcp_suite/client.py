@@ -28,13 +28,26 @@ from cluster.tools.remote.answering import Answering
 from cluster.tools.remote.connection import Connection
 from cluster.tools.remote.http import http_transport
 from cluster.tools.remote.listing import listing_of
-from cluster.tools.remote.oauth import AuthorizationCode, ClientCredentials, MemoryLogins, OwnLogin, PersonLogin
+from cluster.tools.remote.oauth import AuthorizationCode, ClientCredentials, Login, OwnLogin, PersonLogin
 from cluster.tools.remote.servers import Reach
 
 REDIRECT = "http://localhost:3000/callback"
 # What the suite takes for a document about a client.
 DOCUMENT = "https://conformance-test.local/client-metadata.json"
 VALUES: dict[str, Any] = {"string": "text", "integer": 3, "number": 5, "boolean": True, "array": [], "object": {}, "null": None}
+
+
+class MemoryLogins:
+    """For as long as this process lives."""
+
+    def __init__(self) -> None:
+        self.login: Login | None = None
+
+    async def load(self) -> Login | None:
+        return self.login
+
+    async def save(self, login: Login) -> None:
+        self.login = login
 
 
 class Unwritten(Journal):

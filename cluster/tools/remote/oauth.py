@@ -95,19 +95,6 @@ class Person(Protocol):
         ...
 
 
-class MemoryLogins:
-    """For as long as this process lives."""
-
-    def __init__(self) -> None:
-        self.login: Login | None = None
-
-    async def load(self) -> Login | None:
-        return self.login
-
-    async def save(self, login: Login) -> None:
-        self.login = login
-
-
 class Signing(OAuthClientProvider):
     """Keeps an encrypted server's secrets encrypted, and tells in our words what went wrong."""
 

@@ -20,6 +20,7 @@ from cluster.graphs.table import GraphEvent, GraphRun, GraphStep
 from cluster.settings import GraphSettings, Settings
 from cluster.stores.clients import StoreClients
 from cluster.stores.sql import Database
+from tests.organisations import new_organisation
 from tests.patience import PATIENCE_S
 
 QUICK = GraphSettings(look_s=0.05, keepalive_s=0.2, concurrent_per_organisation=2, max_attempts=3)
@@ -136,11 +137,7 @@ class House:
 
 async def found(stores: StoreClients, settings: Settings) -> House:
     """A new organisation with one member."""
-    organisation, user = uuid.uuid4(), uuid.uuid4()
-    async with stores.database.session() as session:
-        await session.execute(text("INSERT INTO organisations (id, name) VALUES (:id, 'a place')"), {"id": organisation})
-        told = {"id": user, "email": f"{user.hex}@example.org"}
-        await session.execute(text("INSERT INTO users (id, email, name) VALUES (:id, :email, 'Somebody')"), told)
+    organisation, user = await new_organisation(stores.database)
     return House(stores, settings, organisation, user)
 
 

@@ -23,6 +23,7 @@ from cluster.settings import JobSettings, Settings
 from cluster.stores.clients import StoreClients
 from cluster.stores.sql import Database
 from cluster.stores.urls import database_url
+from tests.organisations import new_organisation
 
 KINDS = {"count": "tests.cluster.jobs.counting"}
 QUICK = JobSettings(look_s=0.1, lost_after_s=5, cancel_grace_s=20, exit_grace_s=1, resume_wait_s=0, report_s=0, keepalive_s=0.2)
@@ -109,11 +110,7 @@ class House:
 
 async def found(database: Database, settings: Settings, folder: Path) -> House:
     """A new organisation with one member."""
-    organisation, user = uuid.uuid4(), uuid.uuid4()
-    async with database.session() as session:
-        await session.execute(text("INSERT INTO organisations (id, name) VALUES (:id, 'a place')"), {"id": organisation})
-        told = {"id": user, "email": f"{user.hex}@example.org"}
-        await session.execute(text("INSERT INTO users (id, email, name) VALUES (:id, :email, 'Somebody')"), told)
+    organisation, user = await new_organisation(database)
     return House(database, settings, organisation, user, folder)
 
 

@@ -33,6 +33,7 @@ from deployments.agents.expressions import Expressions
 from deployments.agents.runner import Runner
 from deployments.agents.services import Passages, Services
 from deployments.agents.waking import StepLogs
+from tests.organisations import new_organisation
 from tests.patience import PATIENCE_S
 
 QUICK = GraphSettings(look_s=0.1, max_attempts=3, concurrent_per_organisation=50)
@@ -214,12 +215,9 @@ class Place:
 
 async def found(stores: StoreClients, settings: Settings) -> Place:
     """A new organisation with one member."""
-    organisation, user = uuid.uuid4(), uuid.uuid4()
     async with stores.database.session() as session:
         await session.execute(text("DELETE FROM graph_runs"))  # whoever claims, claims any organisation's
-        await session.execute(text("INSERT INTO organisations (id, name) VALUES (:id, 'a place')"), {"id": organisation})
-        told = {"id": user, "email": f"{user.hex}@example.org"}
-        await session.execute(text("INSERT INTO users (id, email, name) VALUES (:id, :email, 'Somebody')"), told)
+    organisation, user = await new_organisation(stores.database)
     checkpoints = Checkpoints(settings)
     await checkpoints.open()
     return Place(stores, settings, organisation, user, checkpoints, Expressions(settings.graphs))
