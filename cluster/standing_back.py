@@ -35,7 +35,7 @@ def stand_back_from_other_sessions(niceness: int) -> None:
     """The same for the session of this process as a whole, if it is the first of it, as a job of Ray's is. Where the kernel shares CPU
     time among sessions before it does among their processes (autogroups), priorities count within one only: whatever its threads say, a
     session of its own gets as much as all of the cluster. Elsewhere this changes nothing."""
-    if os.getsid(0) != os.getpid() or not os.access(AUTOGROUP, os.W_OK):
+    if os.getsid(0) != os.getpid() or not sessions_share():
         return
     for pause in PAUSES_S:
         time.sleep(pause)
@@ -46,6 +46,11 @@ def stand_back_from_other_sessions(niceness: int) -> None:
         except OSError:  # a container's /proc, which looks as if it could be written
             return
         return
+
+
+def sessions_share() -> bool:
+    """Whether this process gets its CPU time as one of its session. In a container's control group it does not: its file is empty."""
+    return os.access(AUTOGROUP, os.W_OK) and AUTOGROUP.read_bytes() != b""
 
 
 def _stand_back(thread: int, niceness: int) -> None:

@@ -30,6 +30,9 @@ PLAIN = schemathesis.openapi.from_dict(application().openapi(), config=Config.fr
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
 RELAXED = [HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large, HealthCheck.large_base_example]
 
+# The server's thread draws from the same `random` (psycopg_pool spreads its retries with it), and Hypothesis takes that for its strategy's.
+pytestmark = pytest.mark.filterwarnings("ignore:Do not use the `random` module:hypothesis.errors.HypothesisDeprecationWarning")
+
 SOUNDS = ("audio/mpeg", "audio/wav", "audio/flac", "audio/aac", "audio/ogg", "audio/webm", "audio/mp4")
 
 
