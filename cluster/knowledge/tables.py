@@ -88,7 +88,8 @@ class DocumentPrint(Table):
 
     __tablename__ = "document_prints"
     __table_args__ = (
-        Index("ix_document_prints_bands", "bands", postgresql_using="gin"),
+        # Without a list of what is new: each of the many lookups of a comparison would go through up to 4 MB of it.
+        Index("ix_document_prints_bands", "bands", postgresql_using="gin", postgresql_with={"fastupdate": "off"}),
         Index("ix_document_prints_waiting", "document_id", postgresql_where=text("NOT is_compared")),
     )
 
