@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import uuid
-from datetime import datetime
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, Strict, model_validator
+from pydantic import AwareDatetime, Field, Strict, model_validator
 
 from api.web.schema import Body, FormBody
 from cluster.learning.feedback.signals import IMPLICIT, Signal, TargetKind
@@ -102,8 +101,8 @@ class FeedbackQuery(Provenance):
     organisation: bool = Field(False, description="Everybody's in the organisation, without texts; for admins.")
     signal: Signal | None = Field(None, description="Only what says this.")
     target_id: str | None = Field(None, min_length=1, max_length=200, pattern=r"^[^\x00]+$", description="Only about this one.")
-    since: datetime | None = Field(None, description="Given at this time or later.")
-    until: datetime | None = Field(None, description="Given before this time.")
+    since: AwareDatetime | None = Field(None, description="Given at this time or later.")
+    until: AwareDatetime | None = Field(None, description="Given before this time.")
     cursor: str | None = Field(None, max_length=200, description="`next_cursor` of the page before.")
     limit: int = Field(50, ge=1, le=200)
 

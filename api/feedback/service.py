@@ -17,7 +17,7 @@ from api.feedback.stats_repository import StatsRows
 from api.feedback.targets import Target, Targets, check_size
 from api.web.principal import Principal, Role
 from cluster.errors import Forbidden, NotFound, Unprocessable
-from cluster.learning.feedback.signals import Signal, TargetKind
+from cluster.learning.feedback.signals import TargetKind
 from cluster.learning.feedback.table import Feedback
 from cluster.settings import Settings
 from cluster.stores.sql import AsyncSession
@@ -38,7 +38,7 @@ class FeedbackService:
         self._trail = trail
 
     async def submit(self, body: FeedbackBody) -> FeedbackDetail:
-        """The same said again changes nothing, something else by the same signal replaces it."""
+        """Said again by the same signal, it replaces what was said, under the same id."""
         check_size(body.correction or "", self._settings.text_chars, "correction", "text_chars")
         check_size(body.comment or "", self._settings.comment_chars, "comment", "comment_chars")
         target = await self._targets.of(body)
@@ -129,9 +129,7 @@ def _check_correction(target: Target, correction: str | None) -> None:
     if correction is None:
         return
     if target.kind is TargetKind.HIT:
-        raise Unprocessable("A passage stands in a document and is not corrected; say a thumb, stars or a comment of it.").about(
-            Signal.CORRECTION
-        )
+        raise Unprocessable("A passage stands in a document and is not corrected; say a thumb or stars of it.").about("correction")
     if correction == target.answered:
         raise Unprocessable("The correction is what was answered; give a thumb up instead.").about("correction")
     if target.kind is TargetKind.EXTRACTION and not _is_object(correction):

@@ -81,9 +81,7 @@ class Targets:
         else:
             raise Unprocessable("Only an answer or a run is preferred to another; say a thumb or stars of this.").about("preferred_to")
         if found.id == target.id or found.same != target.same:
-            raise Unprocessable("A preference is between two different answers to the same; name another answer to it.").about(
-                "preferred_to"
-            )
+            raise Unprocessable("A preference is between two answers to the same; name another answer to it.").about("preferred_to")
         if found.answered == target.answered:
             raise Unprocessable("Both answers say the same, so that neither is better.").about("preferred_to")
         return found
@@ -109,7 +107,7 @@ class Targets:
             prompt_version=prompt.version,
             message_id=message.id,
             subject_id=conversation.owner_id,
-            same=str(message.parent_id),
+            same=f"{message.conversation_id} {message.parent_id}",
             provenance=_of_message(message),
         )
 
@@ -199,7 +197,7 @@ def _of_message(message: Message) -> dict[str, Any]:
 
 
 def _of_run(run: GraphRun, models: list[str]) -> dict[str, Any]:
-    return {"graph": run.graph, "version": run.version, "state": run.state, "models": models, "input": run.input}
+    return {"graph": run.graph, "version": run.version, "state": run.state, "models": models}
 
 
 def _extracted(relation: Relation, subject: Entity, object_: Entity) -> Json:
