@@ -21,6 +21,7 @@ from api.direct import endpoints as direct
 from api.documents import endpoints as documents
 from api.drafts import endpoints as drafts
 from api.embeddings import endpoints as embeddings
+from api.feedback import endpoints as feedback
 from api.files import endpoints as files
 from api.flags import endpoints as flags
 from api.health import endpoints as health
@@ -73,6 +74,7 @@ _ROUTERS = (
     *direct.routers,
     *mcp_chat.routers,
     *prompts.routers,
+    feedback.router,
     *semantic.routers,
     *knowledge.routers,
     documents.router,
@@ -145,6 +147,7 @@ TAGS = [
     workspaces.TAG,
     jobs.TAG,
     semantic.TAG,
+    feedback.TAG,
     knowledge.TAG,
     {"name": "auth", "description": "Signing in, here or at an OpenID Connect issuer."},
     {"name": "users", "description": "Who belongs to the organisation, and what they may do."},
