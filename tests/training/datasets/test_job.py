@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from cluster.errors import NotFound, TooLarge, Unprocessable
+from cluster.errors import Conflict, NotFound, TooLarge, Unprocessable
 from cluster.learning.datasets import mark_erased
 from cluster.learning.datasets.folders import SHEET, SHEET_MARKDOWN
 from cluster.learning.datasets.origins import ORIGINS, from_door
@@ -256,16 +256,19 @@ async def test_a_version_that_was_being_built_while_somebody_was_erased_is_marke
 async def test_a_version_whose_duplicate_was_erased_may_be_used_again_once_it_is_built_without(workshop, stores):
     dataset = await workshop.of([*STORIES, STORIES[3]])
     first = await workshop.build(dataset)
+    kept = {example.source.id for example in examples_in((await workshop.load(dataset)).path_train)}
+    kept |= {example.source.id for example in examples_in((await workshop.load(dataset)).path_held_out)}
     file = dataset.recipe["sources"][0]["file_id"]
+    (merged,) = {f"{file}:4", f"{file}:31"} - kept
     async with stores.database.session() as session:
-        await mark_erased(
-            session, workshop.organisation_id, [Source(kind="upload", id=f"{file}:4"), Source(kind="upload", id=f"{file}:31")]
-        )
-        held = await session.scalars(select(DatasetSource.source_id).where(DatasetSource.erased_at.is_not(None)))
-        assert {f"{file}:4", f"{file}:31"} <= set(held)
-    second = await workshop.build(dataset)
-    assert (second["version"], second["train"] + second["held_out"]) == (2, 29)
-    assert first["sha256"] != second["sha256"]
+        await mark_erased(session, workshop.organisation_id, [Source(kind="upload", id=merged)])
+    with pytest.raises(Conflict, match="taken back"):
+        await workshop.load(dataset)
+    assert await workshop.build(dataset) == first | {"new": False}
+    version = await workshop.load(dataset)
+    async with stores.database.session() as session:
+        sources = set(await session.scalars(select(DatasetSource.source_id).where(DatasetSource.version_id == version.id)))
+    assert sources == kept
 
 
 async def test_a_file_that_is_gone_is_named(workshop):
