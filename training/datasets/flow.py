@@ -6,9 +6,11 @@ A block that a lost worker had is examined again by another, which Ray does by i
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa  # type: ignore[import-untyped]
 import ray
 import ray.data
 from ray.data import DataContext
@@ -24,14 +26,14 @@ def examine(blocks: Sequence[Path], how: How, worker_cpus: float) -> Iterator[li
     with DataContext.current(_context()):
         files = ray.data.from_items([{"file": str(block)} for block in blocks], override_num_blocks=len(blocks))
         done = files.map_batches(
-            examined,
+            partial(examined, how=how),
             batch_size=None,
             batch_format="pyarrow",
-            fn_kwargs={"how": how},
             num_cpus=worker_cpus,
             label_selector={HERE: ray.get_runtime_context().get_node_id()},
         )
         for table in done.iter_batches(batch_size=None, batch_format="pyarrow"):
+            assert isinstance(table, pa.Table), "the format that was asked for"
             yield table.to_pylist()
 
 

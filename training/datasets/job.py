@@ -145,7 +145,7 @@ class Building:
         sha256 = write_splits(written, splits, texts, recipe.shape)
         sheet = datasheet(dataset.name, recipe, self._tally, sifted, splits, texts) | {"sha256": sha256}
         write_sheet(written, sheet)
-        counts = {name: len(found) for name, found in splits.items()}
+        counts: dict[str, Any] = {name: len(found) for name, found in splits.items()}
         sources = [entry.source for entry in sifted.kept] + sifted.merged
         self._work.check()
         version, new = self._wait(self._publish(dataset, written, {"sha256": sha256, "datasheet": sheet, **counts}, sources))

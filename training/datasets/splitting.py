@@ -27,7 +27,7 @@ def split(clusters: Sequence[Sequence[Entry]], share: float) -> Mapping[Split, l
 
 def _share_of(cluster: Sequence[Entry]) -> float:
     """From 0 to 1, by the smallest hash of its questions."""
-    return int(min(entry.asked for entry in cluster)[-DIGITS:], 16) / 16**DIGITS
+    return float(int(min(entry.asked for entry in cluster)[-DIGITS:], 16) / 16**DIGITS)
 
 
 def _entries(clusters: Sequence[Sequence[Entry]]) -> list[Entry]:

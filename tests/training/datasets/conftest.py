@@ -14,5 +14,5 @@ from tests.training.datasets.workshop import Workshop, few, opened
 @pytest.fixture
 async def workshop(stores: StoreClients, store_settings: Settings, tmp_path: Path) -> AsyncIterator[Workshop]:
     await forget_jobs(stores)
-    yield await opened(stores.database, few(quick_settings(tmp_path, store_settings)))
+    yield await opened(stores.database, few(quick_settings(tmp_path, store_settings, lost_after_s=30)))
     await forget_jobs(stores)

@@ -236,7 +236,7 @@ async def test_what_was_erased_is_in_no_later_version(workshop, stores):
 async def test_a_version_that_was_being_built_while_somebody_was_erased_is_marked(workshop, stores):
     loop, file = asyncio.get_running_loop(), await workshop.upload(STORIES)
 
-    async def erase(source):
+    async def erase(source: Source) -> None:
         async with stores.database.session() as session:
             await mark_erased(session, workshop.organisation_id, [source])
 

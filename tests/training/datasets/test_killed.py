@@ -41,7 +41,7 @@ async def test_a_killed_process_is_replaced_and_the_version_is_whole(workshop, r
     write_state(workshop.home, RunState(pid=os.getpid(), phase="ready", ray_address=str(ray.get_runtime_context().gcs_address), **told))
     launch = read_launch(workshop.home).model_copy(update={"settings": workshop.settings})
     launch_file(workshop.home).write_text(launch.model_dump_json())
-    dataset = await workshop.of([story(number) for number in range(400)])
+    dataset = await workshop.of([story(number) for number in range(200)])
     job = await workshop.queue(dataset)
     dispatcher = Dispatcher(workshop.database, runner, workshop.settings, JOB_KINDS)
     await dispatcher.start()
@@ -57,4 +57,4 @@ async def test_a_killed_process_is_replaced_and_the_version_is_whole(workshop, r
     assert (now.state, now.error, now.attempt) == ("succeeded", None, 2)
     version = await workshop.load(dataset)
     assert workshop.left() == [version.sha256]
-    assert len(examples_in(version.path_train)) + len(examples_in(version.path_held_out)) == 400
+    assert len(examples_in(version.path_train)) + len(examples_in(version.path_held_out)) == 200

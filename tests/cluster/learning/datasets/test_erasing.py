@@ -38,7 +38,7 @@ async def a_dataset(stores, home: Home, *versions: list[Source]) -> Dataset:
         datasets = Datasets(session)
         row = await datasets.add({"organisation_id": organisation, "owner_id": user, **named})
         for number, sources in enumerate(versions):
-            values = {"sha256": str(number) * 64, "train": len(sources), "held_out": 0, "datasheet": {"number": number}}
+            values: dict[str, Any] = {"sha256": str(number) * 64, "train": len(sources), "held_out": 0, "datasheet": {"number": number}}
             await datasets.add_sources(await datasets.add_version(row, values), sources)
             folder = DatasetFolders(home).of(organisation, row.id, values["sha256"])
             folder.mkdir(parents=True)
