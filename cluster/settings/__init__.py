@@ -6,6 +6,7 @@ package reads nothing; :func:`load_settings` is called once, in ``main``, and th
 
 from __future__ import annotations
 
+from cluster.settings.datasets import DatasetSettings
 from cluster.settings.feedback import FeedbackSettings
 from cluster.settings.graphs import GraphSettings, ToolSettings
 from cluster.settings.jobs import BatchSettings, FileSettings, JobSettings
@@ -26,6 +27,7 @@ __all__ = [
     "ConnectorSettings",
     "ContentSettings",
     "ConversationSettings",
+    "DatasetSettings",
     "FeedbackSettings",
     "FileSettings",
     "GraphSettings",

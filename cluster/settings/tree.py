@@ -7,6 +7,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from cluster.settings.datasets import DatasetSettings
 from cluster.settings.feedback import FeedbackSettings
 from cluster.settings.graphs import GraphSettings, ToolSettings
 from cluster.settings.group import Group
@@ -42,6 +43,7 @@ class Settings(Group):
     knowledge: KnowledgeSettings = KnowledgeSettings()
     files: FileSettings = FileSettings()
     batches: BatchSettings = BatchSettings()
+    datasets: DatasetSettings = DatasetSettings()
     graphs: GraphSettings = GraphSettings()
     tools: ToolSettings = ToolSettings()
     feedback: FeedbackSettings = FeedbackSettings()
