@@ -7,6 +7,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from cluster.settings.adapters import AdapterSettings
 from cluster.settings.graphs import GraphSettings, ToolSettings
 from cluster.settings.group import Group
 from cluster.settings.jobs import BatchSettings, FileSettings, JobSettings
@@ -41,6 +42,7 @@ class Settings(Group):
     knowledge: KnowledgeSettings = KnowledgeSettings()
     files: FileSettings = FileSettings()
     batches: BatchSettings = BatchSettings()
+    adapters: AdapterSettings = AdapterSettings()
     graphs: GraphSettings = GraphSettings()
     tools: ToolSettings = ToolSettings()
     queue: QueueSettings = QueueSettings()
