@@ -54,8 +54,8 @@ class Shelf:
 
     @asynccontextmanager
     async def using(self, adapter: str | None) -> AsyncIterator[None]:
-        """Inside, ``adapter`` may be asked of the engine. Raises NotFound, Overloaded where all places are taken, and what the engine raises
-        for an adapter that it does not take."""
+        """Inside, ``adapter`` may be asked of the engine. Raises NotFound, Overloaded where all places are taken, and what the engine
+        raises for an adapter that it does not take."""
         if adapter is None or adapter in self._spec.adapters or self._file is None:
             yield
             return
@@ -75,8 +75,8 @@ class Shelf:
             self._tidying = asyncio.ensure_future(self.tidy())
 
     async def tidy(self) -> None:
-        """Fetches what requests will go to, and gives up what is not used any more. What the engine does not take is logged, and tried again
-        when it is asked."""
+        """Fetches what requests will go to, and gives up what is not used any more. What the engine does not take is logged, and tried
+        again when it is asked."""
         if self._file is None:
             return
         async with self._changing:
@@ -104,7 +104,7 @@ class Shelf:
                     await self._tidied(kept | self._held, {name: folder})
                 return
             self._refused |= dict.fromkeys(added, error.message)
-            log.error("an adapter is not loaded", model=self._spec.model, adapter=list(added), reason=error.message)
+            log.warning("an adapter is not loaded", model=self._spec.model, adapter=list(added), reason=error.message)
 
     def _wanted(self, manifest: Manifest, name: str, held: _Held) -> bool:
         entry = manifest.by_id.get(name)

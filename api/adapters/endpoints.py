@@ -122,7 +122,9 @@ async def upload_adapter(request: Request, parts: WithParts, service: Writing) -
         return success(await service.upload(upload.file, validated(fields, AdapterForm)))
 
 
-@router.get("/routes", summary="What models stand for", response_model=Success[RouteList], responses=responses(ok({"routes": [ROUTE]}), READS))
+@router.get(
+    "/routes", summary="What models stand for", response_model=Success[RouteList], responses=responses(ok({"routes": [ROUTE]}), READS)
+)
 async def list_routes(service: Reading) -> Response:
     """For each base of which an adapter was promoted or tried: which adapter answers, and which one is tried on a share of the requests."""
     return success(await service.routes())
@@ -183,7 +185,8 @@ async def set_canary(
     adapter_id: uuid.UUID, service: Writing, body: Annotated[CanaryBody, Depends(json_body(CanaryBody, Unprocessable))]
 ) -> Response:
     """So many percent of those who ask for the base get it: the same conversation always, outside of one the same person (or who
-    `safety_identifier` or `user` says). Which ones is decided by SHA-256 of the adapter's id and that, so that another canary is tried on others."""
+    `safety_identifier` or `user` says). Which ones is decided by SHA-256 of the adapter's id and that, so that another canary is tried on
+    others."""
     return success(await service.canary(adapter_id, body.percent))
 
 

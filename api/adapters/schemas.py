@@ -50,7 +50,7 @@ class RollBackBody(Body):
 
 class AdapterEntry(Answer):
     id: uuid.UUID
-    model: str = Field(description="What to ask for: `<base>:<name>@<version>`; without the version it is the one in service, or the newest.")
+    model: str = Field(description="What to ask for: `<base>:<name>@<version>`; without the version the one in service, or the newest.")
     base: str
     name: str
     version: int

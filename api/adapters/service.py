@@ -181,7 +181,9 @@ class AdapterService:
         """Has a replica take the adapter, where one serves its base now. Raises what the engine says of one that it does not take; one that
         only takes long is loaded meanwhile."""
         model = f"{row.base}:{versioned(row.name, row.version)}"
-        asked = GenerationRequest(row.base, (Message("user", "?"),), adapter=versioned(row.name, row.version), scope=str(row.organisation_id))
+        asked = GenerationRequest(
+            row.base, (Message("user", "?"),), adapter=versioned(row.name, row.version), scope=str(row.organisation_id)
+        )
         try:
             if (await self._parts.gateway.resolve(row.base, ModelKind.LLM)).state is not ModelState.READY:
                 return

@@ -45,7 +45,8 @@ class OwnersSecrets:
 def with_providers(
     local: ModelGateway, spec: ProvidersSpec, environment: Mapping[str, str], settings: Settings, stores: StoreClients
 ) -> ProviderGateway:
-    """The gateway to ``local`` models with their adapters, and to those of ``spec``, whose keys may stand in ``environment``. The caller closes it."""
+    """The gateway to ``local`` models with their adapters, and to those of ``spec``, whose keys may stand in ``environment``. The caller
+    closes it."""
     adapted = AdapterGateway(local, Manifests(Home(settings.home)))
     vault = OwnersSecrets(stores.database, Home(settings.home))
     secrets = EnvironmentSecrets(environment, vault)

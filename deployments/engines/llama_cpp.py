@@ -42,7 +42,9 @@ class LlamaCpp:
 
     def __init__(self, spec: ReplicaSpec, seat: Seat) -> None:
         self._spec = spec
-        self._seat: Seat | None = seat
+        self.seat: Seat | None = seat
+        # Whether a second server may stand beside the first for a moment.
+        self.beside = fits_twice(spec)
         self._changing = asyncio.Lock()
         self._admission = Admission(spec.model, spec.parallel, spec.max_queued)
         self._threads = ThreadPoolExecutor(spec.parallel, thread_name_prefix="llama-slot")
@@ -82,7 +84,7 @@ class LlamaCpp:
             seat = self._need_seat()
             if dict(adapters) == seat.adapters:
                 return
-            if fits_twice(self._spec):
+            if self.beside:
                 await self._follow(seat, adapters)
                 return
             readmit = await self._admission.all()
@@ -92,7 +94,7 @@ class LlamaCpp:
                 readmit()
 
     async def check_health(self) -> None:
-        if self._seat is None:
+        if self.seat is None:
             raise EngineError(f"'{self._spec.model}' is shut down; a new replica takes over.")
         if self._admission.occupancy().running and time.monotonic() - self._heard > STALL_S:
             raise EngineError(f"llama.cpp has produced nothing for '{self._spec.model}' in {STALL_S:.0f} s; a new replica takes over.")
@@ -105,16 +107,16 @@ class LlamaCpp:
             mailbox.abandon()
             mailbox.close(Cancelled(f"'{self._spec.model}' is being shut down; send the request again."))
         self._threads.shutdown(wait=True)
-        if self._seat is not None:
-            self._seat.close()
-        self._seat = None
+        if self.seat is not None:
+            self.seat.close()
+        self.seat = None
 
     async def _follow(self, seat: Seat, adapters: Mapping[str, str]) -> None:
         following = await asyncio.to_thread(Seat.start, self._spec, adapters)
-        if self._seat is None:
+        if self.seat is None:
             following.close()
             raise self._shut_down()
-        self._seat = following
+        self.seat = following
         seat.retire()
 
     async def _replace(self, seat: Seat, adapters: Mapping[str, str]) -> None:
@@ -122,15 +124,15 @@ class LlamaCpp:
         before = seat.adapters
         seat.close()
         try:
-            self._seat = await asyncio.to_thread(Seat.start, self._spec, adapters)
+            self.seat = await asyncio.to_thread(Seat.start, self._spec, adapters)
         except HearthError:
-            self._seat = await asyncio.to_thread(Seat.start, self._spec, before)
+            self.seat = await asyncio.to_thread(Seat.start, self._spec, before)
             raise
 
     def _need_seat(self) -> Seat:
-        if self._seat is None:
+        if self.seat is None:
             raise self._shut_down()
-        return self._seat
+        return self.seat
 
     def _shut_down(self) -> Cancelled:
         return Cancelled(f"'{self._spec.model}' is being shut down; send the request again.")

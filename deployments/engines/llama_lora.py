@@ -23,8 +23,8 @@ EDITION = 1
 
 
 def gguf_adapter(path: Path, base: Path, model: str) -> Path:
-    """The adapter at ``path``: itself where it is a file, else the PEFT folder converted for ``base``. The result is kept beside the folder,
-    whole or not there. Blocking. Raises Unprocessable for one that is damaged or of another base."""
+    """The adapter at ``path``: itself where it is a file, else the PEFT folder converted for ``base``. The result is kept beside the
+    folder, whole or not there. Blocking. Raises Unprocessable for one that is damaged or of another base."""
     if not (path / CONFIG).is_file():
         return path
     made = path.with_name(f"{path.name}.{base.stem}-{EDITION}.gguf")

@@ -42,8 +42,7 @@ class GgufNames:
 
     def of(self, module: str) -> str | None:
         """The name of its matrix; None: it has none."""
-        name = self._map.get_name(f"{module}.weight", try_suffixes=(".weight",)) if self._map is not None else None
-        return None if name is None or name.endswith(".weight") else f"{name}.weight"
+        return self._map.get_name(f"{module}.weight", try_suffixes=(".weight",)) if self._map is not None else None
 
 
 def find_base(model: str, home: Home) -> Base:

@@ -56,7 +56,8 @@ class AdapterGateway(ForwardingGateway):
         return await self._inner.count_tokens((await self.addressed(request))[0])
 
     async def addressed(self, request: GenerationRequest) -> tuple[GenerationRequest, Entry | None]:
-        """The request as the replica takes it, its adapter by id, and that adapter. Raises ModelNotFound for one the organisation has not."""
+        """The request as the replica takes it, its adapter by id, and that adapter. Raises ModelNotFound for one that is not the
+        organisation's."""
         base, _, named = request.model.partition(":")
         adapter = named or request.adapter
         manifest = self.manifests.of(base)

@@ -169,7 +169,7 @@ class ManifestFile:
         try:
             return Manifest.model_validate_json(self.path.read_bytes())
         except (OSError, ValidationError) as error:
-            log.error("the list of adapters cannot be read; the last one holds", path=str(self.path), reason=str(error)[:500])
+            log.warning("the list of adapters cannot be read; the last one holds", path=str(self.path), reason=str(error)[:500])
             return self._held or Manifest(base=self.base)
 
 

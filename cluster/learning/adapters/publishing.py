@@ -17,7 +17,7 @@ from cluster.stores.sql import Database
 
 log = structlog.get_logger(__name__)
 
-# One number for all bases: manifests are read from the database and written one after another, so that the last one holds the last decision.
+# One number for all bases: manifests are read from the database and written one after another, so that the last holds the last decision.
 PUBLISHING_LOCK = 7_250_002
 
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 import asyncio
 import uuid
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, func, insert, select, update
 
 from cluster.errors import Conflict, NotFound, TooLarge
 from cluster.home import Home
@@ -26,6 +26,8 @@ from cluster.stores.sql import AsyncSession
 
 # First half of an advisory lock of two numbers, the other one is the organisation: versions and routes are counted by one at a time.
 ADAPTERS_LOCK = 7_250_001
+# Rows that are in the session already are read again.
+FRESH = {"populate_existing": True}
 
 
 async def register(
@@ -52,7 +54,7 @@ async def register(
     await adapters.need_room(organisation_id, settings.adapters.per_organisation)
     folders, most = AdapterFolders(Home(settings.home)), int(settings.adapters.bytes)
     sha256, size = await asyncio.to_thread(folders.keep, organisation_id, folder, most)
-    row = Adapter(
+    return await adapters.add(
         organisation_id=organisation_id,
         owner_id=owner_id,
         base=base,
@@ -65,20 +67,22 @@ async def register(
         lineage=lineage,
         state=AdapterState.CANDIDATE,
     )
-    return await adapters.add(row)
 
 
 def _checked(folder: Path, base: str, settings: Settings) -> Lora:
     found = find_base(base, Home(settings.home))
     lora = read_lora(folder)
     if lora.rank > settings.adapters.rank:
-        raise TooLarge(f"The adapter has rank {lora.rank}, at most {settings.adapters.rank} is taken (setting adapters.rank); train a lower.")
+        raise TooLarge(
+            f"The adapter has rank {lora.rank}, at most {settings.adapters.rank} is taken (setting adapters.rank); train a lower."
+        )
     need_fit(lora, found)
     return lora
 
 
 class Adapters:
-    """In the transaction of ``session``, which belongs to the caller."""
+    """In the transaction of ``session``, which belongs to the caller. Rows are written by statements: a process of a job does not know the
+    tables that they refer to."""
 
     def __init__(self, session: AsyncSession) -> None:
         self._session = session
@@ -88,11 +92,9 @@ class Adapters:
         number = int.from_bytes(organisation_id.bytes[:4], "big", signed=True)
         await self._session.execute(select(func.pg_advisory_xact_lock(ADAPTERS_LOCK, number)))
 
-    async def add(self, row: Adapter) -> Adapter:
-        self._session.add(row)
-        await self._session.flush()
-        await self._session.refresh(row)
-        return row
+    async def add(self, **values: Any) -> Adapter:
+        written = insert(Adapter).values(id=uuid.uuid4(), **values).returning(Adapter)
+        return (await self._session.scalars(written)).one()
 
     async def get(self, organisation_id: uuid.UUID, adapter_id: uuid.UUID) -> Adapter:
         """Raises NotFound, also for one of another organisation."""
@@ -164,10 +166,14 @@ class Adapters:
         """The route, made where there is none. Needs :meth:`lock`."""
         route = await self.route(organisation_id, base)
         if route is None:
-            route = AdapterRoute(organisation_id=organisation_id, base=base, percent=0.0, history=[])
-            self._session.add(route)
-            await self._session.flush()
+            written = insert(AdapterRoute).values(id=uuid.uuid4(), organisation_id=organisation_id, base=base, percent=0.0, history=[])
+            route = (await self._session.scalars(written.returning(AdapterRoute))).one()
         return route
+
+    async def pointed(self, route: AdapterRoute, **values: Any) -> AdapterRoute:
+        """``route`` with these values."""
+        written = update(AdapterRoute).where(AdapterRoute.id == route.id).values(updated_at=func.now(), **values).returning(AdapterRoute)
+        return (await self._session.scalars(written, execution_options=FRESH)).one()
 
     async def in_use(self, row: Adapter) -> bool:
         """Whether requests that do not name it go to it."""
@@ -176,9 +182,7 @@ class Adapters:
 
     async def is_shared(self, row: Adapter) -> bool:
         """Whether another version has the same files."""
-        query = select(Adapter.id).where(
-            Adapter.organisation_id == row.organisation_id, Adapter.sha256 == row.sha256, Adapter.id != row.id
-        )
+        query = select(Adapter.id).where(Adapter.organisation_id == row.organisation_id, Adapter.sha256 == row.sha256, Adapter.id != row.id)
         return await self._session.scalar(query.limit(1)) is not None
 
     async def remove(self, row: Adapter) -> None:
@@ -191,17 +195,14 @@ class Adapters:
             raise Conflict(f"The adapter is {row.state}; only one that is not in service is judged.")
         return await self.changed(row, AdapterState.PASSED if passed else AdapterState.REFUSED)
 
-    async def changed(self, row: Adapter, state: AdapterState) -> Adapter:
-        row.state, row.updated_at = state, datetime.now(UTC)
-        await self._session.flush()
-        return row
+    async def changed(self, row: Adapter, state: AdapterState, **values: Any) -> Adapter:
+        written = update(Adapter).where(Adapter.id == row.id).values(state=state, updated_at=func.now(), **values).returning(Adapter)
+        return (await self._session.scalars(written, execution_options=FRESH)).one()
 
     async def mark(self, organisation_id: uuid.UUID, dataset_sha256: Sequence[str], reason: str) -> list[uuid.UUID]:
         """Marks every adapter whose lineage names one of these datasets (``dataset_sha256`` of it); their ids. They stay in service:
         taking them out is decided by people."""
         named = Adapter.lineage["dataset_sha256"].as_string().in_(dataset_sha256)
-        rows = (await self._session.scalars(select(Adapter).where(Adapter.organisation_id == organisation_id, named))).all()
-        for row in rows:
-            row.marked, row.updated_at = reason[:500], datetime.now(UTC)
-        await self._session.flush()
-        return [row.id for row in rows]
+        found = update(Adapter).where(Adapter.organisation_id == organisation_id, named)
+        written = found.values(marked=reason[:500], updated_at=func.now()).returning(Adapter)
+        return [row.id for row in await self._session.scalars(written, execution_options=FRESH)]

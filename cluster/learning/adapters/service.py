@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import uuid
-from datetime import UTC, datetime
 
 from cluster.errors import Conflict
 from cluster.learning.adapters.names import versioned
@@ -17,7 +16,6 @@ class InService:
 
     def __init__(self, session: AsyncSession, history: int) -> None:
         self.adapters = Adapters(session)
-        self._session = session
         self._history = history
 
     async def promote(self, organisation_id: uuid.UUID, adapter_id: uuid.UUID, approver_id: uuid.UUID, *, force: bool) -> Adapter:
@@ -31,10 +29,9 @@ class InService:
         if row.state in {AdapterState.CANDIDATE, AdapterState.REFUSED} and not force:
             said = "has not passed the gate" if row.state == AdapterState.CANDIDATE else "was refused by the gate"
             raise Conflict(f"'{versioned(row.name, row.version)}' {said}; an admin can put it into service with 'force'.")
-        route.history = [*route.history, _id(route.default_id)][-self._history :]
-        await self._turn(route, row)
-        row.approver_id = approver_id
-        return row
+        history = [*route.history, _id(route.default_id)][-self._history :]
+        await self._turn(route, row, history)
+        return await self.adapters.changed(row, AdapterState.IN_SERVICE, approver_id=approver_id)
 
     async def roll_back(self, organisation_id: uuid.UUID, base: str) -> tuple[AdapterRoute, Adapter | None]:
         """What answered for ``base`` before answers again; the adapter, None where it is the base itself. One that has been deleted or
@@ -49,8 +46,9 @@ class InService:
             found = await self._usable(organisation_id, before)
             if found is not None or not before:
                 break
-        route.history = history
-        await self._turn(route, found)
+        route = await self._turn(route, found, history)
+        if found is not None:
+            found = await self.adapters.changed(found, AdapterState.IN_SERVICE)
         return route, found
 
     async def canary(self, organisation_id: uuid.UUID, adapter_id: uuid.UUID, percent: float) -> AdapterRoute:
@@ -63,10 +61,7 @@ class InService:
             raise Conflict("The adapter answers for its base already; there is nothing to try.")
         if percent == 0 and route.canary_id != row.id:
             return route
-        route.canary_id, route.percent = (row.id, percent) if percent > 0 else (None, 0.0)
-        route.updated_at = datetime.now(UTC)
-        await self._session.flush()
-        return route
+        return await self.adapters.pointed(route, canary_id=row.id if percent > 0 else None, percent=percent)
 
     async def retire(self, organisation_id: uuid.UUID, adapter_id: uuid.UUID) -> Adapter:
         """It is not asked any more. Raises Conflict while requests go to it."""
@@ -80,16 +75,13 @@ class InService:
         await self.adapters.remove(row)
         return row, not shared
 
-    async def _turn(self, route: AdapterRoute, row: Adapter | None) -> None:
+    async def _turn(self, route: AdapterRoute, row: Adapter | None, history: list[str]) -> AdapterRoute:
         """Points ``route`` at ``row``. What it was pointed at has passed its gate, whoever let it in."""
         if route.default_id is not None and (row is None or route.default_id != row.id):
             old = await self.adapters.get(route.organisation_id, route.default_id)
             await self.adapters.changed(old, AdapterState.PASSED)
-        route.default_id = row.id if row is not None else None
-        route.canary_id, route.percent, route.updated_at = None, 0.0, datetime.now(UTC)
-        if row is not None:
-            await self.adapters.changed(row, AdapterState.IN_SERVICE)
-        await self._session.flush()
+        default = row.id if row is not None else None
+        return await self.adapters.pointed(route, default_id=default, canary_id=None, percent=0.0, history=history)
 
     async def _usable(self, organisation_id: uuid.UUID, adapter_id: str) -> Adapter | None:
         if not adapter_id:

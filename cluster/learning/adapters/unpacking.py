@@ -17,7 +17,17 @@ PIECE = 2**20
 MOST_MEMBERS = 1000
 # What lies beside the two files and is passed over, such as a tokenizer and a README, may be so many times as large as they may be.
 PASSED_OVER = 4
-BROKEN = (zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, EOFError, OSError, ValueError, NotImplementedError, RuntimeError)
+BROKEN = (
+    zipfile.BadZipFile,
+    tarfile.TarError,
+    zlib.error,
+    lzma.LZMAError,
+    EOFError,
+    OSError,
+    ValueError,
+    NotImplementedError,
+    RuntimeError,
+)
 
 Member = tuple[str, int, IO[bytes]]
 
