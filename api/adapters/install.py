@@ -6,8 +6,12 @@ from fastapi import FastAPI
 
 from api.web.deps import Parts
 from cluster.home import Home
-from cluster.learning.adapters.publishing import publish_all
+from cluster.learning.adapters.publishing import publish_all, sweep
 from cluster.upkeep import Upkeep
+
+SWEEP_EVERY_S = 3600.0
+# An upload is copied and named in one request, which takes no hour.
+UNCLAIMED_S = 3600.0
 
 
 class AdapterKeeper:
@@ -16,15 +20,21 @@ class AdapterKeeper:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
         self._upkeep = Upkeep("writing adapters down", parts.settings.adapters.look_s, self._look)
+        self._sweeping = Upkeep("sweeping files of adapters", SWEEP_EVERY_S, self._sweep)
 
     async def start(self) -> None:
         self._upkeep.start()
+        self._sweeping.start()
 
     async def stop(self) -> None:
         await self._upkeep.stop()
+        await self._sweeping.stop()
 
     async def _look(self) -> None:
         await publish_all(self._parts.stores.database, Home(self._parts.settings.home))
+
+    async def _sweep(self) -> None:
+        await sweep(self._parts.stores.database, Home(self._parts.settings.home), UNCLAIMED_S)
 
 
 def install_adapters(app: FastAPI) -> AdapterKeeper:

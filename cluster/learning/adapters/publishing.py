@@ -43,6 +43,18 @@ async def publish_all(database: Database, home: Home) -> int:
     return len(behind)
 
 
+async def sweep(database: Database, home: Home, older_s: float) -> int:
+    """Removes the files that no row names, as after a crash between the copy and the commit; of how many adapters."""
+    folders, removed = AdapterFolders(home), 0
+    for organisation_id, sha256 in await asyncio.to_thread(folders.leftovers, older_s):
+        async with database.session() as session:
+            known = await Adapters(session).known(organisation_id, sha256)
+        if not known:
+            await asyncio.to_thread(folders.remove, organisation_id, sha256)
+            removed += 1
+    return removed
+
+
 def manifest_of(base: str, rows: Sequence[Adapter], routes: Sequence[AdapterRoute], folders: AdapterFolders) -> Manifest:
     """``rows``: of one name in one organisation the newest version first. The name without a version means the version in service, else the
     newest."""

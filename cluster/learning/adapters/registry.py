@@ -185,6 +185,11 @@ class Adapters:
         query = select(Adapter.id).where(Adapter.organisation_id == row.organisation_id, Adapter.sha256 == row.sha256, Adapter.id != row.id)
         return await self._session.scalar(query.limit(1)) is not None
 
+    async def known(self, organisation_id: uuid.UUID, sha256: str) -> bool:
+        """Whether a row names this folder."""
+        query = select(Adapter.id).where(Adapter.organisation_id == organisation_id, Adapter.sha256 == sha256)
+        return await self._session.scalar(query.limit(1)) is not None
+
     async def remove(self, row: Adapter) -> None:
         """The row; its files go when the transaction is committed, which is the caller's to see to."""
         await self._session.execute(delete(Adapter).where(Adapter.id == row.id))

@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+import time
 import uuid
+from contextlib import suppress
 from pathlib import Path
 
 from cluster.errors import TooLarge
@@ -52,6 +54,20 @@ class AdapterFolders:
         for made in path.parent.glob(f"{sha256}.*"):
             made.unlink(missing_ok=True)
 
+    def leftovers(self, older_s: float) -> list[tuple[uuid.UUID, str]]:
+        """Organisation and digest of folders that were written more than ``older_s`` seconds ago: whoever knows the rows removes those that
+        none names. What was left half written that long ago is removed here."""
+        before, found = time.time() - older_s, list[tuple[uuid.UUID, str]]()
+        for path in self._root.glob("*/*"):
+            with suppress(FileNotFoundError, ValueError):
+                if not path.is_dir() or path.stat().st_mtime > before:
+                    continue
+                if path.name.endswith(HALF_WRITTEN):
+                    shutil.rmtree(path, ignore_errors=True)
+                else:
+                    found.append((uuid.UUID(path.parent.name), path.name))
+        return found
+
     @staticmethod
     def _settle(part: Path, target: Path) -> None:
         try:
@@ -59,7 +75,8 @@ class AdapterFolders:
         except OSError:
             if not target.is_dir():
                 raise
-            # The same content is there already.
+        # Of now, also where the same content is there already: it is about to be named by a row.
+        os.utime(target)
 
 
 def _copy(source: Path, target: Path, digest: hashlib._Hash) -> int:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -12,7 +13,7 @@ import pytest
 from cluster.errors import BadInput, Conflict, NotFound, TooLarge, Unprocessable
 from cluster.home import Home
 from cluster.learning.adapters.manifest import Manifests
-from cluster.learning.adapters.publishing import publish, publish_all
+from cluster.learning.adapters.publishing import publish, publish_all, sweep
 from cluster.learning.adapters.registry import Adapters, register
 from cluster.learning.adapters.service import InService
 from cluster.learning.adapters.storage import AdapterFolders
@@ -235,6 +236,20 @@ async def test_what_a_crash_kept_from_being_written_down_is_written_at_the_next_
     assert await publish_all(place.database, place.home) == 1
     assert place.answers() == "records@1"
     assert await publish_all(place.database, place.home) == 0
+
+
+async def test_files_that_no_row_names_are_removed_when_they_are_old_enough(place: Place):
+    row = await place.add()
+    folders = AdapterFolders(place.home)
+    lost, _ = folders.keep(place.organisation_id, write_adapter(place.folder / "lost", seed=9), 2**20)
+    half = folders.path(place.organisation_id, "half.part")
+    half.mkdir()
+    assert await sweep(place.database, place.home, 3600) == 0
+    for sha256 in (row.sha256, lost, "half.part"):
+        os.utime(folders.path(place.organisation_id, sha256), (0, 0))
+    assert await sweep(place.database, place.home, 3600) == 1
+    kept = folders.path(place.organisation_id, row.sha256)
+    assert list(kept.parent.iterdir()) == [kept]
 
 
 async def test_adapters_of_a_dataset_are_marked_and_stay_in_service(place: Place):
