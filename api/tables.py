@@ -23,6 +23,7 @@ from cluster.jobs import table as jobs
 from cluster.knowledge import tables as knowledge
 from cluster.learning.datasets import tables as datasets
 from cluster.learning.feedback import table as feedback
+from cluster.learning.adapters import table as adapters
 from cluster.outgoing import tables as outgoing
 from cluster.prompts import tables as prompts
 from cluster.queue import tables as queue
@@ -59,5 +60,6 @@ TABLES = (
     webhooks,
     feedback,
     datasets,
+    adapters,
 )
 metadata = Table.metadata

@@ -122,6 +122,7 @@ PARTS: tuple[Part, ...] = (
     # The repository's, for whoever edited them there. They are restored beside, and compared by hand: code is not overwritten.
     Folder("configs", source=REPOSITORY / "configs"),
     Folder("files"),
+    Folder("adapters", without=("*.part", "*.gguf")),
     Folder("workspaces", without=("lock",)),
     Index(),
     Folder("models", on_request=True, without=("*.lock", "*.part")),

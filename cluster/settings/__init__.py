@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from cluster.settings.datasets import DatasetSettings
 from cluster.settings.feedback import FeedbackSettings
+from cluster.settings.adapters import AdapterSettings
 from cluster.settings.graphs import GraphSettings, ToolSettings
 from cluster.settings.jobs import BatchSettings, FileSettings, JobSettings
 from cluster.settings.knowledge import IngestSettings, KnowledgeSettings, SemanticSettings, VectorSettings
@@ -21,6 +22,7 @@ from cluster.settings.tree import Settings
 
 __all__ = [
     "PREFIX",
+    "AdapterSettings",
     "AuthSettings",
     "BackupSettings",
     "BatchSettings",

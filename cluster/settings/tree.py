@@ -9,6 +9,7 @@ from pydantic import Field
 
 from cluster.settings.datasets import DatasetSettings
 from cluster.settings.feedback import FeedbackSettings
+from cluster.settings.adapters import AdapterSettings
 from cluster.settings.graphs import GraphSettings, ToolSettings
 from cluster.settings.group import Group
 from cluster.settings.jobs import BatchSettings, FileSettings, JobSettings
@@ -44,6 +45,7 @@ class Settings(Group):
     files: FileSettings = FileSettings()
     batches: BatchSettings = BatchSettings()
     datasets: DatasetSettings = DatasetSettings()
+    adapters: AdapterSettings = AdapterSettings()
     graphs: GraphSettings = GraphSettings()
     tools: ToolSettings = ToolSettings()
     feedback: FeedbackSettings = FeedbackSettings()

@@ -30,6 +30,12 @@ def test_the_prices_that_are_shipped_load_and_local_models_cost_nothing():
     assert prices.cost("hearth-nano", Consumption(1_000_000, 1_000_000)) == 0
 
 
+def test_an_adapter_costs_what_its_base_does_and_a_colon_of_a_provider_s_means_nothing():
+    prices = table(local={"input": 1.0})
+    assert prices.cost("local:records@2", Consumption(1_000_000)) == 1
+    assert prices.cost("openai/gpt-x:free", Consumption(1_000_000)) == 0
+
+
 def test_cached_tokens_have_a_price_of_their_own():
     assert table().cost("openai/gpt-x", Consumption(1_000_000, 500_000, 400_000)) == Decimal("1.2") + Decimal("0.2") + Decimal("4")
 

@@ -25,6 +25,8 @@ from cluster.graphs.runs import NewRun, Runs
 from cluster.jobs.kinds import JOB_KINDS
 from cluster.jobs.store import Jobs, NewJob
 from cluster.learning.datasets.store import Datasets
+from cluster.learning.adapters.registry import Adapters
+from cluster.learning.adapters.table import AdapterState
 from cluster.outgoing.journal import Asker, Journal
 from cluster.queue.store import Messages, NewMessage
 from cluster.queue.tables import QueueMessage
@@ -104,6 +106,7 @@ async def make_house(client: httpx.AsyncClient, stores: StoreClients) -> House:
             "request_id": await noted_request(stores, admin),
             "content_id": await kept_content(stores, admin),
             "file_id": await uploaded(client, admin),
+            "adapter_id": await kept_adapter(stores, admin),
             "batch_id": await ended_batch(stores, admin),
             "dataset_id": await kept_dataset(stores, admin),
             "split": "train",
@@ -174,6 +177,14 @@ async def uploaded(client: httpx.AsyncClient, admin: Person) -> str:
     answer = await client.post("/v1/files", data={"purpose": "user_data"}, files=file, headers=admin.headers)
     assert answer.status_code == 200, answer.text
     return str(answer.json()["id"])
+
+
+async def kept_adapter(stores: StoreClients, admin: Person) -> str:
+    """A candidate, of which only the row is there."""
+    values = {"base": "fake-llm", "name": MARK.lower(), "version": 1, "sha256": "0" * 64, "bytes": 1, "rank": 1, "targets": ["q_proj"]}
+    whose = {"organisation_id": admin.organisation_id, "owner_id": admin.user_id, "state": AdapterState.CANDIDATE}
+    async with stores.database.session() as session:
+        return str((await Adapters(session).add(**values, **whose, lineage={"about": MARK})).id)
 
 
 async def ended_batch(stores: StoreClients, admin: Person) -> str:
