@@ -21,9 +21,9 @@ from cluster.graphs import checkpoint_tables as checkpoints
 from cluster.graphs import table as graphs
 from cluster.jobs import table as jobs
 from cluster.knowledge import tables as knowledge
+from cluster.learning.adapters import table as adapters
 from cluster.learning.datasets import tables as datasets
 from cluster.learning.feedback import table as feedback
-from cluster.learning.adapters import table as adapters
 from cluster.outgoing import tables as outgoing
 from cluster.prompts import tables as prompts
 from cluster.queue import tables as queue

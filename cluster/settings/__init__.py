@@ -6,9 +6,9 @@ package reads nothing; :func:`load_settings` is called once, in ``main``, and th
 
 from __future__ import annotations
 
+from cluster.settings.adapters import AdapterSettings
 from cluster.settings.datasets import DatasetSettings
 from cluster.settings.feedback import FeedbackSettings
-from cluster.settings.adapters import AdapterSettings
 from cluster.settings.graphs import GraphSettings, ToolSettings
 from cluster.settings.jobs import BatchSettings, FileSettings, JobSettings
 from cluster.settings.knowledge import IngestSettings, KnowledgeSettings, SemanticSettings, VectorSettings

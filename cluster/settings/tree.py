@@ -7,9 +7,9 @@ from typing import Annotated
 
 from pydantic import Field
 
+from cluster.settings.adapters import AdapterSettings
 from cluster.settings.datasets import DatasetSettings
 from cluster.settings.feedback import FeedbackSettings
-from cluster.settings.adapters import AdapterSettings
 from cluster.settings.graphs import GraphSettings, ToolSettings
 from cluster.settings.group import Group
 from cluster.settings.jobs import BatchSettings, FileSettings, JobSettings

@@ -24,9 +24,9 @@ from cluster.graphs.resolved import ResolvedGraph
 from cluster.graphs.runs import NewRun, Runs
 from cluster.jobs.kinds import JOB_KINDS
 from cluster.jobs.store import Jobs, NewJob
-from cluster.learning.datasets.store import Datasets
 from cluster.learning.adapters.registry import Adapters
 from cluster.learning.adapters.table import AdapterState
+from cluster.learning.datasets.store import Datasets
 from cluster.outgoing.journal import Asker, Journal
 from cluster.queue.store import Messages, NewMessage
 from cluster.queue.tables import QueueMessage
