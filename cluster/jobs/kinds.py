@@ -13,5 +13,6 @@ Kinds = Mapping[str, str]
 JOB_KINDS: Kinds = {
     "batch": "pipelines.batch",
     "connect": "pipelines.connect",
+    "fine_tuning": "training.finetune",
     "ingest": "pipelines.ingest",
 }

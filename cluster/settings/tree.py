@@ -16,6 +16,7 @@ from cluster.settings.people import AuthSettings, ConversationSettings, QuotaSet
 from cluster.settings.queues import QueueSettings, WebhookSettings
 from cluster.settings.serving import HttpSettings, LimitSettings, LogSettings, RaySettings, ResidencySettings, TracingSettings
 from cluster.settings.stores import BackupSettings, StorageSettings
+from cluster.settings.tuning import TuningSettings
 
 
 class Settings(Group):
@@ -41,6 +42,7 @@ class Settings(Group):
     knowledge: KnowledgeSettings = KnowledgeSettings()
     files: FileSettings = FileSettings()
     batches: BatchSettings = BatchSettings()
+    tuning: TuningSettings = TuningSettings()
     graphs: GraphSettings = GraphSettings()
     tools: ToolSettings = ToolSettings()
     queue: QueueSettings = QueueSettings()
