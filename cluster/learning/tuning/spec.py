@@ -16,13 +16,16 @@ _UNFIT = re.compile(r"[^a-z0-9._-]+")
 
 
 class Hyperparameters(BaseModel):
-    """The defaults work for a model of two million weights as for one of seven billion: LoRA's best learning rate hardly depends on size."""
+    """None: chosen for the model and the amount of data when the training begins (see :meth:`settled`)."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
-    epochs: float = Field(3.0, gt=0, le=100, description="Times that every example is learned from.")
-    batch_size: int = Field(16, ge=1, le=4096, description="Examples in one step of the optimizer, those of all workers together.")
-    learning_rate: float = Field(2e-4, gt=0, le=0.1, description="Highest learning rate, which is reached after the warm-up.")
+    epochs: float | None = Field(None, gt=0, le=100, description="Times every example is learned from; null: 3, more of few examples.")
+    batch_size: int | None = Field(
+        None, ge=1, le=4096, description="Examples in one step of the optimizer, those of all workers together; null: up to 16."
+    )
+    learning_rate: float | None = Field(None, gt=0, le=0.1, description="Highest learning rate; null: by the width of the model.")
+    multiplier: float = Field(1.0, gt=0, le=100, description="What the learning rate is multiplied by.")
     warmup: float = Field(0.05, ge=0, lt=1, description="Share of the steps in which the learning rate rises; then it falls as a cosine.")
     weight_decay: float = Field(0.0, ge=0, le=1, description="How much weights shrink with each step, times the learning rate.")
     clip: float = Field(1.0, gt=0, description="Length to which the gradient of a step is cut.")
@@ -39,8 +42,21 @@ class Hyperparameters(BaseModel):
     evaluations: int = Field(10, ge=1, le=1000, description="Times the held-out examples are looked at.")
     patience: int = Field(3, ge=0, le=1000, description="Looks without a better held-out loss after which it stops early; 0: never.")
     gradient_checkpointing: bool = Field(False, description="Compute the forward pass twice and hold less: slower, for large models.")
-    quantization: Literal["none", "nf4"] = Field("none", description="How the base is held while the adapter learns.")
     seed: int = Field(0, ge=0, le=2**31 - 1, description="Of the order of examples, and of the first weights.")
+
+    def settled(self, examples: int, width: int) -> Hyperparameters:
+        """With a number wherever there was none, for so many examples and a model of hidden size ``width``.
+
+        The learning rate follows "LoRA Without Regret" (Thinking Machines Lab, 2025): ten times that of full fine-tuning, and lower for
+        wider models. Few examples are seen more often, in smaller batches, so that there are steps enough to learn in.
+        """
+        rate = self.learning_rate if self.learning_rate is not None else 5e-4 * (2000 / width) ** 0.78
+        chosen = {
+            "epochs": self.epochs if self.epochs is not None else min(10.0, max(3.0, 1500 / examples)),
+            "batch_size": self.batch_size if self.batch_size is not None else min(16, max(1, examples // 16)),
+            "learning_rate": rate,
+        }
+        return self.model_copy(update=chosen)
 
 
 class DataFile(BaseModel):
@@ -54,8 +70,7 @@ class DataFile(BaseModel):
 
 
 class TuningSpec(BaseModel):
-    """``name``: the adapter's. ``multiplier``: what OpenAI's client asked for, from which the learning rate was made. ``labels``: OpenAI's
-    ``metadata``."""
+    """``name``: the adapter's, made from ``suffix``. ``labels``: OpenAI's ``metadata``."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -66,7 +81,6 @@ class TuningSpec(BaseModel):
     parameters: Hyperparameters = Hyperparameters()
     workers: int = Field(1, ge=1)
     suffix: str | None = None
-    multiplier: float | None = None
     labels: dict[str, str] | None = None
 
     @model_validator(mode="after")
