@@ -22,6 +22,8 @@ from api.documents import endpoints as documents
 from api.drafts import endpoints as drafts
 from api.embeddings import endpoints as embeddings
 from api.files import endpoints as files
+from api.fine_tuning import endpoints as fine_tuning
+from api.fine_tuning import openai_endpoints as openai_fine_tuning
 from api.flags import endpoints as flags
 from api.health import endpoints as health
 from api.jobs import endpoints as jobs
@@ -78,6 +80,8 @@ _ROUTERS = (
     documents.router,
     files.router,
     batches.router,
+    openai_fine_tuning.router,
+    fine_tuning.router,
     retrieval.router,
     outgoing.router,
     connectors.router,
@@ -129,6 +133,7 @@ TAGS = [
     documents.TAG,
     files.TAG,
     batches.TAG,
+    fine_tuning.TAG,
     retrieval.TAG,
     outgoing.TAG,
     connectors.TAG,

@@ -54,7 +54,9 @@ def encode(turns: Turns, tokenizer: Any) -> Tokens:
     text = _render(tokenizer, messages, asks=False)
     spans = [span for number, turn in enumerate(turns) if turn.learned and (span := _span(tokenizer, messages, number, text))]
     if not spans:
-        raise Unprocessable("The chat template of the base shows past answers in another form than the ones to come; they cannot be learned.")
+        raise Unprocessable(
+            "The chat template of the base shows past answers in another form than the ones to come; they cannot be learned."
+        )
     encoded = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
     learned = tuple(any(first <= start < last for first, last in spans) for start, _ in encoded["offset_mapping"])
     return Tokens(tuple(encoded["input_ids"]), learned)

@@ -16,6 +16,7 @@ from transformers import AutoTokenizer
 
 from cluster.batches.files import file_store
 from cluster.errors import Conflict, NotFound
+from cluster.hardware import CPU
 from cluster.home import Home
 from cluster.jobs.work import Work, run_job
 from cluster.learning.tuning.bases import find_base
@@ -33,7 +34,7 @@ from training.finetune.loop import Outcome, train
 from training.finetune.memory import needed_bytes
 from training.finetune.run import Run, Task
 from training.finetune.turns import turn
-from training.finetune.workers import Place, train_on
+from training.finetune.workers import Place, cards_of, train_on
 
 HALF, FULL = 2, 4  # bytes of a weight
 
@@ -98,13 +99,14 @@ def _trained(work: Work, spec: TuningSpec, task: Task) -> Outcome:
     with _place(work, spec, task) as (place, held):
 
         def report(figures: Mapping[str, float]) -> None:
-            held.check() if held is not None else None
             work.log(line_of(figures))
             work.progress(int(figures["step"]), int(figures["steps"]), "steps", "training")
 
         def check() -> None:
-            held.check() if held is not None else None
             work.check()
+            if held is not None:
+                held.check()
+                held.taken = held.taken or _devices(work, cards_of(task.folder, spec.workers))
 
         if place is None:
             # One worker on the CPU is this process: another one would be no faster, and hold the model beside Ray's own processes.
@@ -130,6 +132,13 @@ def _place(work: Work, spec: TuningSpec, task: Task) -> Iterator[tuple[Place | N
         if spec.workers > 1:
             ray.init(log_to_driver=True, ignore_reinit_error=True)
         yield (Place(spec.workers) if spec.workers > 1 else None), None
+
+
+def _devices(work: Work, cards: list[str]) -> list[str]:
+    """What the ledger calls Ray's ``cards``."""
+    known = read_launch(Home(work.settings.home)).gpus
+    devices = [device.id for device in RayLedger().snapshot().devices if device.id != CPU] if cards else []
+    return [devices[known.index(card) if card in known else int(card)] for card in cards]
 
 
 def _waiting(work: Work, told: str) -> None:

@@ -54,7 +54,9 @@ class Held:
     def check(self) -> None:
         """Raises Conflict once the lease has lapsed."""
         if self.lost is not None:
-            raise Conflict(f"The memory of the training was given to others: {self.lost} It goes on from its checkpoint when it is retried.")
+            raise Conflict(
+                f"The memory of the training was given to others: {self.lost} It goes on from its checkpoint when it is retried."
+            )
 
 
 @contextmanager
@@ -131,7 +133,9 @@ def must_leave(wanted: Wanted, seen: ResidencySnapshot) -> str:
         held = [f"model '{model.model}' ({_gib(model.budget_bytes)})" for model in there]
         held += [f"{lease.holder} ({_gib(lease.budget_bytes)})" for lease in seen.leases if lease.device == card.id]
         free = card.memory_bytes - card.budget_bytes
-        parts.append(f"on {card.id} {_gib(free)} of {_gib(card.memory_bytes)} are free, and there are {', '.join(held) or 'none that leave'}")
+        parts.append(
+            f"on {card.id} {_gib(free)} of {_gib(card.memory_bytes)} are free, and there are {', '.join(held) or 'none that leave'}"
+        )
     return f"The training needs {_gib(wanted.each)} on one card: {'; '.join(parts)}. One of these would have to leave; pinned models stay."
 
 

@@ -112,4 +112,3 @@ class _Journal:
         told = {"step": run.step, "steps": run.course.steps, "epoch": run.course.epoch(run.step), "tokens": run.tokens, **figures}
         append_metrics(run.task.folder, told | {"seconds": round(run.seconds, 2)})
         self._report(told)
-

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,8 +56,8 @@ class Run:
 
     def __init__(self, task: Task, device: str, ranks: Ranks | None = None) -> None:
         self.task, self.device, self.ranks = task, device, ranks or Ranks()
-        if task.limits.threads:
-            torch.set_num_threads(task.limits.threads)
+        # Threads that wait for each other while somebody else has a core get slower than one: measured, a hundred times.
+        torch.set_num_threads(task.limits.threads or max(1, len(os.sched_getaffinity(0)) // 2))
         tokenizer = AutoTokenizer.from_pretrained(task.weights, local_files_only=True)  # type: ignore[no-untyped-call]
         self.data: Data = load_data(task.sources, tokenizer, task.parameters, task.limits)
         base = load_base(task.weights, number_format(device), device)

@@ -27,7 +27,9 @@ def turn(home: Home, wait_s: float, waiting: Callable[[], None]) -> Iterator[Non
             break
         except Timeout:
             if time.monotonic() > until:
-                raise Unavailable(f"Another training has the CPU for more than {wait_s:.0f} s (tuning.turn_wait_s); retry in 60 s.") from None
+                raise Unavailable(
+                    f"Another training has the CPU for more than {wait_s:.0f} s (tuning.turn_wait_s); retry in 60 s."
+                ) from None
             waiting()
     try:
         yield

@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import ray
 import ray.train
 import torch
 from ray.train import FailureConfig, RunConfig, ScalingConfig
@@ -25,7 +26,7 @@ from training.finetune.loop import Outcome, train
 from training.finetune.run import Run, Task
 from training.nano.ranks import Ranks
 
-STOP, ERROR, OUTCOME = "stop", "error.txt", "outcome.json"
+STOP, ERROR, OUTCOME, CARD = "stop", "error.txt", "outcome.json", "card-"
 LOOK_S = 0.5
 
 
@@ -45,6 +46,8 @@ def work(told: Mapping[str, Any]) -> None:
     stand_back_entirely(task.limits.niceness)
     if place.share is not None:
         torch.cuda.set_per_process_memory_fraction(place.share)
+        number = ray.train.get_context().get_world_rank()
+        (task.folder / f"{CARD}{number}").write_text(str(ray.get_gpu_ids()[0]))
     context = ray.train.get_context()
     ranks = Ranks(context.get_world_rank(), context.get_world_size(), device)
     try:
@@ -59,7 +62,7 @@ def work(told: Mapping[str, Any]) -> None:
 def train_on(task: Task, place: Place, report: Callable[[Mapping[str, float]], None], check: Callable[[], None]) -> Outcome:
     """On the Ray that this process is connected to. ``report`` and ``check`` are called in this process; what they raise stops the workers
     between two steps. Raises Unprocessable as :func:`train` does."""
-    for name in (STOP, ERROR, OUTCOME):
+    for name in (STOP, ERROR, OUTCOME, *(f"{CARD}{number}" for number in range(place.workers))):
         (task.folder / name).unlink(missing_ok=True)
     # Nothing is handed to Ray's own storage: checkpoints and figures are in the folder, and survive Ray.
     run_config = RunConfig(
@@ -84,6 +87,12 @@ def train_on(task: Task, place: Place, report: Callable[[Mapping[str, float]], N
     return Outcome(**json.loads((task.folder / OUTCOME).read_text()))
 
 
+def cards_of(folder: Path, workers: int) -> list[str]:
+    """What Ray calls the cards on which the workers run; empty until all have begun."""
+    files = [folder / f"{CARD}{number}" for number in range(workers)]
+    return [file.read_text() for file in files] if all(file.exists() for file in files) else []
+
+
 class _Fitting(threading.Thread):
     def __init__(self, trainer: TorchTrainer) -> None:
         super().__init__(name="Ray Train", daemon=True)
@@ -97,9 +106,7 @@ class _Fitting(threading.Thread):
             self.error = error
 
 
-def _follow(
-    folder: Path, fitting: threading.Thread, report: Callable[[Mapping[str, float]], None], check: Callable[[], None]
-) -> None:
+def _follow(folder: Path, fitting: threading.Thread, report: Callable[[Mapping[str, float]], None], check: Callable[[], None]) -> None:
     """Tells ``report`` what is new in the folder, until there is no more to come."""
     told = len(read_metrics(folder))
     while True:

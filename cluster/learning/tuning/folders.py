@@ -1,9 +1,9 @@
 """The folder of one training, below HEARTH_HOME/files: what it writes down on the way, and the adapter that comes of it::
 
-    checkpoint.pt    the last checkpoint, from which a killed training goes on
-    metrics.jsonl    one line of figures for each report: `train_loss` and `tokens_per_s`, or `held_out_loss`
-    best/            the adapter with the lowest held-out loss so far
-    adapter/         the one that was handed over, as PEFT saves it, with `lineage.json`
+checkpoint.pt    the last checkpoint, from which a killed training goes on
+metrics.jsonl    one line of figures for each report: `train_loss` and `tokens_per_s`, or `held_out_loss`
+best/            the adapter with the lowest held-out loss so far
+adapter/         the one that was handed over, as PEFT saves it, with `lineage.json`
 """
 
 from __future__ import annotations
