@@ -103,7 +103,7 @@ class FineTuningJob(Answer):
     result_files: list[str] = Field(description="Empty; figures are in the events.")
     trained_tokens: int | None
     seed: int
-    integrations: list[dict[str, Any]] = []
+    integrations: list[dict[str, Any]] = Field(default_factory=list)
     metadata: dict[str, str] | None
 
     @classmethod

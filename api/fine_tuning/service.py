@@ -170,7 +170,7 @@ class TuningService:
         try:
             return DataFile(file_id=row.id, sha256=row.sha256, examples=await asyncio.to_thread(count))
         except Unprocessable as error:
-            raise error.about(param)
+            raise error.about(param) from None
 
 
 def spec_of(job: Job) -> TuningSpec:

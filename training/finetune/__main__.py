@@ -1,7 +1,7 @@
 """``python -m training.finetune JOB_ID``: trains an adapter (see job.py).
 
-As in pipelines/ingest: what that loads takes seconds of CPU, which people who wait for an answer need more, so it is loaded in a thread that
-stands back. The first thread, and those it starts to say that this process lives, do not.
+As in pipelines/ingest: what that loads takes seconds of CPU, which people who wait for an answer need more, so it is loaded in a thread
+that stands back. The first thread, and those it starts to say that this process lives, do not.
 """
 
 from __future__ import annotations

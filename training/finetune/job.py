@@ -88,10 +88,10 @@ def _prepared(work: Work, task: Task) -> tuple[Data, dict[str, Any]]:
     settled = task.parameters.settled(len(data.train), width)
     course, tally = Course(settled, len(data.train)), data.tally
     work.log(
-        f"{len(data.train)} examples to learn from and {len(data.held_out)} to judge by; {tally.truncated} were truncated and {tally.dropped} "
-        f"dropped, being over {settled.max_tokens} tokens. {course.steps} steps of {settled.batch_size}, learning rate {course.rate(0):.2g} at "
-        f"first, {settled.learning_rate:.2g} at most."
+        f"{len(data.train)} examples to learn from and {len(data.held_out)} to judge by; {tally.truncated} were truncated and "
+        f"{tally.dropped} dropped, being over {settled.max_tokens} tokens."
     )
+    work.log(f"{course.steps} steps of {settled.batch_size} examples, with a learning rate of {settled.learning_rate:.2g} at most.")
     return data, settled.model_dump(mode="json")
 
 

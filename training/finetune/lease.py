@@ -120,8 +120,8 @@ def _renewing(ledger: Ledger, ids: Sequence[str], ttl_s: float, held: Held) -> I
 def never_fits(wanted: Wanted, cards: Sequence[DeviceUse]) -> str:
     sizes = ", ".join(f"{card.id} has {_gib(card.memory_bytes)}" for card in cards) or "there is none"
     return (
-        f"The training needs {len(wanted.ids)} x {_gib(wanted.each)} of a card of its own, and {sizes}, with nothing else on it. Ask for fewer "
-        "workers, set gradient_checkpointing, lower max_tokens, or choose a smaller base."
+        f"The training needs {len(wanted.ids)} x {_gib(wanted.each)}, each on a card of its own, and {sizes}, with nothing else on it. "
+        "Ask for fewer workers, set gradient_checkpointing, lower max_tokens, or choose a smaller base."
     )
 
 

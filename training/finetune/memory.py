@@ -1,4 +1,4 @@
-"""How much device memory a training needs, from the headers of the weights; for the lease it asks for, and for saying no before it begins."""
+"""How much device memory a training needs, from the headers of the weights: what it leases, or why it cannot begin."""
 
 from __future__ import annotations
 

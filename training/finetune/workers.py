@@ -7,8 +7,8 @@ the process of the job (``stop``, ``error.txt``).
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -71,19 +71,16 @@ def train_on(task: Task, place: Place, report: Callable[[Mapping[str, float]], N
     each = {"CPU": 1.0} if place.share is None else {"CPU": 1.0, "GPU": place.share}
     scaling = ScalingConfig(num_workers=place.workers, use_gpu=place.share is not None, resources_per_worker=each)
     trainer = TorchTrainer(work, train_loop_config={"task": task, "place": place}, scaling_config=scaling, run_config=run_config)
-    fitting = _Fitting(trainer)
-    fitting.start()
-    try:
-        _follow(task.folder, fitting, report, check)
-    except BaseException:
-        (task.folder / STOP).touch()
-        raise
-    finally:
-        fitting.join()
+    with ThreadPoolExecutor(1, thread_name_prefix="Ray Train") as aside:
+        fitting = aside.submit(trainer.fit)
+        try:
+            _follow(task.folder, fitting, report, check)
+        except BaseException:
+            (task.folder / STOP).touch()
+            raise
     if (task.folder / ERROR).exists():
         raise Unprocessable((task.folder / ERROR).read_text())
-    if fitting.error is not None:
-        raise fitting.error
+    fitting.result()
     return Outcome(**json.loads((task.folder / OUTCOME).read_text()))
 
 
@@ -93,30 +90,17 @@ def cards_of(folder: Path, workers: int) -> list[str]:
     return [file.read_text() for file in files] if all(file.exists() for file in files) else []
 
 
-class _Fitting(threading.Thread):
-    def __init__(self, trainer: TorchTrainer) -> None:
-        super().__init__(name="Ray Train", daemon=True)
-        self._trainer = trainer
-        self.error: Exception | None = None
-
-    def run(self) -> None:
-        try:
-            self._trainer.fit()
-        except Exception as error:
-            self.error = error
-
-
-def _follow(folder: Path, fitting: threading.Thread, report: Callable[[Mapping[str, float]], None], check: Callable[[], None]) -> None:
+def _follow(folder: Path, fitting: Future[Any], report: Callable[[Mapping[str, float]], None], check: Callable[[], None]) -> None:
     """Tells ``report`` what is new in the folder, until there is no more to come."""
     told = len(read_metrics(folder))
     while True:
-        alive = fitting.is_alive()
+        ended = fitting.done()
         check()
         found = read_metrics(folder)
         told = min(told, len(found))  # a restart takes back what came after its checkpoint
         for figures in found[told:]:
             report(figures)
         told = len(found)
-        if not alive:
+        if ended:
             return
-        fitting.join(LOOK_S)
+        wait((fitting,), timeout=LOOK_S)
