@@ -25,6 +25,8 @@ from api.drafts import endpoints as drafts
 from api.embeddings import endpoints as embeddings
 from api.feedback import endpoints as feedback
 from api.files import endpoints as files
+from api.fine_tuning import endpoints as fine_tuning
+from api.fine_tuning import openai_endpoints as openai_fine_tuning
 from api.flags import endpoints as flags
 from api.health import endpoints as health
 from api.jobs import endpoints as jobs
@@ -84,6 +86,8 @@ _ROUTERS = (
     files.router,
     batches.router,
     datasets.router,
+    openai_fine_tuning.router,
+    fine_tuning.router,
     retrieval.router,
     outgoing.router,
     connectors.router,
@@ -137,6 +141,7 @@ TAGS = [
     files.TAG,
     batches.TAG,
     datasets.TAG,
+    fine_tuning.TAG,
     retrieval.TAG,
     outgoing.TAG,
     connectors.TAG,

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 import warnings
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,6 +24,7 @@ from cluster.settings import Settings
 from cluster.stores.clients import StoreClients, connect
 from cluster.stores.keeper import Stores
 from cluster.stores.migrate import migrate
+from tests.fine_tuning import herd_file
 
 START_S = 400
 DATA = Path(__file__).parent / "data"
@@ -205,3 +206,9 @@ def hearth(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningHearth]:
         taken.close()
     assert stopped.returncode == 0, stopped.stderr
     assert ours(home) == []
+
+
+@pytest.fixture(scope="session")
+def herd() -> Callable[[int], bytes]:
+    """``herd(12)``: a file of so many examples to learn from."""
+    return herd_file

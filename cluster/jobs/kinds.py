@@ -14,5 +14,6 @@ JOB_KINDS: Kinds = {
     "batch": "pipelines.batch",
     "connect": "pipelines.connect",
     "datasets.build": "training.datasets",
+    "fine_tuning": "training.finetune",
     "ingest": "pipelines.ingest",
 }

@@ -19,6 +19,7 @@ from cluster.settings.queues import QueueSettings, WebhookSettings
 from cluster.settings.serving import HttpSettings, LimitSettings, LogSettings, RaySettings, ResidencySettings, TracingSettings
 from cluster.settings.stores import BackupSettings, StorageSettings
 from cluster.settings.tree import Settings
+from cluster.settings.tuning import TuningSettings
 
 __all__ = [
     "PREFIX",
@@ -51,6 +52,7 @@ __all__ = [
     "SubjectQuota",
     "ToolSettings",
     "TracingSettings",
+    "TuningSettings",
     "VectorSettings",
     "WebhookSettings",
     "load_settings",

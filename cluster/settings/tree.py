@@ -19,6 +19,7 @@ from cluster.settings.people import AuthSettings, ConversationSettings, QuotaSet
 from cluster.settings.queues import QueueSettings, WebhookSettings
 from cluster.settings.serving import HttpSettings, LimitSettings, LogSettings, RaySettings, ResidencySettings, TracingSettings
 from cluster.settings.stores import BackupSettings, StorageSettings
+from cluster.settings.tuning import TuningSettings
 
 
 class Settings(Group):
@@ -46,6 +47,7 @@ class Settings(Group):
     batches: BatchSettings = BatchSettings()
     datasets: DatasetSettings = DatasetSettings()
     adapters: AdapterSettings = AdapterSettings()
+    tuning: TuningSettings = TuningSettings()
     graphs: GraphSettings = GraphSettings()
     tools: ToolSettings = ToolSettings()
     feedback: FeedbackSettings = FeedbackSettings()

@@ -1,0 +1,60 @@
+"""The folder of one training, below HEARTH_HOME/files: what it writes down on the way, and the adapter that comes of it::
+
+checkpoint.pt    the last checkpoint, from which a killed training goes on
+metrics.jsonl    one line of figures for each report: `train_loss` and `tokens_per_s`, or `held_out_loss`
+best/            the adapter with the lowest held-out loss so far
+adapter/         the one that was handed over, as PEFT saves it, with `lineage.json`
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+from cluster.home import Home
+
+METRICS = "metrics.jsonl"
+BEST = "best"
+ADAPTER = "adapter"
+LINEAGE = "lineage.json"
+Figures = dict[str, float]
+
+
+def tuning_folder(home: Home, organisation_id: uuid.UUID, job_id: uuid.UUID) -> Path:
+    """Where a training writes; it need not be there yet."""
+    return home.files / "fine_tuning" / str(organisation_id) / str(job_id)
+
+
+def read_metrics(folder: Path) -> list[Figures]:
+    """The figures so far, in the order of their steps; a last line that is only half written is left out."""
+    return list(_lines(folder / METRICS))
+
+
+def append_metrics(folder: Path, figures: Figures) -> None:
+    with (folder / METRICS).open("a") as file:
+        file.write(json.dumps(figures) + "\n")
+
+
+def forget_metrics_after(folder: Path, step: int) -> None:
+    """Figures behind a checkpoint come again when the training goes on from it."""
+    kept = [figures for figures in read_metrics(folder) if figures["step"] <= step]
+    draft = folder / f"{METRICS}.new"
+    with draft.open("w") as file:
+        file.writelines(json.dumps(figures) + "\n" for figures in kept)
+        file.flush()
+        os.fsync(file.fileno())
+    draft.replace(folder / METRICS)
+
+
+def _lines(path: Path) -> Iterator[Figures]:
+    try:
+        text = path.read_text()
+    except FileNotFoundError:
+        return
+    whole = text[: text.rfind("\n") + 1]
+    for line in whole.splitlines():
+        figures: Figures = json.loads(line)
+        yield figures

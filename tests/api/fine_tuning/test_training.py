@@ -1,0 +1,97 @@
+"""Whole trainings of hearth-nano: the official client asks, a process of its own does it, and may be killed."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+
+import httpx
+
+from cluster.home import Home
+from cluster.learning.tuning.folders import read_metrics
+from tests.api.fine_tuning.test_endpoints import NANO, uploaded
+from tests.fine_tuning import herd_file
+from tests.patience import PATIENCE_S
+
+SHORT = {"n_epochs": 4, "batch_size": 4}
+
+
+async def until(world, job, so):
+    async with asyncio.timeout(PATIENCE_S * 2):
+        while not so(now := await world.ai.fine_tuning.jobs.retrieve(job.id)):  # noqa: ASYNC110 - what is waited for is in another process
+            await asyncio.sleep(0.05)
+        return now
+
+
+def folder_of(world, job):
+    (folder,) = (Home(world.settings.home).files / "fine_tuning").glob(f"*/{job.id[6:14]}*")
+    return folder
+
+
+async def test_a_training_that_is_killed_goes_on_and_ends_with_an_adapter(made, runner):
+    async with made() as world:
+        file = await uploaded(world, herd_file(60))
+        job = await world.ai.fine_tuning.jobs.create(model=NANO, training_file=file, suffix="herd", hyperparameters=SHORT)
+        await world.app.state.jobs.start()
+        try:
+            # A checkpoint stands, and there is more to do.
+            async with asyncio.timeout(PATIENCE_S * 2):
+                while not [*Home(world.settings.home).files.glob("fine_tuning/*/*/checkpoint.pt")]:  # noqa: ASYNC110
+                    await asyncio.sleep(0.01)
+            (process,) = runner.processes.values()
+            os.kill(process.pid, signal.SIGKILL)
+            ended = await until(world, job, lambda now: now.status not in {"queued", "running"})
+        finally:
+            await world.app.state.jobs.stop()
+        assert (ended.status, ended.error) == ("succeeded", None)
+        assert ended.fine_tuned_model == "hearth-nano:herd"
+        assert len(runner.processes) == 2
+        folder = folder_of(world, ended)
+        steps = [figures["step"] for figures in read_metrics(folder) if "train_loss" in figures]
+        assert steps == sorted(set(steps)), "nothing is told twice"
+        adapter = sorted(file.name for file in (folder / "adapter").iterdir())
+        assert adapter == ["adapter_config.json", "adapter_model.safetensors", "lineage.json"]
+        lineage = json.loads((folder / "adapter" / "lineage.json").read_text())
+        assert len(lineage["dataset_sha256"]) == len(lineage["base_sha256"]) == 64
+        assert lineage["examples"] == {"train": 54, "held_out": 6, "truncated": 0, "dropped": 0}
+        assert lineage["parameters"]["learning_rate"] > 1e-3
+        assert ended.trained_tokens == lineage["metrics"]["tokens"] > 0
+        events = [event async for event in await world.ai.fine_tuning.jobs.list_events(job.id, limit=100)]
+        measured = [event for event in events if event.type == "metrics"]
+        assert {"train_loss", "held_out_loss"} <= {name for event in measured for name in event.data}
+        assert any("no GPU" in event.message for event in events)
+        (checkpoint,) = (await world.ai.fine_tuning.jobs.checkpoints.list(job.id)).data
+        assert (checkpoint.fine_tuned_model_checkpoint, checkpoint.metrics.full_valid_loss) == (
+            "hearth-nano:herd",
+            lineage["metrics"]["held_out_loss"],
+        )
+
+
+async def test_two_trainings_take_turns_and_one_that_runs_is_cancelled(made, runner):
+    async with made() as world:
+        file = await uploaded(world, herd_file(60))
+        first, second = [
+            await world.ai.fine_tuning.jobs.create(
+                model=NANO, training_file=file, hyperparameters={"n_epochs": 100, "batch_size": 1}, seed=seed
+            )
+            for seed in (1, 2)
+        ]
+        await world.app.state.jobs.start()
+        try:
+            async with httpx.AsyncClient(base_url=world.base_url, headers=world.person.headers) as client:
+
+                async def stages() -> list[str]:
+                    return sorted(job["progress"]["stage"] for job in (await client.get("/api/v1/jobs")).json()["data"]["jobs"])
+
+                async with asyncio.timeout(PATIENCE_S * 2):
+                    while await stages() != ["training", "waiting: another training has the CPU"]:  # noqa: ASYNC110
+                        await asyncio.sleep(0.05)
+            for job in (first, second):
+                await world.ai.fine_tuning.jobs.cancel(job.id)
+            for job in (first, second):
+                ended = await until(world, job, lambda now: now.status not in {"queued", "running"})
+                assert (ended.status, ended.fine_tuned_model) == ("cancelled", None)
+        finally:
+            await world.app.state.jobs.stop()

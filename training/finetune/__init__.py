@@ -1,0 +1,1 @@
+"""Training an adapter from examples: the job of kind ``fine_tuning``."""

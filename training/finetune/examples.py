@@ -1,0 +1,74 @@
+"""Conversations as tokens, and which of them are learned: those of the assistant's answers, as the model's chat template writes them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from cluster.errors import Unprocessable
+from cluster.learning.tuning.lines import Turns
+from cluster.learning.tuning.spec import Hyperparameters
+
+Span = tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """``learned`` says of each token whether it is part of an answer to learn."""
+
+    ids: tuple[int, ...]
+    learned: tuple[bool, ...]
+
+
+@dataclass(slots=True)
+class Tally:
+    """What became of the examples of a file."""
+
+    kept: int = 0
+    truncated: int = 0
+    dropped: int = 0
+
+
+def tokenise(conversations: Iterable[Turns], tokenizer: Any, parameters: Hyperparameters, tally: Tally) -> Iterator[Tokens]:
+    """Each conversation of at most ``max_tokens``; longer ones as ``overlong`` says, counted in ``tally``. Raises Unprocessable for a
+    tokenizer without a chat template."""
+    if not tokenizer.chat_template:
+        raise Unprocessable("The base has no chat template, so nobody knows how it is shown a conversation; use one that is made for chat.")
+    for turns in conversations:
+        tokens = encode(turns, tokenizer)
+        if len(tokens.ids) > parameters.max_tokens:
+            tokens = Tokens(tokens.ids[-parameters.max_tokens :], tokens.learned[-parameters.max_tokens :])
+            # What has no answer any more teaches nothing. The first token is never predicted.
+            if parameters.overlong == "drop" or not any(tokens.learned[1:]):
+                tally.dropped += 1
+                continue
+            tally.truncated += 1
+        tally.kept += 1
+        yield tokens
+
+
+def encode(turns: Turns, tokenizer: Any) -> Tokens:
+    """One conversation as the model is shown it. A token that begins within an answer belongs to it, its end mark included."""
+    messages = [{"role": turn.role, "content": turn.content} for turn in turns]
+    text = _render(tokenizer, messages, asks=False)
+    spans = [span for number, turn in enumerate(turns) if turn.learned and (span := _span(tokenizer, messages, number, text))]
+    if not spans:
+        raise Unprocessable(
+            "The chat template of the base shows past answers in another form than the ones to come; they cannot be learned."
+        )
+    encoded = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
+    learned = tuple(any(first <= start < last for first, last in spans) for start, _ in encoded["offset_mapping"])
+    return Tokens(tuple(encoded["input_ids"]), learned)
+
+
+def _span(tokenizer: Any, messages: list[dict[str, str]], number: int, text: str) -> Span | None:
+    """Where the answer stands in ``text``: behind what the model is shown when it is asked for it. None where the template shows it
+    otherwise once the conversation has gone on, as some do with thoughts."""
+    before = _render(tokenizer, messages[:number], asks=True)
+    through = text if number == len(messages) - 1 else _render(tokenizer, messages[: number + 1], asks=False)
+    return (len(before), len(through)) if text.startswith(before) and text.startswith(through) else None
+
+
+def _render(tokenizer: Any, messages: list[dict[str, str]], *, asks: bool) -> str:
+    return str(tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=asks)) if messages or asks else ""

@@ -1,0 +1,157 @@
+"""The job that trains an adapter. Its spec is ``cluster.learning.tuning.spec.TuningSpec``; a second attempt goes on from the checkpoint."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import ray
+from transformers import AutoTokenizer
+
+from cluster.batches.files import file_store
+from cluster.errors import Conflict, NotFound
+from cluster.hardware import CPU
+from cluster.home import Home
+from cluster.jobs.work import Work, run_job
+from cluster.learning.tuning.bases import find_base
+from cluster.learning.tuning.folders import ADAPTER, BEST, LINEAGE, tuning_folder
+from cluster.learning.tuning.spec import DataFile, TuningSpec
+from cluster.runtime.launch import read_launch
+from cluster.standing_back import stand_back
+from training.finetune.course import Course
+from training.finetune.data import Data, Sources, load_data
+from training.finetune.handover import hand_over
+from training.finetune.lease import Held, Wanted, leased
+from training.finetune.ledger import RayLedger
+from training.finetune.lineage import lineage_of
+from training.finetune.loop import Outcome, train
+from training.finetune.memory import needed_bytes
+from training.finetune.run import Run, Task
+from training.finetune.turns import turn
+from training.finetune.workers import Place, cards_of, train_on
+
+HALF, FULL = 2, 4  # bytes of a weight
+
+
+def tune(work: Work) -> dict[str, Any]:
+    """The result: the ``adapter`` that was handed over, its ``model`` name, its ``lineage``, and ``trained_tokens``."""
+    stand_back(work.settings.tuning.niceness)
+    spec = TuningSpec.model_validate(work.spec)
+    task = _task(work, spec)
+    data, parameters = _prepared(work, task)
+    outcome = _trained(work, spec, task)
+    folder = task.folder / ADAPTER
+    shutil.rmtree(folder, ignore_errors=True)
+    shutil.copytree(task.folder / BEST, folder)
+    lineage = lineage_of(spec, task, data, outcome, str(work.id), parameters)
+    (folder / LINEAGE).write_text(json.dumps(lineage, indent=2))
+    adapter = hand_over(work, spec, folder, lineage)
+    work.log(f"The adapter is '{adapter['model']}'.")
+    return {**adapter, "lineage": lineage, "trained_tokens": outcome.tokens}
+
+
+def _task(work: Work, spec: TuningSpec) -> Task:
+    home = Home(work.settings.home)
+    folder = tuning_folder(home, work.organisation_id, work.id)
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    validation = _file(work, spec.validation) if spec.validation is not None else None
+    sources = Sources(_file(work, spec.train), validation)
+    return Task(spec.base, find_base(spec.base, home), sources, spec.parameters, folder, work.settings.tuning)
+
+
+def _file(work: Work, file: DataFile) -> Path:
+    """Raises NotFound where it was removed, and Conflict where its bytes are not those that were examined."""
+    path = file_store(Home(work.settings.home)).path(work.organisation_id, file.file_id)
+    try:
+        with path.open("rb") as opened:
+            digest = hashlib.file_digest(opened, "sha256").hexdigest()
+    except FileNotFoundError:
+        raise NotFound(f"The file of examples (file-{file.file_id.hex}) was removed; upload it, and start another training.") from None
+    if digest != file.sha256:
+        raise Conflict(f"file-{file.file_id.hex} holds other bytes than when it was examined; upload it again.")
+    return path
+
+
+def _prepared(work: Work, task: Task) -> tuple[Data, dict[str, Any]]:
+    """The examples, which say what is left of the file, and the parameters with nothing left open."""
+    work.progress(0, None, "steps", "reading examples")
+    tokenizer = AutoTokenizer.from_pretrained(task.weights, local_files_only=True)  # type: ignore[no-untyped-call]
+    data = load_data(task.sources, tokenizer, task.parameters, task.limits)
+    config = json.loads((task.weights / "config.json").read_text())
+    width = config.get("text_config", config)["hidden_size"]
+    settled = task.parameters.settled(len(data.train), width)
+    course, tally = Course(settled, len(data.train)), data.tally
+    work.log(
+        f"{len(data.train)} examples to learn from and {len(data.held_out)} to judge by; {tally.truncated} were truncated and "
+        f"{tally.dropped} dropped, being over {settled.max_tokens} tokens."
+    )
+    work.log(f"{course.steps} steps of {settled.batch_size} examples, with a learning rate of {settled.learning_rate:.2g} at most.")
+    return data, settled.model_dump(mode="json")
+
+
+def _trained(work: Work, spec: TuningSpec, task: Task) -> Outcome:
+    with _place(work, spec, task) as (place, held):
+
+        def report(figures: Mapping[str, float]) -> None:
+            work.log(line_of(figures))
+            work.progress(int(figures["step"]), int(figures["steps"]), "steps", "training")
+
+        def check() -> None:
+            work.check()
+            if held is not None:
+                held.check()
+                held.taken = held.taken or _devices(work, cards_of(task.folder, spec.workers))
+
+        if place is None:
+            # One worker on the CPU is this process: another one would be no faster, and hold the model beside Ray's own processes.
+            return train(Run(task, "cpu"), report, lambda: bool(check()))
+        return train_on(task, place, report, check)
+
+
+@contextmanager
+def _place(work: Work, spec: TuningSpec, task: Task) -> Iterator[tuple[Place | None, Held | None]]:
+    """Where it trains, when it is its turn there. On cards a lease is held meanwhile."""
+    home = Home(work.settings.home)
+    if read_launch(home).gpus:
+        ray.init(log_to_driver=True, ignore_reinit_error=True)
+        ids = [str(uuid.uuid5(work.id, str(number))) for number in range(spec.workers)]
+        each = needed_bytes(task.weights, task.parameters, FULL)
+        wanted = Wanted(ids, f"fine-tuning {work.id}", each)
+        with leased(RayLedger(), wanted, work.settings.tuning, lambda told: _waiting(work, told)) as held:
+            work.log(f"Memory is leased on {', '.join(held.devices)}: {each / 2**30:.1f} GiB each.")
+            yield Place(spec.workers, held.share), held
+        return
+    with turn(home, work.settings.tuning.turn_wait_s, lambda: _waiting(work, "another training has the CPU")):
+        work.log("It trains on the CPU, in float32: this profile has no GPU, so there is no device memory to lease.")
+        if spec.workers > 1:
+            ray.init(log_to_driver=True, ignore_reinit_error=True)
+        yield (Place(spec.workers) if spec.workers > 1 else None), None
+
+
+def _devices(work: Work, cards: list[str]) -> list[str]:
+    """What the ledger calls Ray's ``cards``."""
+    known = read_launch(Home(work.settings.home)).gpus
+    devices = [device.id for device in RayLedger().snapshot().devices if device.id != CPU] if cards else []
+    return [devices[known.index(card) if card in known else int(card)] for card in cards]
+
+
+def _waiting(work: Work, told: str) -> None:
+    work.progress(0, None, "steps", f"waiting: {told}"[:200])
+
+
+def line_of(figures: Mapping[str, float]) -> str:
+    """For people, and for clients of OpenAI's that read its events."""
+    where = f"Step {int(figures['step'])}/{int(figures['steps'])}: "
+    if "held_out_loss" in figures:
+        return f"{where}validation loss={figures['held_out_loss']:.4f}"
+    return f"{where}training loss={figures['train_loss']:.4f}, {figures['tokens_per_s']:.0f} tokens/s"
+
+
+def main() -> None:
+    run_job(tune)

@@ -1,0 +1,171 @@
+"""One training: a base with an adapter on it, how one step moves the adapter, how well it does, and how it is written down."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, distributed
+from torch.nn import functional
+from transformers import AutoTokenizer
+
+from cluster.errors import Unprocessable
+from cluster.learning.tuning.folders import BEST, forget_metrics_after, read_metrics
+from cluster.learning.tuning.spec import Hyperparameters
+from cluster.settings import TuningSettings
+from training.finetune.course import Course
+from training.finetune.data import Data, Sources, load_data
+from training.finetune.examples import Tokens
+from training.finetune.packing import Row, pack
+from training.lora import adapter_state, load_base, put_on, restore_adapter, save_adapter
+from training.nano.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from training.nano.ranks import Ranks
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What is trained: travels to every worker. ``base``: its name; ``weights``: its folder. ``folder``: where the training writes."""
+
+    base: str
+    weights: Path
+    sources: Sources
+    parameters: Hyperparameters
+    folder: Path
+    limits: TuningSettings
+
+
+@dataclass(frozen=True, slots=True)
+class StepFigures:
+    """``loss``: mean over the answers' tokens of all workers. ``tokens``: all that were computed, by all workers."""
+
+    loss: float
+    tokens: int
+
+
+class Run:
+    """The state of a training, from its folder's checkpoint where there is one; one of several workers when ``ranks`` says so.
+
+    Workers are kept equal by hand: gradients are those of the adapter alone, a few megabytes once in a step, which torch's
+    DistributedDataParallel would sum per pass while workers have different numbers of passes.
+    """
+
+    def __init__(self, task: Task, device: str, ranks: Ranks | None = None) -> None:
+        self.task, self.device, self.ranks = task, device, ranks or Ranks()
+        # Threads that wait for each other while somebody else has a core get slower than one: measured, a hundred times.
+        torch.set_num_threads(task.limits.threads or max(1, len(os.sched_getaffinity(0)) // 2))
+        tokenizer = AutoTokenizer.from_pretrained(task.weights, local_files_only=True)  # type: ignore[no-untyped-call]
+        self.data: Data = load_data(task.sources, tokenizer, task.parameters, task.limits)
+        base = load_base(task.weights, number_format(device), device)
+        self.parameters = task.parameters.settled(len(self.data.train), base.config.get_text_config().hidden_size)
+        self.course = Course(self.parameters, len(self.data.train))
+        if self.parameters.gradient_checkpointing:
+            base.gradient_checkpointing_enable({"use_reentrant": False})
+        self.model: Any = put_on(base, self.parameters)
+        self._weights: list[Tensor] = [weight for weight in self.model.parameters() if weight.requires_grad]
+        self.optimizer = torch.optim.AdamW(self._weights, lr=0.0, betas=(0.9, 0.99), weight_decay=self.parameters.weight_decay)
+        self.step, self.tokens, self.seconds = 0, 0, 0.0
+        self._restore()
+
+    def update(self) -> StepFigures:
+        """One step of the optimizer. Raises Unprocessable before a number that is none reaches the weights."""
+        chosen = self.course.batch_of(self.step, self.ranks.rank, self.ranks.size)
+        rows = pack([self.data.train[number] for number in chosen], self.parameters.max_tokens)
+        counted = self._summed([sum(row.answers.numel() for row in rows), sum(row.ids.numel() for row in rows)])
+        learned, tokens = counted
+        self.model.train()
+        self.optimizer.zero_grad(set_to_none=False)
+        total = 0.0
+        for row in rows:
+            loss = self._loss(row.to(self.device))
+            (loss / learned).backward()  # type: ignore[no-untyped-call]
+            total += float(loss.detach())
+        self._share_gradients()
+        loss_of_all = self._summed([total])[0] / learned
+        norm = float(torch.nn.utils.clip_grad_norm_(self._weights, self.parameters.clip))
+        self._refuse_bad_numbers(loss_of_all, norm)
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.course.rate(self.step)
+        self.optimizer.step()
+        self.step += 1
+        self.tokens += int(tokens)
+        return StepFigures(loss_of_all, int(tokens))
+
+    @torch.no_grad()
+    def examine(self) -> float | None:
+        """The mean loss over the answers' tokens of the held-out examples; None: there are none."""
+        if not self.data.held_out:
+            return None
+        mine: Sequence[Tokens] = self.data.held_out[self.ranks.rank :: self.ranks.size]
+        self.model.eval()
+        rows = pack(mine, self.parameters.max_tokens)
+        losses = [float(self._loss(row.to(self.device))) for row in rows]
+        loss, learned = self._summed([sum(losses), sum(row.answers.numel() for row in rows)])
+        if not math.isfinite(loss):
+            self._refuse_bad_numbers(loss, 0.0)
+        return loss / learned
+
+    def save(self) -> None:
+        """Write the checkpoint; of several workers the first does, since all hold the same weights."""
+        if self.ranks.rank == 0:
+            state = adapter_state(self.model), self.optimizer.state_dict()
+            save_checkpoint(self.task.folder, Checkpoint(*state, self.step, self.tokens, self.seconds))
+
+    def keep_best(self) -> None:
+        """This adapter is the best so far."""
+        if self.ranks.rank == 0:
+            save_adapter(self.model, self.task.folder / BEST, self.task.base)
+
+    def held_out_losses(self) -> list[float]:
+        """In their order; they stand in the folder, so a training that goes on knows them too."""
+        return [figures["held_out_loss"] for figures in read_metrics(self.task.folder) if "held_out_loss" in figures]
+
+    def _loss(self, row: Row) -> Tensor:
+        """The sum over the tokens to learn. Only for those are logits computed, which for a large vocabulary is most of the memory."""
+        out = self.model(input_ids=row.ids, position_ids=row.positions, use_cache=False, logits_to_keep=row.asked)
+        return functional.cross_entropy(out.logits[0].float(), row.answers, reduction="sum")
+
+    def _share_gradients(self) -> None:
+        if self.ranks.size == 1:
+            return
+        gradients = [weight.grad for weight in self._weights if weight.grad is not None]
+        whole = torch.cat([gradient.flatten() for gradient in gradients])
+        distributed.all_reduce(whole)
+        for gradient, part in zip(gradients, whole.split([gradient.numel() for gradient in gradients]), strict=True):
+            gradient.copy_(part.view_as(gradient))
+
+    def _summed(self, values: list[float]) -> list[float]:
+        """Of all workers."""
+        if self.ranks.size == 1:
+            return values
+        shared = torch.tensor(values, dtype=torch.float64, device=self.device)
+        distributed.all_reduce(shared)
+        summed: list[float] = shared.tolist()
+        return summed
+
+    def _refuse_bad_numbers(self, loss: float, norm: float) -> None:
+        for name, value in (("loss", loss), ("gradient", norm)):
+            if not math.isfinite(value):
+                raise Unprocessable(
+                    f"The {name} became {value} in step {self.step + 1}; the last good adapter is kept in {self.task.folder}. "
+                    "Train again with a lower learning rate, and look at the examples."
+                )
+
+    def _restore(self) -> None:
+        saved = load_checkpoint(self.task.folder)
+        if saved is not None:
+            restore_adapter(self.model, saved.model)
+            self.optimizer.load_state_dict(saved.optimizer)
+            self.step, self.tokens, self.seconds = saved.step, saved.seen, saved.seconds
+        if self.ranks.rank == 0:
+            forget_metrics_after(self.task.folder, self.step)
+
+
+def number_format(device: str) -> torch.dtype:
+    """bfloat16 on a card that computes it (8.0 and newer); float32 on older ones, where half precision is slow or overflows, and on a
+    CPU."""
+    return torch.bfloat16 if device == "cuda" and torch.cuda.get_device_capability() >= (8, 0) else torch.float32
