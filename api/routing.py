@@ -6,6 +6,7 @@ from itertools import chain
 
 from starlette.routing import BaseRoute
 
+from api.active_learning import endpoints as active_learning
 from api.agents import endpoints as agents
 from api.agents import task_endpoints as tasks
 from api.agents import type_endpoints as agent_types
@@ -75,6 +76,7 @@ _ROUTERS = (
     *prompts.routers,
     *semantic.routers,
     *knowledge.routers,
+    *active_learning.routers,
     documents.router,
     files.router,
     batches.router,
@@ -146,6 +148,7 @@ TAGS = [
     jobs.TAG,
     semantic.TAG,
     knowledge.TAG,
+    active_learning.TAG,
     {"name": "auth", "description": "Signing in, here or at an OpenID Connect issuer."},
     {"name": "users", "description": "Who belongs to the organisation, and what they may do."},
     {"name": "organisations", "description": "The organisation, and changing between several."},

@@ -6,6 +6,7 @@ package reads nothing; :func:`load_settings` is called once, in ``main``, and th
 
 from __future__ import annotations
 
+from cluster.settings.active_learning import ActiveLearningSettings
 from cluster.settings.graphs import GraphSettings, ToolSettings
 from cluster.settings.jobs import BatchSettings, FileSettings, JobSettings
 from cluster.settings.knowledge import IngestSettings, KnowledgeSettings, SemanticSettings, VectorSettings
@@ -19,6 +20,7 @@ from cluster.settings.tree import Settings
 
 __all__ = [
     "PREFIX",
+    "ActiveLearningSettings",
     "AuthSettings",
     "BackupSettings",
     "BatchSettings",
