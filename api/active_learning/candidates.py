@@ -65,7 +65,7 @@ def _given(samples: list[SampleBody], settings: ActiveLearningSettings, user_id:
     """The same sample twice is one."""
     if len(samples) > settings.candidates:
         raise TooLarge(
-            f"'samples' has {len(samples)} samples, at most {settings.candidates} are taken (active_learning.candidates); send several requests."
+            f"'samples' has {len(samples)} samples, at most {settings.candidates} are taken (active_learning.candidates); send several."
         ).about("samples")
     made: dict[str, Sample] = {}
     for sample in samples:

@@ -68,7 +68,7 @@ class Traffic:
         if wanted.answered_by is not None:
             query = query.where(func.coalesce(Message.served_by, Message.model) == wanted.answered_by)
         query = query.order_by(Message.created_at.desc(), Message.id).limit(wanted.most)
-        found = (await self._session.execute(query)).tuples().all()
+        found = (await self._session.execute(query)).all()
         said = await self._before([message.id for message, _, _ in found])
         made = list[Answered]()
         for message, owner, instructions in found:
@@ -92,7 +92,7 @@ class Traffic:
         if wanted.answered_by is not None:
             query = query.where(GraphStep.model == wanted.answered_by)
         query = query.order_by(GraphStep.started_at.desc(), GraphStep.id).limit(wanted.most)
-        return (await self._session.execute(query)).tuples().all()
+        return (await self._session.execute(query)).all()
 
     async def waiting(self, campaign_id: uuid.UUID, most: int) -> Sequence[LabelItem]:
         """Items that wait for a label in the campaign, the latest."""
@@ -127,6 +127,6 @@ class Traffic:
         query = select(chain.c.answer_id, chain.c.author_id, chain.c.role, chain.c.text)
         query = query.where(chain.c.text != "", chain.c.role.in_(("system", "user", "assistant")))
         found: dict[uuid.UUID, list[tuple[uuid.UUID | None, str, str]]] = {}
-        for answer_id, author, role, text in (await self._session.execute(query.order_by(chain.c.depth.desc()))).tuples():
+        for answer_id, author, role, text in (await self._session.execute(query.order_by(chain.c.depth.desc()))):
             found.setdefault(answer_id, []).append((author, role, text))
         return found

@@ -84,7 +84,7 @@ class Campaigns:
         there = await self._session.scalar(select(func.count()).select_from(LabelItem).where(LabelItem.campaign_id == campaign.id))
         if (there or 0) + len(rows) > self._settings.items:
             raise Unprocessable(
-                f"The campaign has {there} items, and {len(rows)} more are over its limit of {self._settings.items} (active_learning.items); "
+                f"The campaign has {there} items, and {len(rows)} more are over {self._settings.items} (active_learning.items); "
                 "begin another campaign."
             )
         made = list[LabelItem]()

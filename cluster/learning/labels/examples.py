@@ -23,7 +23,7 @@ async def examples(session: AsyncSession, organisation_id: uuid.UUID, campaign: 
         query = _decided(organisation_id, campaign).order_by(LabelItem.decided_at, LabelItem.id).limit(PAGE)
         if after is not None:
             query = query.where(tuple_(LabelItem.decided_at, LabelItem.id) > after)
-        rows = (await session.execute(query)).tuples().all()
+        rows = (await session.execute(query)).all()
         for item, task in rows:
             yield example_of(item, task)
         if len(rows) < PAGE:
@@ -34,7 +34,7 @@ async def examples(session: AsyncSession, organisation_id: uuid.UUID, campaign: 
 async def latest(session: AsyncSession, organisation_id: uuid.UUID, most: int) -> list[Example]:
     """The last that were decided."""
     query = _decided(organisation_id, None).order_by(LabelItem.decided_at.desc(), LabelItem.id).limit(most)
-    return [example_of(item, task) for item, task in (await session.execute(query)).tuples()]
+    return [example_of(item, task) for item, task in (await session.execute(query))]
 
 
 def example_of(item: LabelItem, task: str) -> Example:

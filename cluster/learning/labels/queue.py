@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, exists, func, or_, select, text
+from sqlalchemy import ColumnElement, and_, exists, func, or_, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 
 from cluster.contracts.generation import Json
@@ -64,8 +64,8 @@ class LabelQueue:
         return await self._session.scalar(select(func.count()).select_from(LabelItem).where(_offered(campaign, user_id))) or 0
 
     async def submit(self, assignment_id: uuid.UUID, user_id: uuid.UUID, value: Json) -> Held:
-        """The same label again changes nothing. Raises NotFound for what was never given to the person, Unprocessable for another label than
-        the campaign asks for, Conflict for a second one, or where enough others were faster after the hold had lapsed."""
+        """The same label again changes nothing. Raises NotFound for what was never given to the person, Unprocessable for what is no
+        label of the campaign, Conflict for a second one, or where enough others were faster after the hold had lapsed."""
         held, campaign = await self._locked(assignment_id, user_id)
         checked(value, campaign, self._settings.value_chars)
         mine, item = held.assignment, held.item
@@ -74,10 +74,9 @@ class LabelQueue:
                 return held
             raise Conflict("You labelled this item already; an editor can decide it otherwise.")
         await self._need_room(mine, item, campaign)
-        mine.state, mine.value, mine.lease_until = "submitted", boxed(value), None
-        mine.submitted_at = datetime.now(UTC)
-        mine.seconds = (mine.submitted_at - mine.given_at).total_seconds()
-        await self._session.flush()
+        now = datetime.now(UTC)
+        took = (now - mine.given_at).total_seconds()
+        await change(self._session, mine, state="submitted", value=boxed(value), lease_until=None, submitted_at=now, seconds=took)
         await self.settle(campaign, item)
         return held
 
@@ -86,8 +85,7 @@ class LabelQueue:
         held, _ = await self._locked(assignment_id, user_id)
         if held.assignment.state == "submitted":
             raise Conflict("You labelled this item already; it cannot be skipped any more.")
-        held.assignment.state, held.assignment.remark, held.assignment.lease_until = "skipped", remark, None
-        await self._session.flush()
+        await change(self._session, held.assignment, state="skipped", remark=remark, lease_until=None)
         return held
 
     async def extend(self, assignment_id: uuid.UUID, user_id: uuid.UUID) -> Held:
@@ -96,8 +94,7 @@ class LabelQueue:
         if held.assignment.state == "submitted":
             raise Conflict("You labelled this item already.")
         await self._need_room(held.assignment, held.item, campaign)
-        held.assignment.lease_until = datetime.now(UTC) + timedelta(seconds=campaign.lease_s)
-        await self._session.flush()
+        await change(self._session, held.assignment, state="held", lease_until=datetime.now(UTC) + timedelta(seconds=campaign.lease_s))
         return held
 
     async def settle(self, campaign: LabelCampaign, item: LabelItem, otherwise_by: uuid.UUID | None = None) -> None:
@@ -110,17 +107,15 @@ class LabelQueue:
             return
         at = majority([row.value["value"] for row in given if row.value is not None])
         if at is None:
-            item.state = "disputed"
+            await change(self._session, item, state="disputed")
         else:
-            decide(item, given[at].value, given[at].user_id or otherwise_by, "agreed")
-        await self._session.flush()
+            await decide(self._session, item, given[at].value, given[at].user_id or otherwise_by, "agreed")
 
     async def adjudicate(self, item_id: uuid.UUID, user_id: uuid.UUID, value: Json) -> LabelItem:
         """Decides an item, whatever its state; labels that people gave stay as they are."""
         item = await self._campaigns.item(item_id, lock=True)
         checked(value, await self._campaigns.get(item.campaign_id), self._settings.value_chars)
-        decide(item, boxed(value), user_id, "adjudicated")
-        await self._session.flush()
+        await decide(self._session, item, boxed(value), user_id, "adjudicated")
         return item
 
     async def _held(self, campaign: LabelCampaign, user_id: uuid.UUID) -> list[Held]:
@@ -132,7 +127,7 @@ class LabelQueue:
             .order_by(LabelAssignment.given_at, LabelItem.score.desc(), LabelItem.id)
             .execution_options(populate_existing=True)
         )
-        return [Held(assignment, item) for assignment, item in (await self._session.execute(query)).tuples()]
+        return [Held(assignment, item) for assignment, item in (await self._session.execute(query))]
 
     async def _take(self, campaign: LabelCampaign, user_id: uuid.UUID, count: int) -> None:
         tried: set[uuid.UUID] = set()
@@ -194,8 +189,15 @@ class LabelQueue:
             raise Conflict("Your time for this item ran out, and others have it now; ask for the next item.")
 
 
-def decide(item: LabelItem, value: dict[str, Any] | None, by: uuid.UUID | None, state: str) -> None:
-    item.final, item.final_by, item.state, item.decided_at = value, by, state, datetime.now(UTC)
+async def decide(session: AsyncSession, item: LabelItem, value: dict[str, Any] | None, by: uuid.UUID | None, state: str) -> None:
+    await change(session, item, final=value, final_by=by, state=state, decided_at=datetime.now(UTC))
+
+
+async def change(session: AsyncSession, row: LabelItem | LabelAssignment, **values: Any) -> None:
+    """In the database and in ``row``. By a statement: a session writes rows by itself only where the tables of organisations and users are
+    known, which stand in ``api``."""
+    kind = type(row)
+    await session.execute(update(kind).where(kind.id == row.id).values(**values))
 
 
 def _counts() -> ColumnElement[bool]:

@@ -39,13 +39,13 @@ class CampaignStatistics:
 
 async def statistics(session: AsyncSession, campaign_id: uuid.UUID) -> CampaignStatistics:
     by_state = select(LabelItem.state, func.count()).where(LabelItem.campaign_id == campaign_id).group_by(LabelItem.state)
-    states = {state: count for state, count in (await session.execute(by_state)).tuples()}
+    states = dict((await session.execute(by_state)).all())
     items = {state: states.get(state, 0) for state in ("open", "agreed", "disputed", "adjudicated")}
     people = await _people(session, campaign_id)
     decided = select(LabelItem.final["value"].label("value"), func.count().label("times"))
     decided = decided.where(LabelItem.campaign_id == campaign_id, LabelItem.final.is_not(None))
     decided = decided.group_by("value").order_by(func.count().desc()).limit(100)
-    values = {written(value)[:200]: count for value, count in (await session.execute(decided)).tuples()}
+    values = {written(value)[:200]: count for value, count in (await session.execute(decided))}
     return CampaignStatistics(items, sum(person.labels for person in people), people, values)
 
 
@@ -55,7 +55,7 @@ async def campaign_agreement(session: AsyncSession, campaign_id: uuid.UUID, most
     query = query.where(LabelAssignment.campaign_id == campaign_id, LabelAssignment.state == "submitted")
     query = query.order_by(LabelAssignment.submitted_at.desc(), LabelAssignment.id).limit(most)
     labels: dict[str, dict[str, str]] = {}
-    for item, annotator, value in (await session.execute(query)).tuples():
+    for item, annotator, value in (await session.execute(query)):
         if value is not None:
             labels.setdefault(str(item), {})[annotator] = same(value["value"])
     return agreement(labels)
@@ -81,4 +81,4 @@ async def _people(session: AsyncSession, campaign_id: uuid.UUID) -> tuple[Person
         .group_by(row.annotator)
         .order_by(row.annotator)
     )
-    return tuple(PersonStatistics(*values) for values in (await session.execute(query)).tuples())
+    return tuple(PersonStatistics(*values) for values in (await session.execute(query)))

@@ -58,12 +58,10 @@ class Travel:
             labels += new
             if record.final is not None and item.state in {"open", "disputed"}:
                 by = people.get(record.final.by or "") or importer
-                decide(item, boxed(record.final.value), by, "adjudicated" if record.final.adjudicated else "agreed")
+                await decide(self._session, item, boxed(record.final.value), by, "adjudicated" if record.final.adjudicated else "agreed")
             if new:
-                await self._session.flush()
                 await self._queue.settle(campaign, item, importer)
             decided += item.state != before and item.final is not None
-        await self._session.flush()
         return Imported(len(put), len(records) - len(put), labels, decided)
 
     async def page(self, campaign: LabelCampaign, after: uuid.UUID | None) -> tuple[list[Record], uuid.UUID | None]:

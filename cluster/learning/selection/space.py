@@ -1,7 +1,7 @@
 """Distances and clusters of texts, by their vectors of length 1.
 
-Distance is 1 less the cosine, cut to 0..1. Clusters are those of spherical k-means, begun as k-means++ begins (Arthur & Vassilvitskii 2007),
-which is also how BADGE spreads its batches (Ash et al., ICLR 2020). scikit-learn's KMeans does it for Euclidean distance only, and would be
+Distance is 1 less the cosine, cut to 0..1. Clusters are those of spherical k-means, begun as k-means++ begins (Arthur & Vassilvitskii
+2007), which is also how BADGE spreads its batches (Ash et al., ICLR 2020). scikit-learn's KMeans knows Euclidean distance only, and would be
 the one thing that the API needs it for.
 """
 

@@ -26,13 +26,13 @@ def token_entropy(tokens: Sequence[Alternatives]) -> float | None:
 
 
 def doubt(tokens: Sequence[Alternatives]) -> float | None:
-    """1 less the mean margin between the two likeliest tokens: 0 where the model was sure, 1 where two were equally likely. None as above."""
+    """1 less the mean margin between the two likeliest tokens: 0 where the model was sure, 1 where two are as likely. None as above."""
     found = [_margin(np.exp(np.asarray(one, np.float64))) for one in tokens if len(one) > 1]
     return float(1 - np.mean(found)) if found else None
 
 
 def disagreement(one: str, other: str) -> float:
-    """1 less the F1 of the words that two answers share (case and white space do not count): 0 for the same answer, 1 for none in common."""
+    """1 less the F1 of the words that two answers share (case and white space do not count): 0 for the same, 1 for none."""
     first, second = Counter(_WORD.findall(one.casefold())), Counter(_WORD.findall(other.casefold()))
     if not first or not second:
         return float(first != second)

@@ -38,7 +38,7 @@ def records(raw: bytes, name: FormatName, kind: str) -> Iterator[Record]:
             if not isinstance(one, dict):
                 raise ValueError(f"it is {type(one).__name__}, not an object")  # noqa: TRY301, TRY004 - told together with what else is wrong
             yield FORMATS[name].load(one, kind)
-        except (ValidationError, ValueError, Unprocessable) as error:
+        except (ValidationError, ValueError, TypeError, AttributeError, KeyError, Unprocessable) as error:  # whatever shape others write
             raise Unprocessable(f"Record {number} is not one of {name}: {_said(error)}") from None
 
 
@@ -63,4 +63,6 @@ def _said(error: Exception) -> str:
     if isinstance(error, ValidationError):
         first = error.errors(include_url=False)[0]
         return f"'{'.'.join(map(str, first['loc']))}': {first['msg']}."
+    if isinstance(error, TypeError | AttributeError | KeyError):
+        return "its parts are not of the types that they should be; compare it with an export."
     return str(error).rstrip(".") + "."

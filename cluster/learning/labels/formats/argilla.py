@@ -1,8 +1,8 @@
 """Argilla's records as its ``records.to_list`` and ``to_json`` write them: ``fields``, ``metadata``, ``suggestions`` and ``responses``
 (https://docs.argilla.io/latest/how_to_guides/import_export).
 
-The question is called ``label``, the fields ``text``, ``chat`` and ``answer``. A response's ``user_id`` is a UUID there, so that of a person
-who is not ours is made of their name; values of ``metadata`` are texts and numbers, so ours stand there as JSON, and skipped items too.
+The question is called ``label``, the fields ``text``, ``chat`` and ``answer``. A response's ``user_id`` is a UUID there, so that of a
+person who is not ours is made of their name; values of ``metadata`` are texts and numbers, so ours stand there as JSON.
 """
 
 from __future__ import annotations
