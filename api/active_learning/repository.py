@@ -127,6 +127,6 @@ class Traffic:
         query = select(chain.c.answer_id, chain.c.author_id, chain.c.role, chain.c.text)
         query = query.where(chain.c.text != "", chain.c.role.in_(("system", "user", "assistant")))
         found: dict[uuid.UUID, list[tuple[uuid.UUID | None, str, str]]] = {}
-        for answer_id, author, role, text in (await self._session.execute(query.order_by(chain.c.depth.desc()))):
+        for answer_id, author, role, text in await self._session.execute(query.order_by(chain.c.depth.desc())):
             found.setdefault(answer_id, []).append((author, role, text))
         return found

@@ -66,7 +66,7 @@ class SelectBody(Body):
         "wrote a text; `samples`: those of this request.",
     )
     samples: list[SampleBody] | None = Field(None, min_length=1, max_length=10_000)
-    since: datetime | None = Field(None, description="Only what is newer.")
+    since: datetime | None = Field(None, strict=False, description="Only what is newer.")
     answered_by: ModelId | None = Field(None, description="Only what this model answered.")
     limit: int = Field(20, ge=1, le=1000, description="How many to choose.")
     strategy: Strategy = "active"
@@ -75,7 +75,7 @@ class SelectBody(Body):
     compare_model: ModelId | None = Field(None, description="A second one, such as another adapter: where both disagree, one is unsure.")
     embedding_model: ModelId | None = None
     seed: int = Field(0, ge=0, le=2**32 - 1, description="What is random depends on it alone.")
-    campaign_id: uuid.UUID | None = Field(None, description="Puts what is chosen into the queue of this campaign.")
+    campaign_id: uuid.UUID | None = Field(None, strict=False, description="Puts what is chosen into the queue of this campaign.")
 
     @model_validator(mode="after")
     def _belong_together(self) -> SelectBody:

@@ -55,7 +55,7 @@ async def campaign_agreement(session: AsyncSession, campaign_id: uuid.UUID, most
     query = query.where(LabelAssignment.campaign_id == campaign_id, LabelAssignment.state == "submitted")
     query = query.order_by(LabelAssignment.submitted_at.desc(), LabelAssignment.id).limit(most)
     labels: dict[str, dict[str, str]] = {}
-    for item, annotator, value in (await session.execute(query)):
+    for item, annotator, value in await session.execute(query):
         if value is not None:
             labels.setdefault(str(item), {})[annotator] = same(value["value"])
     return agreement(labels)

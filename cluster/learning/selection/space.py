@@ -1,8 +1,8 @@
 """Distances and clusters of texts, by their vectors of length 1.
 
 Distance is 1 less the cosine, cut to 0..1. Clusters are those of spherical k-means, begun as k-means++ begins (Arthur & Vassilvitskii
-2007), which is also how BADGE spreads its batches (Ash et al., ICLR 2020). scikit-learn's KMeans knows Euclidean distance only, and would be
-the one thing that the API needs it for.
+2007), which is also how BADGE spreads its batches (Ash et al., ICLR 2020). scikit-learn's KMeans knows Euclidean distance only, and the API
+needs it for nothing else.
 """
 
 from __future__ import annotations
