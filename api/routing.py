@@ -6,6 +6,7 @@ from itertools import chain
 
 from starlette.routing import BaseRoute
 
+from api.active_learning import endpoints as active_learning
 from api.adapters import endpoints as adapters
 from api.agents import endpoints as agents
 from api.agents import task_endpoints as tasks
@@ -82,6 +83,7 @@ _ROUTERS = (
     feedback.router,
     *semantic.routers,
     *knowledge.routers,
+    *active_learning.routers,
     documents.router,
     files.router,
     batches.router,
@@ -160,6 +162,7 @@ TAGS = [
     semantic.TAG,
     feedback.TAG,
     knowledge.TAG,
+    active_learning.TAG,
     {"name": "auth", "description": "Signing in, here or at an OpenID Connect issuer."},
     {"name": "users", "description": "Who belongs to the organisation, and what they may do."},
     {"name": "organisations", "description": "The organisation, and changing between several."},

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +14,7 @@ from api.generation.spending import spent
 from api.models.service import USABLE
 from api.web.deps import Parts
 from api.web.exchange import Exchange
-from cluster.contracts.generation import GenerationRequest, Json, JsonObject, Message, ResponseFormat, Sampling, Usage
+from cluster.contracts.generation import Generation, GenerationRequest, Json, JsonObject, Message, ResponseFormat, Sampling, Usage
 from cluster.contracts.models import ModelKind, ModelState, ModelStatus
 from cluster.contracts.perception import EmbeddingRequest, Embeddings
 from cluster.contracts.retrieval import Space
@@ -115,16 +115,19 @@ class Asking:
             (Message("system", instruction), Message("user", text)),
             sampling=Sampling(temperature=0.0, max_tokens=self._answer_tokens(writer)),
             response_format=ResponseFormat("json_schema", schema),
-            request_id=self._request_id,
-            scope=self.scope,
         )
-        said = await self.parts.gateway.generate(request)
-        self._spend(*spent(request, said.usage, said.provenance, prompt=True), said.usage)
+        said = await self.generate(request)
         try:
             answer: Json = from_json(said.text, allow_partial=True)
         except ValueError:
             raise EngineError(f"'{model}' did not keep to the wanted form; ask again, or name another model.") from None
         return answer
+
+    async def generate(self, request: GenerationRequest) -> Generation:
+        """A language model's answer, asked and paid for in the caller's name."""
+        said = await self.parts.gateway.generate(replace(request, request_id=self._request_id, scope=self.scope))
+        self._spend(*spent(request, said.usage, said.provenance, prompt=True), said.usage)
+        return said
 
     def _spend(self, model: str, consumption: Consumption, usage: Usage) -> None:
         self.parts.metrics.count_usage(model, usage)

@@ -6,6 +6,7 @@ package reads nothing; :func:`load_settings` is called once, in ``main``, and th
 
 from __future__ import annotations
 
+from cluster.settings.active_learning import ActiveLearningSettings
 from cluster.settings.adapters import AdapterSettings
 from cluster.settings.datasets import DatasetSettings
 from cluster.settings.feedback import FeedbackSettings
@@ -23,6 +24,7 @@ from cluster.settings.tuning import TuningSettings
 
 __all__ = [
     "PREFIX",
+    "ActiveLearningSettings",
     "AdapterSettings",
     "AuthSettings",
     "BackupSettings",

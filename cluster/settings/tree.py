@@ -7,6 +7,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from cluster.settings.active_learning import ActiveLearningSettings
 from cluster.settings.adapters import AdapterSettings
 from cluster.settings.datasets import DatasetSettings
 from cluster.settings.feedback import FeedbackSettings
@@ -51,6 +52,7 @@ class Settings(Group):
     graphs: GraphSettings = GraphSettings()
     tools: ToolSettings = ToolSettings()
     feedback: FeedbackSettings = FeedbackSettings()
+    active_learning: ActiveLearningSettings = ActiveLearningSettings()
     queue: QueueSettings = QueueSettings()
     webhooks: WebhookSettings = WebhookSettings()
     outgoing: OutgoingSettings = OutgoingSettings()

@@ -10,3 +10,5 @@ CLAIMING_RUNS = 48_882
 CLAIMING_MESSAGES = 48_885
 # First half of a lock of two numbers, the other one is the organisation: its messages that wait are counted by one at a time.
 COUNTING_MESSAGES = 48_886
+# First half of a lock of two numbers, the other one is a person in a campaign: what they are given is counted by one at a time.
+GIVING_LABELS = 48_927

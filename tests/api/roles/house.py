@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import uuid
 from dataclasses import dataclass
@@ -131,6 +132,7 @@ async def make_house(client: httpx.AsyncClient, stores: StoreClients) -> House:
             "issuer": "none",
             **await kept_tools(client, stores, admin),
             **await integrated(stores, admin),
+            **await labelled(client, admin),
             "kind": "user",
             "subject_id": str(admin.user_id),
         },
@@ -258,6 +260,17 @@ async def integrated(stores: StoreClients, admin: Person) -> dict[str, str]:
         values = {"organisation_id": here, "owner_id": admin.user_id, "workflow": "echo", "description": MARK, "calls_per_minute": 1}
         hook = await Hooks(session, WebhookSettings()).add(values)
     return {"webhook_id": str(webhook.id), "hook_id": str(hook.id), "queue_message_id": await dead_message(stores, admin)}
+
+
+async def labelled(client: httpx.AsyncClient, admin: Person) -> dict[str, str]:
+    """A campaign with an item that the admin holds."""
+    base, shown = "/api/v1/active-learning", {"headers": admin.headers}
+    made = await client.post(f"{base}/campaigns", json={"name": MARK, "task": MARK.lower(), "instructions": MARK}, **shown)
+    campaign = made.json()["data"]["id"]
+    line = {"source": {"id": MARK}, "messages": [{"role": "user", "content": MARK}]}
+    assert (await client.post(f"{base}/campaigns/{campaign}/import", content=json.dumps(line), **shown)).status_code == 200
+    held = (await client.post(f"{base}/campaigns/{campaign}/next", json={}, **shown)).json()["data"]["items"][0]
+    return {"campaign_id": campaign, "label_item_id": held["item_id"], "assignment_id": held["assignment_id"]}
 
 
 async def dead_message(stores: StoreClients, person: Person) -> str:

@@ -46,6 +46,9 @@ async def test_another_organisation_s_rows_are_in_no_list_and_no_search(stranger
                 "hook_id",
                 "queue_message_id",
                 "feedback_id",
+                "campaign_id",
+                "label_item_id",
+                "assignment_id",
             )
         ),
     }

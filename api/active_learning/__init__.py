@@ -1,0 +1,1 @@
+"""Which samples people should label, and the queue in which they do."""
