@@ -26,9 +26,9 @@ NOISES = 24
 
 @dataclass(frozen=True)
 class Batch:
-    """``looks`` [clips, 80, frames]; ``tokens`` and ``labels`` [clips, length], the labels one ahead; ``here`` and ``there`` [clips, length, 2],
-    the positions between which the token and its label are heard, equal where nowhere; ``sounds`` [clips, positions]; ``offset``, the
-    position in the window at which the clips begin."""
+    """``looks`` [clips, 80, frames]; ``tokens`` and ``labels`` [clips, length], the labels one ahead; ``here`` and ``there``
+    [clips, length, 2], the positions between which the token and its label are heard, equal where nowhere; ``sounds``
+    [clips, positions]; ``offset``, the position in the window at which the clips begin."""
 
     looks: Tensor
     tokens: Tensor

@@ -105,7 +105,9 @@ def _noisy(power: Mels, noise_powers: Sequence[Mels], rng: random.Random) -> Mel
     heard = rng.choice(noise_powers)
     whole = np.tile(heard, -(-power.shape[1] // heard.shape[1]))[:, : power.shape[1]]
     level = power.mean() or 1e-4
-    return np.asarray(power + np.roll(whole, rng.randrange(whole.shape[1]), axis=1) * level * 10 ** -rng.uniform(1.5, 4.5), dtype=np.float32)
+    return np.asarray(
+        power + np.roll(whole, rng.randrange(whole.shape[1]), axis=1) * level * 10 ** -rng.uniform(1.5, 4.5), dtype=np.float32
+    )
 
 
 def _written(said: Sequence[Utterance], starts: Sequence[float], rng: random.Random) -> tuple[list[int], list[Span]]:

@@ -52,7 +52,9 @@ class WhisperRun(Trainee[WhisperSpec, Batch]):
         loss.backward()
         norm = self.clipped()
         # One wait for the device in a step.
-        values = torch.stack([one.detach().float() for one in (loss, norm, losses.words, losses.where, losses.sounds, losses.right)]).tolist()
+        values = torch.stack(
+            [one.detach().float() for one in (loss, norm, losses.words, losses.where, losses.sounds, losses.right)]
+        ).tolist()
         self.refuse_bad_numbers(*values[:2])
         self._optimizer.step(self.rate)
         self.model.zero_grad()
@@ -64,7 +66,7 @@ class WhisperRun(Trainee[WhisperSpec, Batch]):
         return f"loss {figures['loss']:.3f} ({parts}), tokens right {figures['right']:.0%}, {figures['clips_per_s']:,.1f} clips/s"
 
     def examine(self, *, last: bool) -> Marks:
-        found = self.hears(self.step, 100 if last else 16)
+        found = self.hears(self.step, 100 if last else 8)
         shown = tuple(f"{said}  ->  {heard}" for said, heard in found.examples)
         return Marks({"wer": found.rate}, f"word error rate {found.rate:.1%} of {found.words} words", shown)
 
@@ -72,11 +74,12 @@ class WhisperRun(Trainee[WhisperSpec, Batch]):
         """How the network hears as it stands, in whole windows as where it is served."""
         self.model.eval()
         try:
-            return hearing(self._heard, recordings(seed, count), SHOWN)
+            return hearing(self.heard, recordings(seed, count), SHOWN)
         finally:
             self.model.train()
 
-    def _heard(self, sound: Sound) -> str:
+    def heard(self, sound: Sound) -> str:
+        """What the network writes of up to 30 s of speech."""
         seen = looks(powers(sound))
         window = np.zeros((1, len(seen), WINDOW_S * FRAMES_A_SECOND), dtype=np.float32)
         window[0, :, : seen.shape[1]] = seen

@@ -3,8 +3,8 @@
     Anna will send the budget to Felix by Monday.
     The review of Falcon starts at half past nine on the third of May.
 
-A sentence belongs to training or to the tests for ever, by its text alone; and some patterns belong to the tests as a whole. All words of the
-tests are words of training. Numbers are written as they are said, since a network of this size is to hear, not to count.
+A sentence belongs to training or to the tests for ever, by its text alone; and some patterns belong to the tests as a whole. All words of
+the tests are words of training. Numbers are written as they are said, since a network of this size is to hear, not to count.
 """
 
 from __future__ import annotations

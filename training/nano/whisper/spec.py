@@ -61,7 +61,9 @@ class WhisperSpec(TrainingSpec):
     minutes: float = Field(default=90.0, gt=0, description="Minutes of training; the schedule and the curriculum end with them.")
     exam_seconds: float = Field(default=300.0, gt=0, description="Seconds between held-out examinations.")
     shape: WhisperShape = Field(default=WhisperShape(), description="The network.")
-    seconds: float = Field(default=100.0, gt=0, description="Of sound in one update of one worker, the silence that fills clips up included.")
+    seconds: float = Field(
+        default=100.0, gt=0, description="Of sound in one update of one worker, the silence that fills clips up included."
+    )
     kept: int = Field(default=3000, ge=1, description="Utterances that are kept to be heard again, each time with other noise.")
     fresh: int = Field(default=8, ge=1, description="Utterances said for each update; the oldest make room.")
     muon_rate: float = Field(default=0.015, gt=0, description="Peak learning rate of the matrices inside the blocks.")

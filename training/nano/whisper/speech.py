@@ -1,7 +1,7 @@
 """A text said aloud by espeak-ng, with where each word and each sound of it begins.
 
-The library comes in the wheel espeakng-loader, which holds it and its voices for development alone: its licence is the GPL, so nothing that is
-shipped links to it. The Python wrappers around it (phonemizer, py-espeak-ng) give phonemes or call a program, and no moments of words.
+The library comes in the wheel espeakng-loader, for development alone: its licence is the GPL, so nothing that is shipped links to it. The
+Python wrappers around it (phonemizer, py-espeak-ng) give phonemes or call a program, and no moments of words.
 """
 
 from __future__ import annotations

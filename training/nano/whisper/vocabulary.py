@@ -7,7 +7,8 @@ NAMES = tuple(
     "Martin Olivia Peter Sofia Thomas Emma Victor Daniel Helen Laura Robert Sandra".split()
 )
 PROJECTS = tuple(
-    "Falcon Harbor Juniper Lantern Meadow Nimbus Orchid Pioneer Quartz Summit Tundra Voyager Willow Beacon Cobalt Delta Ember Granite Mosaic Phoenix".split()
+    "Falcon Harbor Juniper Lantern Meadow Nimbus Orchid Pioneer Quartz Summit Tundra Voyager Willow Beacon Cobalt Delta "
+    "Ember Granite Mosaic Phoenix".split()
 )
 DAYS = tuple("Monday Tuesday Wednesday Thursday Friday Saturday Sunday".split())
 MONTHS = tuple("January February March April May June July August September October November December".split())
@@ -17,11 +18,28 @@ THINGS = tuple(
 )
 PLURALS = tuple("tickets tasks customers orders invoices questions servers licenses changes machines people rooms".split())
 EVENTS = tuple("meeting review workshop launch demo interview training deadline".split())
-PLACES = ("Berlin", "Vienna", "Lisbon", "Oslo", "Madrid", "Prague", "the office", "the kitchen", "the laboratory", "the library", "the warehouse", "the garden")
-VERBS = tuple("send write check sign update print translate approve cancel finish test present share repair deliver copy discuss explain replace improve".split())
+PLACES = (
+    "Berlin",
+    "Vienna",
+    "Lisbon",
+    "Oslo",
+    "Madrid",
+    "Prague",
+    "the office",
+    "the kitchen",
+    "the laboratory",
+    "the library",
+    "the warehouse",
+    "the garden",
+)
+VERBS = tuple(
+    "send write check sign update print translate approve cancel finish test present share repair deliver copy "
+    "discuss explain replace improve".split()
+)
 STATES = ("ready", "late", "open", "closed", "blocked", "finished", "on hold", "in danger", "on time", "too expensive")
 ONES = tuple(
-    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen".split()
+    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen "
+    "nineteen".split()
 )
 TENS = tuple("twenty thirty forty fifty sixty seventy eighty ninety".split())
 FIRST = tuple(
