@@ -13,6 +13,7 @@ import pytest
 import torch
 
 from cluster.contracts.models import ModelKind
+from cluster.contracts.perception import TranscriptionRequest
 from cluster.contracts.serving import ReplicaSpec
 from cluster.errors import BadInput, ConfigError
 from deployments.engines.faster_whisper import FasterWhisper
