@@ -8,8 +8,8 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-revision = "0022"
-down_revision = "0021"
+revision = "0023"
+down_revision = "0022"
 
 # Whatever deletes a text (its owner, a conversation's end, the erasing of a person), its id is noted in the same transaction. What goes
 # with a whole organisation needs no note.
