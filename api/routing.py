@@ -23,6 +23,7 @@ from api.drafts import endpoints as drafts
 from api.embeddings import endpoints as embeddings
 from api.files import endpoints as files
 from api.flags import endpoints as flags
+from api.gate import endpoints as gate
 from api.health import endpoints as health
 from api.jobs import endpoints as jobs
 from api.jobs import log_endpoints as logs
@@ -98,6 +99,7 @@ _ROUTERS = (
     mcp_logins.router,
     mcp_servers.router,
     workspaces.router,
+    gate.router,
     jobs.router,
     logs.router,
     auth.router,
@@ -143,6 +145,7 @@ TAGS = [
     tools.TAG,
     mcp_servers.TAG,
     workspaces.TAG,
+    gate.TAG,
     jobs.TAG,
     semantic.TAG,
     knowledge.TAG,

@@ -21,6 +21,7 @@ from cluster.graphs import checkpoint_tables as checkpoints
 from cluster.graphs import table as graphs
 from cluster.jobs import table as jobs
 from cluster.knowledge import tables as knowledge
+from cluster.learning.gate import table as gate
 from cluster.outgoing import tables as outgoing
 from cluster.prompts import tables as prompts
 from cluster.queue import tables as queue
@@ -55,5 +56,6 @@ TABLES = (
     threads,
     queue,
     webhooks,
+    gate,
 )
 metadata = Table.metadata

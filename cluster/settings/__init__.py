@@ -6,6 +6,7 @@ package reads nothing; :func:`load_settings` is called once, in ``main``, and th
 
 from __future__ import annotations
 
+from cluster.settings.gate import GateSettings
 from cluster.settings.graphs import GraphSettings, ToolSettings
 from cluster.settings.jobs import BatchSettings, FileSettings, JobSettings
 from cluster.settings.knowledge import IngestSettings, KnowledgeSettings, SemanticSettings, VectorSettings
@@ -26,6 +27,7 @@ __all__ = [
     "ContentSettings",
     "ConversationSettings",
     "FileSettings",
+    "GateSettings",
     "GraphSettings",
     "HttpSettings",
     "IngestSettings",

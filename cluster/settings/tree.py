@@ -7,6 +7,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from cluster.settings.gate import GateSettings
 from cluster.settings.graphs import GraphSettings, ToolSettings
 from cluster.settings.group import Group
 from cluster.settings.jobs import BatchSettings, FileSettings, JobSettings
@@ -43,6 +44,7 @@ class Settings(Group):
     batches: BatchSettings = BatchSettings()
     graphs: GraphSettings = GraphSettings()
     tools: ToolSettings = ToolSettings()
+    gate: GateSettings = GateSettings()
     queue: QueueSettings = QueueSettings()
     webhooks: WebhookSettings = WebhookSettings()
     outgoing: OutgoingSettings = OutgoingSettings()

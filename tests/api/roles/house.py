@@ -24,10 +24,12 @@ from cluster.graphs.resolved import ResolvedGraph
 from cluster.graphs.runs import NewRun, Runs
 from cluster.jobs.kinds import JOB_KINDS
 from cluster.jobs.store import Jobs, NewJob
+from cluster.learning.gate.store import GateVerdicts, NewVerdict
 from cluster.outgoing.journal import Asker, Journal
 from cluster.queue.store import Messages, NewMessage
 from cluster.queue.tables import QueueMessage
 from cluster.settings import ContentSettings, GraphSettings, JobSettings, QueueSettings, ToolSettings, WebhookSettings
+from cluster.specs.gate import GATES, Gates
 from cluster.specs.graph import GraphSpec
 from cluster.stores.clients import StoreClients
 from cluster.tools.calls import CallHistory
@@ -104,6 +106,7 @@ async def make_house(client: httpx.AsyncClient, stores: StoreClients) -> House:
             "content_id": await kept_content(stores, admin),
             "file_id": await uploaded(client, admin),
             "batch_id": await ended_batch(stores, admin),
+            "verdict_id": await found_verdict(stores, admin),
             "user_id": str(admin.user_id),
             "organisation_id": str(admin.organisation_id),
             "item_id": item,
@@ -180,6 +183,16 @@ async def ended_batch(stores: StoreClients, admin: Person) -> str:
     async with stores.database.session() as session:
         batch = await Batches(session).add(Batch(organisation_id=admin.organisation_id, owner_id=admin.user_id, **asked, **ended))
     return batch_name(batch.id)
+
+
+async def found_verdict(stores: StoreClients, admin: Person) -> str:
+    """One of the gate, with an outcome."""
+    gate = Gates.load(GATES).get("default")
+    new = NewVerdict(admin.organisation_id, admin.user_id, f"fake-llm:{MARK}", "fake-llm", gate, {"file": MARK, "sha256": "0" * 64})
+    async with stores.database.session() as session:
+        row = await GateVerdicts(session).add(new)
+        row.outcome = "undecided"
+    return str(row.id)
 
 
 async def theirs(stores: StoreClients, person: Person, path: str) -> dict[str, str]:

@@ -44,6 +44,7 @@ async def test_another_organisation_s_rows_are_in_no_list_and_no_search(stranger
                 "webhook_id",
                 "hook_id",
                 "queue_message_id",
+                "verdict_id",
             )
         ),
     }
