@@ -120,7 +120,8 @@ def pages() -> dict[Path, str]:
 def _configs() -> str:
     head = (
         "# configs: YAML only\n\n`profiles/` say which models a machine serves, on which devices; `catalog/` says what each model is, "
-        "`retrieval/` how collections are searched, `gates/` what an adapter has to pass, `graphs/` what agents do step by step ([with a page for each](graphs/README.md)). "
+        "`retrieval/` how collections are searched, `gates/` what an adapter has to pass, "
+        "`graphs/` what agents do step by step ([with a page for each](graphs/README.md)). "
         "An unknown key is refused, and the nearest valid one named.\n\n## Settings\n\nDefaults, then the profile's `settings`, then the "
         "environment (lists and objects as JSON), then flags of the command line.\n\n| environment | default | |\n| --- | --- | --- |\n"
     )

@@ -1,7 +1,7 @@
 """Writes the sets of the default gate: python -m training.gate.shipped configs/gates/sets
 
-What hearth-nano can do, and must not lose, on names and values that no training text has. Everything is invented by ``training/nano/corpus``
-and this file; the same code writes the same bytes.
+What hearth-nano can do, and must not lose, on names and values that no training text has. Everything is invented by this file and by
+``training/nano/corpus``; the same code writes the same bytes.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import typer
 
 from cluster.learning.example import Example, Source
 from training.nano.corpus import Conversation, ask
-from training.nano.corpus.manners import IDENTITY, LIMIT, manners
+from training.nano.corpus.manners import LIMIT, manners
 from training.nano.corpus.recall import Recaller
 from training.nano.corpus.words import Maker
 from training.nano.exam import EXAMS, Item, draw_items
@@ -79,7 +79,7 @@ def _unlike(name: str, make: Callable[[], Conversation]) -> Iterator[Example]:
 
 def _beyond(rng: Random, maker: Maker) -> Iterator[Example]:
     """What it is asked beyond passages, which it refuses."""
-    return (example for example in _unlike("beyond", lambda: manners(rng, maker)) if example.chosen in {LIMIT, IDENTITY})
+    return (example for example in _unlike("beyond", lambda: manners(rng, maker)) if example.chosen == LIMIT)
 
 
 def _injected(item: Item, rng: Random, maker: Maker) -> Item:

@@ -12,5 +12,6 @@ concluded (``statistics.py``, ``rule.py``), and the rows (``store.py``, and ``as
    (Berger's intersection-union test).
 3. *Undecided* otherwise: what is equal within noise, what has too few items. An undecided candidate is not promoted.
 
-Identical answers are never a reason to promote, however many. Items are taken to be independent: near-duplicates count as more than they say.
+Identical answers are never a reason to promote, however many. Items are taken to be independent: near-duplicates count as more than
+they say.
 """

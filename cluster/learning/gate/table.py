@@ -12,9 +12,9 @@ from cluster.stores.tables import Identified, Table
 
 
 class GateVerdict(Identified, Table):
-    """Stays when whoever asked for it is gone: it is why an adapter is in service. ``gate``: the whole spec as it was when this was asked for; ``held_out``: where the task's items are. ``inputs``: SHA-256 of each
-    set's file, by its name, known once it is read. ``outcome`` and ``verdict`` (a ``Verdict``) are there when all is asked; nothing changes
-    them afterwards."""
+    """Stays when whoever asked for it is gone: it is why an adapter is in service. ``gate``: the whole spec as it was when this was asked
+    for; ``held_out``: where the task's items are. ``inputs``: SHA-256 of each set's file, by its name, known once it is read. ``outcome``
+    and ``verdict`` (a ``Verdict``) are there when all is asked; nothing changes them afterwards."""
 
     __tablename__ = "gate_verdicts"
     __table_args__ = (

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -26,8 +25,8 @@ POOR = {"task": 0.2}
 
 
 @pytest.fixture
-async def house(stores: StoreClients, store_settings: Settings, tmp_path: Path) -> AsyncIterator[House]:
-    yield await found(stores.database, quick_settings(tmp_path, store_settings), tmp_path)
+async def house(stores: StoreClients, store_settings: Settings, tmp_path: Path) -> House:
+    return await found(stores.database, quick_settings(tmp_path, store_settings), tmp_path)
 
 
 async def test_better_at_the_task_and_as_good_elsewhere_passes(house: House):

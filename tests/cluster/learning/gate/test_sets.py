@@ -42,7 +42,7 @@ def test_what_is_wrong_is_named_by_its_line(tmp_path):
     file.write_bytes(b"\xff\xfe\n")
     with pytest.raises(Unprocessable, match="not UTF-8"):
         read_items(file, 10, 17)
-    with pytest.raises(NotFound, match="no file gone.jsonl"):
+    with pytest.raises(NotFound, match=r"no file gone\.jsonl"):
         read_items(tmp_path / "gone.jsonl", 10, 17)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -127,4 +129,4 @@ def test_holm_raises_every_chance_and_keeps_their_order(chances):
     corrected = holm(chances)
     assert all(chances[name] <= corrected[name] <= 1 for name in chances)
     ordered = sorted(chances, key=lambda name: chances[name])
-    assert all(corrected[a] <= corrected[b] for a, b in zip(ordered, ordered[1:], strict=False) if chances[a] < chances[b])
+    assert all(corrected[a] <= corrected[b] for a, b in pairwise(ordered) if chances[a] < chances[b])
