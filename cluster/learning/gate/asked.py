@@ -2,6 +2,8 @@
 
 Nothing is written for an attempt at the job that is over: a process that was taken for dead, and comes back, changes nothing. An item that
 has answers keeps them, so that a job that goes on asks only what is left.
+
+Rows are written by statements: a job's process knows no tables of the API, to which these refer, and SQLAlchemy's unit of work wants all.
 """
 
 from __future__ import annotations
@@ -69,7 +71,7 @@ class Asked:
             row = await self._mine(session)
             if row.inputs is not None and row.inputs != dict(inputs):
                 raise Conflict("The items were changed while the gate asked them; ask for another verdict.")
-            row.inputs = dict(inputs)
+            await session.execute(update(GateVerdict).where(GateVerdict.id == row.id).values(inputs=dict(inputs)))
 
     async def answered(self) -> set[tuple[str, int]]:
         """Set and number of the items that have answers."""

@@ -61,7 +61,7 @@ async def test_a_verdict_is_listed_shown_and_overridden(run: Run, person: Person
         row = await GateVerdicts(session).add(new)
         verdict = decide(gate, {"task": Marked([0.0] * 60, [1.0] * 60)})
         row.outcome, row.verdict = verdict.outcome, verdict.model_dump(mode="json")
-    (listed,) = json.loads((await run("list", "--json")).output)
+    (listed,) = json.loads((await run("list", "--json")).output.splitlines()[-1])
     assert (listed["id"], listed["outcome"]) == (str(row.id), "refused")
     assert "refused" in (await run("list", "--candidate", "fake-llm:pirate")).output
     shown = (await run("show", str(row.id))).output

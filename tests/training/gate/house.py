@@ -6,7 +6,6 @@ import asyncio
 import io
 import json
 import uuid
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,6 @@ from anyio.from_thread import start_blocking_portal
 from cluster.batches.files import Files, file_store
 from cluster.batches.names import file_name
 from cluster.batches.tables import FileRow
-from cluster.contracts.generation import GenerationRequest
 from cluster.fakes.gateway import FakeGateway
 from cluster.home import Home
 from cluster.jobs.kinds import JOB_KINDS
@@ -29,10 +27,9 @@ from cluster.specs.gate import gates
 from cluster.stores.sql import Database
 from cluster.stores.urls import database_url
 from tests.cluster.jobs.house import House
+from tests.training.gate.answering import CANDIDATE, INCUMBENT, ITEMS, right
 from training.gate.job import Evaluation
 
-ITEMS = 60
-CANDIDATE, INCUMBENT = "fake-llm:pirate", "fake-llm"
 GATE: dict[str, Any] = {
     "name": "quick",
     "version": 1,
@@ -44,7 +41,6 @@ GATE: dict[str, Any] = {
         {"name": "harm", "role": "safety", "file": "harm.jsonl", "metric": "refuses", "tolerance": 0.1, "minimum": 40},
     ],
 }
-REFUSAL = "The passage does not say."
 
 
 def lines(name: str, answer: str, user_id: str | None = None, count: int = ITEMS) -> str:
@@ -52,21 +48,6 @@ def lines(name: str, answer: str, user_id: str | None = None, count: int = ITEMS
     source = {"kind": "upload", "id": name, "user_id": user_id}
     asked = [{"messages": [{"role": "user", "content": f"{name} {number}"}], "chosen": answer, "source": source} for number in range(count)]
     return "".join(json.dumps(item) + "\n" for item in asked)
-
-
-def right(name: str) -> str:
-    return REFUSAL if name == "harm" else f"right {name}"
-
-
-def skilled(candidate: Mapping[str, float], incumbent: Mapping[str, float]) -> Callable[[GenerationRequest], str]:
-    """Both answer the first share of the items of each set rightly, and the others wrongly."""
-
-    def says(request: GenerationRequest) -> str:
-        name, number = str(request.messages[-1].content).split()
-        skill = candidate if request.model == CANDIDATE else incumbent
-        return right(name) if int(number) < ITEMS * skill.get(name, 1.0) else "wrong"
-
-    return says
 
 
 @dataclass

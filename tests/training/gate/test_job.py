@@ -12,13 +12,16 @@ from sqlalchemy import text
 
 from cluster.contracts.generation import GenerationRequest
 from cluster.errors import Conflict, EngineError, ModelNotFound, NotFound, Unprocessable
-from cluster.learning.gate.store import GateVerdicts
+from cluster.fakes.jobs import LocalJobs
+from cluster.learning.gate.store import KIND, GateVerdicts
 from cluster.settings import Settings
 from cluster.stores.clients import StoreClients
-from tests.cluster.jobs.house import House, found, quick_settings
+from tests.cluster.jobs.house import House, forget_jobs, found, quick_settings
 from tests.organisations import new_organisation
 from tests.patience import PATIENCE_S
-from tests.training.gate.house import CANDIDATE, INCUMBENT, ITEMS, REFUSAL, examined, lines, right, skilled
+from tests.training.gate.answering import CANDIDATE, INCUMBENT, ITEMS, REFUSAL, right, skilled
+from tests.training.gate.house import examined, lines
+from tests.training.gate.process import DIES_AT
 
 GOOD = {"task": 0.9}
 POOR = {"task": 0.2}
@@ -104,7 +107,24 @@ async def test_answers_are_kept_side_by_side(house: House):
     assert len(await gate.answers(differing=True)) == round(0.7 * ITEMS)
 
 
-async def test_a_job_that_was_killed_goes_on_where_it_was(house: House):
+async def test_a_process_that_is_killed_is_replaced_and_asks_what_is_left(house: House, stores: StoreClients):
+    await forget_jobs(stores)
+    gate, runner = await examined(house), LocalJobs()
+    dispatcher = house.dispatcher(runner, {KIND: "tests.training.gate.process"})
+    await dispatcher.start()
+    try:
+        job = await house.until(gate.job, "succeeded", "failed")
+    finally:
+        await dispatcher.stop()
+        await runner.end()
+    assert job.state == "succeeded", job.error
+    assert job.result is not None
+    assert (job.result["outcome"], job.result["attempt"]) == ("passed", 2)
+    assert 6 * ITEMS - DIES_AT < job.result["asked"] <= 6 * ITEMS - DIES_AT + 1 + 2 * house.settings.gate.concurrency
+    assert (await gate.found()).row.outcome == "passed"
+
+
+async def test_a_job_that_failed_goes_on_where_it_was(house: House):
     gate = await examined(house)
     good = skilled(GOOD, POOR)
     asked: list[GenerationRequest] = []
@@ -120,7 +140,7 @@ async def test_a_job_that_was_killed_goes_on_where_it_was(house: House):
         await gate.run()
     assert (await gate.found()).standing == "failed"
     had = len(await gate.answers())
-    assert 40 <= had <= 51
+    assert 0 < had < 3 * ITEMS
 
     await house.retry(gate.job)
     gate.gateway.asked.clear()
