@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
+from api.adapters.install import install_adapters
 from api.agents.install import install_agents
 from api.auth.install import install_authentication
 from api.batches.install import install_batches
@@ -104,6 +105,7 @@ def create_app(
     traced = settings.tracing.endpoint is not None
     app.state.parts = Parts(TracedGateway(everybody) if traced else everybody, settings, metrics, stores, vectors)
     install_jobs(app)
+    install_adapters(app)
     install_knowledge(app)
     install_batches(app)
     install_documents(app)
@@ -132,6 +134,7 @@ async def _running(app: FastAPI) -> AsyncIterator[None]:
     await app.state.run_accounts.start()
     await app.state.streams.start()
     await app.state.jobs.start()
+    await app.state.adapters.start()
     await app.state.knowledge.start()
     await app.state.batches.start()
     await app.state.library.start()
@@ -154,6 +157,7 @@ async def _running(app: FastAPI) -> AsyncIterator[None]:
         await app.state.library.stop()
         await app.state.batches.stop()
         await app.state.knowledge.stop()
+        await app.state.adapters.stop()
         await app.state.jobs.stop()
         await app.state.streams.stop()
         await app.state.run_accounts.stop()

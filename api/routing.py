@@ -6,6 +6,7 @@ from itertools import chain
 
 from starlette.routing import BaseRoute
 
+from api.adapters import endpoints as adapters
 from api.agents import endpoints as agents
 from api.agents import task_endpoints as tasks
 from api.agents import type_endpoints as agent_types
@@ -67,6 +68,7 @@ _ROUTERS = (
     transcriptions.router,
     vision.router,
     models.router,
+    adapters.router,
     providers.router,
     *conversations.routers,
     *streams.routers,
@@ -124,6 +126,7 @@ TAGS = [
     {"name": "audio", "description": "Speech to text."},
     {"name": "vision", "description": "Images as vectors, and the text in images."},
     {"name": "models", "description": "What is served, where, and in which state."},
+    adapters.TAG,
     {"name": "providers", "description": "Models that others serve, and how those others are."},
     {"name": "conversations", "description": "What was said, with branches, people and links; and quick answers without one."},
     {"name": "streams", "description": "Answers that are prepared, then read: a reload or a crash loses nothing."},

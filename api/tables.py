@@ -21,6 +21,7 @@ from cluster.graphs import checkpoint_tables as checkpoints
 from cluster.graphs import table as graphs
 from cluster.jobs import table as jobs
 from cluster.knowledge import tables as knowledge
+from cluster.learning.adapters import table as adapters
 from cluster.learning.gate import table as gate
 from cluster.outgoing import tables as outgoing
 from cluster.prompts import tables as prompts
@@ -57,5 +58,6 @@ TABLES = (
     queue,
     webhooks,
     gate,
+    adapters,
 )
 metadata = Table.metadata

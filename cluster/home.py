@@ -66,6 +66,11 @@ class Home:
         return self.files / "documents"
 
     @property
+    def adapters(self) -> Path:
+        """LoRA adapters, and what of them is in service (see cluster/learning/adapters)."""
+        return self.root / "adapters"
+
+    @property
     def run(self) -> Path:
         """What the running cluster is: ports, pids, the Serve config."""
         return self.root / "run"

@@ -11,6 +11,7 @@ from cluster.contracts.serving import ReplicaSpec, ResidentModel
 from cluster.engines import EngineChoice
 from cluster.hardware import Device
 from cluster.home import Home
+from cluster.learning.adapters.manifest import manifest_path
 from cluster.measurements import Measurement, MeasurementKey
 from cluster.placement import Placement, Rejected
 from cluster.settings import Settings
@@ -108,6 +109,9 @@ class PlannedModel:
             max_audio_seconds=settings.limits.audio_seconds,
             capabilities=self.spec.capabilities,
             adapters={name: str(file.expanduser().absolute()) for name, file in self.served.adapters.items()},
+            adapters_file=str(manifest_path(home, self.spec.id)) if self.spec.kind is ModelKind.LLM else "",
+            adapters_loaded=settings.adapters.loaded,
+            adapters_idle_s=settings.adapters.idle_s,
             pace_tokens_per_s=self.served.pace_tokens_per_s,
             state_dir=str(home.state),
         )

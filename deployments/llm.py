@@ -11,12 +11,14 @@ from cluster.contracts.serving import ReplicaSpec, ReplicaStats
 from deployments.engines.paced import Paced
 from deployments.engines.protocols import GenerationEngine
 from deployments.replica import Replica
+from deployments.shelf import Shelf
 
 
 class Llm:
     """``spec`` is a ReplicaSpec, or the JSON of one as the Serve config carries it. The calls raise what GenerationEngine raises.
 
-    The calls take a GenerationRequest whose ``model`` is this one; ``adapter`` names a LoRA adapter of the spec.
+    The calls take a GenerationRequest whose ``model`` is this one; ``adapter`` names a LoRA adapter of the spec, or by its id one that the
+    registry has.
     """
 
     def __init__(self, spec: ReplicaSpec | Mapping[str, Any]) -> None:
@@ -24,21 +26,30 @@ class Llm:
         engine: GenerationEngine = self._replica.engine
         pace = self._replica.spec.pace_tokens_per_s
         self._engine = engine if pace is None else Paced(engine, pace)
+        self._shelf = Shelf(self._replica.spec, self._engine)
 
     async def generate(self, request: GenerationRequest) -> Generation:
-        return await self._engine.generate(request)
+        async with self._shelf.using(request.adapter):
+            return await self._engine.generate(request)
 
     async def stream(self, request: GenerationRequest) -> AsyncIterator[Sequence[GenerationDelta]]:
         """The first token at once, then in each item whatever has arrived meanwhile. The caller's leaving stops the generation."""
-        async with aclosing(self._engine.stream(request)) as deltas:  # type: ignore[type-var]
+        async with self._shelf.using(request.adapter), aclosing(self._engine.stream(request)) as deltas:  # type: ignore[type-var]
             async for batch in deltas:
                 yield batch
 
     async def count_tokens(self, request: GenerationRequest) -> TokenCount:
-        return await self._engine.count_tokens(request)
+        async with self._shelf.using(request.adapter):
+            return await self._engine.count_tokens(request)
+
+    async def refresh_adapters(self) -> list[str]:
+        """Loads what has been promoted and gives up what has been retired; the ids of those that are in memory then."""
+        await self._shelf.tidy()
+        return self._shelf.held
 
     async def check_health(self) -> None:
         """Called by Serve, which replaces the replica when it raises."""
+        self._shelf.glance()
         await self._replica.note_memory()
         await self._engine.check_health()
 
@@ -48,9 +59,10 @@ class Llm:
 
     def close(self) -> None:
         """Ends running generations and frees everything."""
+        self._shelf.close()
         self._engine.close()
 
     def __del__(self) -> None:
         # Called by Serve when the replica stops; nothing to close: the load failed.
-        if hasattr(self, "_engine"):
+        if hasattr(self, "_shelf"):
             self.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
+from dataclasses import replace
 
 from api.agents.answering import Answering
 from api.audit.trail import Origin
@@ -17,6 +18,7 @@ from cluster.errors import ModelNotFound, NotFound
 from cluster.forwarding import ForwardingGateway
 from cluster.gateway import ModelGateway, closable
 from cluster.graphs.chatting import PREFIX, ChatGraph, can_chat, chat_graphs
+from cluster.learning.adapters.gateway import for_organisation, need_own
 from cluster.providers.tokens import TokenCounter
 from cluster.specs.graph import GraphSpec
 
@@ -32,21 +34,24 @@ class AgentGateway(ForwardingGateway):
         self._origin = origin
 
     async def models(self) -> Sequence[ModelStatus]:
-        """Models, then graphs."""
+        """Models, with the organisation's adapters, then graphs."""
         async with self._graphs.parts.stores.database.session() as session:
             own = await chat_graphs(session, self._who.organisation_id)
         library = [ChatGraph(spec.name, spec.title, spec.description) for spec in self._graphs.library if can_chat(spec)]
-        return [*await self._inner.models(), *map(_status, library), *map(_status, own)]
+        models = [self._own(status) for status in await self._inner.models()]
+        return [*models, *map(_status, library), *map(_status, own)]
 
     async def resolve(self, model: str, kind: ModelKind) -> ModelStatus:
         if kind is not ModelKind.LLM or not model.startswith(PREFIX):
-            return await self._inner.resolve(model, kind)
+            status = await self._inner.resolve(model, kind)
+            need_own(model, status, self._graphs.manifests, str(self._who.organisation_id))
+            return self._own(status)
         spec = await self._spec(model)
         return _status(ChatGraph(spec.name, spec.title, spec.description), model)
 
     async def generate(self, request: GenerationRequest) -> Generation:
         if not request.model.startswith(PREFIX):
-            return await self._inner.generate(request)
+            return await self._inner.generate(self._known(request))
         return await Answering(self._graphs, self._who, self._origin).answer(await self._spec(request.model), request)
 
     async def stream(self, request: GenerationRequest) -> AsyncGenerator[Sequence[GenerationDelta], None]:
@@ -55,15 +60,22 @@ class AgentGateway(ForwardingGateway):
             spec = await self._spec(request.model)
             source = Answering(self._graphs, self._who, self._origin).stream(spec, request)
         else:
-            source = closable(self._inner.stream(request))
+            source = closable(self._inner.stream(self._known(request)))
         async with aclosing(source):
             async for batch in source:
                 yield batch
 
     async def count_tokens(self, request: GenerationRequest) -> TokenCount:
         if not request.model.startswith(PREFIX):
-            return await self._inner.count_tokens(request)
+            return await self._inner.count_tokens(self._known(request))
         return TokenCounter().request(request, "")
+
+    def _own(self, status: ModelStatus) -> ModelStatus:
+        return for_organisation(status, self._graphs.manifests, str(self._who.organisation_id))
+
+    def _known(self, request: GenerationRequest) -> GenerationRequest:
+        """Where nothing closer is known, it is the person who gets the same adapter again."""
+        return request if request.subject else replace(request, subject=str(self._who.user_id))
 
     async def _spec(self, model: str) -> GraphSpec:
         try:

@@ -213,7 +213,9 @@ class ChatBody(GenerationBody, ToolsBody):
     store: Literal[False] | None = Field(None, description="Nothing is stored.")
     service_tier: Literal["auto", "default"] | None = Field(None, description="There is one tier.")
     prompt_cache_key: str | None = Field(None, max_length=512, description="Accepted; prefixes are cached without it.")
-    safety_identifier: str | None = Field(None, max_length=512, description="Accepted, without effect.")
+    safety_identifier: str | None = Field(
+        None, max_length=512, description="Whose request it is: while an adapter is tried on a share of them, the same get the same one."
+    )
     modalities: Annotated[list[Literal["text"]], Field(max_length=1)] | None = Field(None, description="Text only.")
     functions: Annotated[None, unsupported("was replaced by 'tools'; use that")] = None
     function_call: Annotated[None, unsupported("was replaced by 'tool_choice'; use that")] = None

@@ -127,6 +127,7 @@ class Chat:
             fallbacks=tuple(body.fallbacks or ()),
             caching=Caching(body.cache.ttl_s, body.cache.sampled) if body.cache else None,
             scope=self._generations.scope,
+            subject=body.safety_identifier or body.user or "",
             given=body.given(),
         )
 

@@ -85,6 +85,7 @@ class Completions:
                 ),
                 request_id=self._request_id if len(prompts) == 1 else f"{self._request_id}-{index}",
                 scope=self._generations.scope,
+                subject=body.user or "",
             )
             for index, prompt in enumerate(prompts)
         ]

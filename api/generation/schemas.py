@@ -30,7 +30,7 @@ class StreamOptions(Body):
 
 
 class GenerationBody(Body):
-    """Fields of both endpoints. ``user``, ``metadata`` and the like identify or route a request at OpenAI; here they change nothing."""
+    """Fields of both endpoints. ``metadata`` and the like route a request at OpenAI; here they change nothing."""
 
     model: ModelId = Field(description="Model id, or `<model>:<adapter>`.", examples=["nano-llm"])
     max_tokens: Count | None = Field(None, description="Most tokens to generate.")
@@ -46,7 +46,9 @@ class GenerationBody(Body):
     logit_bias: dict[TokenKey, Bias] | None = Field(None, max_length=1024, description="Token id to a bias on its logit.")
     stream: bool | None = Field(None, description="Send the answer piece by piece as server-sent events.")
     stream_options: StreamOptions | None = Field(None, description="Only with `stream`.")
-    user: str | None = Field(None, max_length=512, description="Accepted, without effect.")
+    user: str | None = Field(
+        None, max_length=512, description="Whose request it is: while an adapter is tried on a share of them, the same get the same one."
+    )
 
     @property
     def wants_usage(self) -> bool:

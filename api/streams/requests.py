@@ -32,6 +32,7 @@ def packed(request: GenerationRequest) -> dict[str, Any]:
         "request_id": request.request_id,
         "fallbacks": list(request.fallbacks),
         "scope": request.scope,
+        "subject": request.subject,
         "given": request.given,
     }
 
@@ -58,5 +59,6 @@ def unpacked(kept: dict[str, Any]) -> GenerationRequest:
         request_id=kept["request_id"],
         fallbacks=tuple(kept["fallbacks"]),
         scope=kept["scope"],
+        subject=kept.get("subject", ""),
         given=kept.get("given", {}),
     )

@@ -229,7 +229,7 @@ class Preparing:
         )
         branch = await MessageRepository(session).branch(asked.id)
         return Draft(
-            request=body.request(status, (), "", str(self._who.organisation_id)),
+            request=replace(body.request(status, (), "", str(self._who.organisation_id)), subject=str(conversation.id)),
             context=context_of(system, branch, sees=_sees(status, body)),
             window=Window(status, body.max_tokens or 1),
             # A message that is new in this transaction is undone with it.

@@ -15,6 +15,8 @@ from cluster.ending import end
 from cluster.graphs.checkpoints import Checkpoints
 from cluster.graphs.library import GraphLibrary
 from cluster.graphs.live import LiveEars
+from cluster.home import Home
+from cluster.learning.adapters.manifest import Manifests
 from cluster.tools.tool import Toolbox
 
 
@@ -27,6 +29,7 @@ class Graphs:
         self.runtime = runtime
         self.library = library
         self.toolbox = toolbox
+        self.manifests = Manifests(Home(parts.settings.home))
         self.ears = LiveEars(parts.stores.cache)
         self.checkpoints = Checkpoints(parts.settings)
         self._tasks: set[asyncio.Task[Any]] = set()

@@ -80,8 +80,9 @@ class GenerationRequest:
     """One generation. Exactly one of ``messages`` (chat) and ``prompt`` (raw completion: text or token ids) is given.
 
     ``fallbacks``: models to ask in this order when ``model`` cannot answer; with it at most four. ``caching`` None: as its alias says.
-    ``scope``: who asks, such as an organisation; requests of different scope share no cached answer. ``given``: where a graph is asked in
-    place of a model, other fields of its input.
+    ``scope``: who asks, such as an organisation; requests of different scope share no cached answer. ``subject``: whose or which talk it
+    is; equal ones are answered by the same adapter while one is tried on a share of the requests (empty: by chance). ``given``: where a
+    graph is asked in place of a model, other fields of its input.
     """
 
     model: str
@@ -96,6 +97,7 @@ class GenerationRequest:
     fallbacks: tuple[str, ...] = ()
     caching: Caching | None = None
     scope: str = ""
+    subject: str = ""
     given: JsonObject = field(default_factory=dict)
 
 

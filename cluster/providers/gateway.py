@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 
@@ -18,11 +18,14 @@ from cluster.providers.dialect import folded
 from cluster.providers.directory import Listing, ProviderHealth
 from cluster.providers.keys import SecretSource
 from cluster.providers.provider import Provider
-from cluster.providers.reuse import as_deltas, reuse_of
+from cluster.providers.reuse import Reuse, as_deltas, reuse_of
 from cluster.providers.routes import Routes, Target
 from cluster.providers.stats import GatewayStats
 from cluster.providers.tokens import TokenCounter
 from cluster.specs.providers import ProvidersSpec
+
+# What a model's name stands for at this moment, where that changes.
+Meaning = Callable[[GenerationRequest, str], Awaitable[str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +39,7 @@ class _Begun:
         """All of it; the first delta says where it comes from."""
         async with aclosing(self.rest):
             head, *others = self.first
-            yield (replace(head, provenance=provenance), *others)
+            yield (replace(head, provenance=_more_exact(provenance, head.provenance)), *others)
             async for batch in self.rest:
                 yield batch
 
@@ -44,11 +47,20 @@ class _Begun:
 class ProviderGateway(ForwardingGateway):
     """Around ``inner``, which keeps the local models. Belongs to one event loop.
 
-    Answers of language models carry their provenance. ``stats`` is for whoever exports metrics.
+    Answers of language models carry their provenance. ``stats`` is for whoever exports metrics. ``meaning``: answers are given again only
+    while the models' names mean the same.
     """
 
-    def __init__(self, inner: ModelGateway, spec: ProvidersSpec, secrets: SecretSource, cache: ResponseCache | None = None) -> None:
+    def __init__(
+        self,
+        inner: ModelGateway,
+        spec: ProvidersSpec,
+        secrets: SecretSource,
+        cache: ResponseCache | None = None,
+        meaning: Meaning | None = None,
+    ) -> None:
         super().__init__(inner)
+        self._meaning = meaning
         self.stats = GatewayStats()
         self.cache = cache
         self._tokens = TokenCounter()
@@ -74,11 +86,11 @@ class ProviderGateway(ForwardingGateway):
 
     async def generate(self, request: GenerationRequest) -> Generation:
         names = await self._chains.names(request)
-        reuse = reuse_of(request, self._routes.alias(request.model), names, self.cache)
+        reuse = await self._reuse(request, names)
         if reuse is not None and (known := await reuse.known()) is not None:
             return known
         answer, provenance = await self._chains.first(names, request, self._ask)
-        answer = replace(answer, provenance=provenance)
+        answer = replace(answer, provenance=_more_exact(provenance, answer.provenance))
         if reuse is not None:
             await reuse.keep(answer)
         return answer
@@ -86,7 +98,7 @@ class ProviderGateway(ForwardingGateway):
     async def stream(self, request: GenerationRequest) -> AsyncGenerator[Sequence[GenerationDelta], None]:
         """Another model is asked until the first piece is here; what fails after it ends the stream with its error."""
         names = await self._chains.names(request)
-        reuse = reuse_of(request, self._routes.alias(request.model), names, self.cache)
+        reuse = await self._reuse(request, names)
         if reuse is not None and (known := await reuse.known()) is not None:
             yield as_deltas(known)
             return
@@ -118,6 +130,13 @@ class ProviderGateway(ForwardingGateway):
             await listing.close()
             await listing.provider.close()
 
+    async def _reuse(self, request: GenerationRequest, names: Sequence[str]) -> Reuse | None:
+        meaning = self._meaning
+        if self.cache is None or meaning is None:
+            return reuse_of(request, self._routes.alias(request.model), names, self.cache)
+        meant = [await meaning(request, name) for name in names]
+        return reuse_of(request, self._routes.alias(request.model), meant, self.cache)
+
     async def _ask(self, target: Target, request: GenerationRequest) -> Generation:
         if target.provider is not None:
             return await target.provider.generate(target.model, request)
@@ -137,6 +156,11 @@ class ProviderGateway(ForwardingGateway):
         if target.provider is not None:
             return target.provider.stream(target.model, request)
         return closable(self._inner.stream(_alone(request, target.model)))
+
+
+def _more_exact(provenance: Provenance, own: Provenance | None) -> Provenance:
+    """A local model that was asked may say which of its adapters answered."""
+    return provenance if own is None else replace(provenance, served_by=own.served_by)
 
 
 def _alone(request: GenerationRequest, model: str) -> GenerationRequest:

@@ -10,6 +10,8 @@ from sqlalchemy import Uuid, column, select, table
 from cluster.errors import ConfigError
 from cluster.gateway import ModelGateway
 from cluster.home import Home
+from cluster.learning.adapters.gateway import AdapterGateway
+from cluster.learning.adapters.manifest import Manifests
 from cluster.providers.cache import RedisResponseCache
 from cluster.providers.gateway import ProviderGateway
 from cluster.providers.keys import EnvironmentSecrets
@@ -43,6 +45,9 @@ class OwnersSecrets:
 def with_providers(
     local: ModelGateway, spec: ProvidersSpec, environment: Mapping[str, str], settings: Settings, stores: StoreClients
 ) -> ProviderGateway:
-    """The gateway to ``local`` models and those of ``spec``, whose keys may stand in ``environment``. The caller closes it."""
+    """The gateway to ``local`` models with their adapters, and to those of ``spec``, whose keys may stand in ``environment``. The caller
+    closes it."""
+    adapted = AdapterGateway(local, Manifests(Home(settings.home)))
     vault = OwnersSecrets(stores.database, Home(settings.home))
-    return ProviderGateway(local, spec, EnvironmentSecrets(environment, vault), RedisResponseCache(stores.cache))
+    secrets = EnvironmentSecrets(environment, vault)
+    return ProviderGateway(adapted, spec, secrets, RedisResponseCache(stores.cache), adapted.meaning)

@@ -6,6 +6,7 @@ package reads nothing; :func:`load_settings` is called once, in ``main``, and th
 
 from __future__ import annotations
 
+from cluster.settings.adapters import AdapterSettings
 from cluster.settings.gate import GateSettings
 from cluster.settings.graphs import GraphSettings, ToolSettings
 from cluster.settings.jobs import BatchSettings, FileSettings, JobSettings
@@ -20,6 +21,7 @@ from cluster.settings.tree import Settings
 
 __all__ = [
     "PREFIX",
+    "AdapterSettings",
     "AuthSettings",
     "BackupSettings",
     "BatchSettings",

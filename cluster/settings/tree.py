@@ -7,6 +7,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from cluster.settings.adapters import AdapterSettings
 from cluster.settings.gate import GateSettings
 from cluster.settings.graphs import GraphSettings, ToolSettings
 from cluster.settings.group import Group
@@ -42,6 +43,7 @@ class Settings(Group):
     knowledge: KnowledgeSettings = KnowledgeSettings()
     files: FileSettings = FileSettings()
     batches: BatchSettings = BatchSettings()
+    adapters: AdapterSettings = AdapterSettings()
     graphs: GraphSettings = GraphSettings()
     tools: ToolSettings = ToolSettings()
     gate: GateSettings = GateSettings()

@@ -49,6 +49,9 @@ class PriceTable:
         self._prices: Mapping[str, Price] = {**spec.models, **_beside_providers(providers)}
 
     def price(self, model: str) -> Price:
+        if model not in self._prices and "/" not in model:
+            # An adapter costs what its base does; a provider's models may have a colon in their own names.
+            model = model.partition(":")[0]
         return self._prices.get(model, self._default)
 
     def cost(self, model: str, used: Consumption) -> Decimal:

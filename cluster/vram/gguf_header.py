@@ -26,13 +26,14 @@ Scalar = int | float | bool | str
 @dataclass(frozen=True, slots=True)
 class GgufHeader:
     """``values``: the scalars by key; ``arrays``: the numbers of each array of numbers; ``lengths``: the length of every array.
-    ``size_bytes``: of the tensors' data; ``parameters``: their elements."""
+    ``size_bytes``: of the tensors' data; ``parameters``: their elements; ``shapes``: dimensions by tensor, the innermost first."""
 
     values: dict[str, Scalar]
     arrays: dict[str, tuple[float, ...]]
     lengths: dict[str, int]
     size_bytes: int
     parameters: int
+    shapes: dict[str, tuple[int, ...]]
 
 
 def read_header(path: Path) -> GgufHeader:
@@ -69,10 +70,10 @@ class _Walk:
                     arrays[key] = numbers
             else:
                 values[key] = self._string() if kind == STRING else self._scalar(kind)
-        parameters = sum(self._tensor() for _ in range(tensors))
+        shapes = dict(self._tensor() for _ in range(tensors))
         alignment = int(values.get("general.alignment", DEFAULT_ALIGNMENT))
         start = -(-self._at // alignment) * alignment
-        return GgufHeader(values, arrays, lengths, max(0, self._size - start), parameters)
+        return GgufHeader(values, arrays, lengths, max(0, self._size - start), sum(map(prod, shapes.values())), shapes)
 
     def _number(self, form: str) -> int:
         return int(self._unpack(form))
@@ -118,9 +119,9 @@ class _Walk:
             at += 8 + unpack(data, at)[0]
         self._at = at
 
-    def _tensor(self) -> int:
-        """Elements of the next tensor: name, dimensions, type, offset."""
-        self._string()
-        dimensions = [self._number("<Q") for _ in range(self._number("<I"))]
+    def _tensor(self) -> tuple[str, tuple[int, ...]]:
+        """The next one, of which the header has name, dimensions, type and offset."""
+        name = self._string()
+        dimensions = tuple(self._number("<Q") for _ in range(self._number("<I")))
         self._at += struct.calcsize("<IQ")
-        return prod(dimensions)
+        return name, dimensions

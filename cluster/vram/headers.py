@@ -119,23 +119,28 @@ def _gguf_architecture(header: GgufHeader) -> Architecture | None:
 def _safetensors(paths: Iterable[Path], folder: Path) -> WeightFacts:
     size = parameters = 0
     for path in paths:
-        for start, end, shape in _tensors(path):
+        for start, end, shape in _tensors(path).values():
             size += end - start
             parameters += prod(shape)
     return WeightFacts(size, parameters, config_architecture(folder))
 
 
-def _tensors(path: Path) -> list[tuple[int, int, list[int]]]:
+def tensor_shapes(path: Path) -> dict[str, tuple[int, ...]]:
+    """Of a safetensors file, by name. Raises ConfigError for a file that is none."""
+    return {name: tuple(shape) for name, (_, _, shape) in _tensors(path).items()}
+
+
+def _tensors(path: Path) -> dict[str, tuple[int, int, list[int]]]:
     """(start, end, shape) of each tensor. The header is its length as 8 little-endian bytes, and then that much JSON."""
     try:
         with path.open("rb") as file:
             (length,) = struct.unpack("<Q", file.read(8))
             # A longer one is cut off, and then it is no JSON.
             header = json.loads(file.read(min(length, MAX_HEADER)))
-        tensors = [(*entry["data_offsets"], entry["shape"]) for name, entry in header.items() if name != "__metadata__"]
+        tensors = {name: (*entry["data_offsets"], entry["shape"]) for name, entry in header.items() if name != "__metadata__"}
     except (struct.error, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ConfigError(f"{path}: not a readable safetensors file ({error}); pull the model again.") from None
-    return [(int(start), int(end), list(shape)) for start, end, shape in tensors]
+    return {name: (int(start), int(end), list(shape)) for name, (start, end, shape) in tensors.items()}
 
 
 def config_architecture(folder: Path) -> Architecture | None:

@@ -42,6 +42,23 @@ class Admission:
         started = time.monotonic()
         return lambda: self._leave(started)
 
+    async def all(self) -> Callable[[], None]:
+        """Waits until nobody has a place, and lets nobody in; the result, called once, gives the places back. Who waits goes on waiting."""
+        taken = [asyncio.ensure_future(self._semaphore.acquire()) for _ in range(self._slots)]
+        try:
+            await asyncio.gather(*taken)
+        except BaseException:
+            for one in taken:
+                if one.done() and not one.cancelled():
+                    self._semaphore.release()
+                one.cancel()
+            raise
+        return self._readmit
+
+    def _readmit(self) -> None:
+        for _ in range(self._slots):
+            self._semaphore.release()
+
     def _leave(self, started: float) -> None:
         self._running -= 1
         # An exponential mean over about the last ten generations: what a newcomer should expect.

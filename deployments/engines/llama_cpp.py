@@ -9,22 +9,19 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-import xllamacpp  # type: ignore[import-untyped]
-
 from cluster.contracts.generation import Generation, GenerationDelta, GenerationRequest, JsonObject, TokenCount
 from cluster.contracts.serving import ReplicaSpec
-from cluster.errors import Cancelled, EngineError
-from deployments.engines import llama_server
+from cluster.errors import Cancelled, EngineError, HearthError
 from deployments.engines.adapters import require_known
 from deployments.engines.admission import Admission
 from deployments.engines.gather import gather
 from deployments.engines.llama_errors import error_from_exception, error_from_reply
 from deployments.engines.llama_grammar import constraint
-from deployments.engines.llama_tokens import LlamaTokens
+from deployments.engines.llama_seat import Seat, fits_twice
 from deployments.engines.mailbox import Mailbox
 from deployments.engines.openai_chunks import ChunkReader
 from deployments.engines.openai_json import request_body
@@ -37,16 +34,18 @@ STALL_S = 300.0
 
 def load(spec: ReplicaSpec) -> LlamaCpp:
     """The engine with the weights of ``spec`` loaded. Raises ConfigError or EngineError."""
-    return LlamaCpp(spec, *llama_server.start(spec, llama_server.parameters(spec)))
+    return LlamaCpp(spec, Seat.start(spec, spec.adapters))
 
 
 class LlamaCpp:
     """A GenerationEngine. Its methods are called on one event loop."""
 
-    def __init__(self, spec: ReplicaSpec, server: xllamacpp.Server, door: llama_server.Door) -> None:
+    def __init__(self, spec: ReplicaSpec, seat: Seat) -> None:
         self._spec = spec
-        self._tokens = LlamaTokens(spec, door)
-        self._server: xllamacpp.Server | None = server
+        self.seat: Seat | None = seat
+        # Whether a second server may stand beside the first for a moment.
+        self.beside = fits_twice(spec)
+        self._changing = asyncio.Lock()
         self._admission = Admission(spec.model, spec.parallel, spec.max_queued)
         self._threads = ThreadPoolExecutor(spec.parallel, thread_name_prefix="llama-slot")
         self._open: set[Mailbox[bytes]] = set()
@@ -56,9 +55,9 @@ class LlamaCpp:
         return await gather(self.stream(request))
 
     async def stream(self, request: GenerationRequest) -> AsyncIterator[Sequence[GenerationDelta]]:
-        body = json.dumps(self._body(request)).encode()
+        body = self._body(request)
         leave = await self._admission.enter()
-        mailbox = self._work(body, request.prompt is None, leave)
+        mailbox = self._begin(body, request, leave)
         reader = ChunkReader(request.sampling.top_logprobs)
         try:
             while chunks := [json.loads(chunk) for chunk in await mailbox.take()]:
@@ -70,12 +69,32 @@ class LlamaCpp:
             mailbox.abandon()
 
     async def count_tokens(self, request: GenerationRequest) -> TokenCount:
-        if self._server is None:
-            raise Cancelled(f"'{self._spec.model}' is being shut down; send the request again.")
-        return TokenCount(await self._tokens.count(self._body(request)), exact=True, how="counted by llama.cpp")
+        seat = self._need_seat()
+        require_known(request.adapter, self._spec.model, seat.names)
+        seat.enter()
+        try:
+            return TokenCount(await seat.tokens.count(self._body(request) | seat.scales(None)), exact=True, how="counted by llama.cpp")
+        finally:
+            seat.leave()
+
+    async def set_adapters(self, adapters: Mapping[str, str]) -> None:
+        """The library takes adapters only when a server starts, so another one is started beside the first: what comes from then on goes to
+        it, what runs ends where it began, and then the first one goes. Where memory has no room for both, all that runs ends first."""
+        async with self._changing:
+            seat = self._need_seat()
+            if dict(adapters) == seat.adapters:
+                return
+            if self.beside:
+                await self._follow(seat, adapters)
+                return
+            readmit = await self._admission.all()
+            try:
+                await self._replace(seat, adapters)
+            finally:
+                readmit()
 
     async def check_health(self) -> None:
-        if self._server is None:
+        if self.seat is None:
             raise EngineError(f"'{self._spec.model}' is shut down; a new replica takes over.")
         if self._admission.occupancy().running and time.monotonic() - self._heard > STALL_S:
             raise EngineError(f"llama.cpp has produced nothing for '{self._spec.model}' in {STALL_S:.0f} s; a new replica takes over.")
@@ -88,34 +107,61 @@ class LlamaCpp:
             mailbox.abandon()
             mailbox.close(Cancelled(f"'{self._spec.model}' is being shut down; send the request again."))
         self._threads.shutdown(wait=True)
-        if self._server is not None:
-            self._tokens.close()
-        self._server = None
+        if self.seat is not None:
+            self.seat.close()
+        self.seat = None
+
+    async def _follow(self, seat: Seat, adapters: Mapping[str, str]) -> None:
+        following = await asyncio.to_thread(Seat.start, self._spec, adapters)
+        if self.seat is None:
+            following.close()
+            raise self._shut_down()
+        self.seat = following
+        seat.retire()
+
+    async def _replace(self, seat: Seat, adapters: Mapping[str, str]) -> None:
+        """With adapters that the library does not take, those of before are there again."""
+        before = seat.adapters
+        seat.close()
+        try:
+            self.seat = await asyncio.to_thread(Seat.start, self._spec, adapters)
+        except HearthError:
+            self.seat = await asyncio.to_thread(Seat.start, self._spec, before)
+            raise
+
+    def _need_seat(self) -> Seat:
+        if self.seat is None:
+            raise self._shut_down()
+        return self.seat
+
+    def _shut_down(self) -> Cancelled:
+        return Cancelled(f"'{self._spec.model}' is being shut down; send the request again.")
 
     def _body(self, request: GenerationRequest) -> JsonObject:
-        require_known(request.adapter, self._spec)
-        body = request_body(request) | constraint(request)
-        # Every adapter by name, the unused ones with scale 0: a request that names none would reuse the cached keys and values of an
-        # adapter's answer. The progress reports are chances to stop in the middle of a long prompt.
-        names = sorted(self._spec.adapters)
-        body["lora"] = [{"id": index, "scale": float(name == request.adapter)} for index, name in enumerate(names)]
-        body["return_progress"] = True
-        return body
+        # The progress reports are chances to stop in the middle of a long prompt.
+        return request_body(request) | constraint(request) | {"return_progress": True}
 
-    def _work(self, body: bytes, chat: bool, leave: Callable[[], None]) -> Mailbox[bytes]:
+    def _begin(self, body: JsonObject, request: GenerationRequest, leave: Callable[[], None]) -> Mailbox[bytes]:
         """Starts the generation in a slot's thread; the slot is free again when the library has let go of it."""
-        mailbox: Mailbox[bytes] = Mailbox()
-        if self._server is None:
+        try:
+            seat = self._need_seat()
+            require_known(request.adapter, self._spec.model, seat.names)
+            assert seat.server is not None
+        except HearthError:
             leave()
-            raise Cancelled(f"'{self._spec.model}' is being shut down; send the request again.")
-        call = self._server.handle_chat_completions if chat else self._server.handle_completions
+            raise
+        call = seat.server.handle_chat_completions if request.prompt is None else seat.server.handle_completions
+        mailbox: Mailbox[bytes] = Mailbox()
         self._open.add(mailbox)
-        done = asyncio.get_running_loop().run_in_executor(self._threads, self._run, call, body, mailbox)
-        done.add_done_callback(lambda _: self._finished(mailbox, leave))
+        seat.enter()
+        content = json.dumps(body | seat.scales(request.adapter)).encode()
+        done = asyncio.get_running_loop().run_in_executor(self._threads, self._run, call, content, mailbox)
+        done.add_done_callback(lambda _: self._finished(mailbox, seat, leave))
         return mailbox
 
-    def _finished(self, mailbox: Mailbox[bytes], leave: Callable[[], None]) -> None:
+    def _finished(self, mailbox: Mailbox[bytes], seat: Seat, leave: Callable[[], None]) -> None:
         self._open.discard(mailbox)
+        seat.leave()
         leave()
 
     def _run(self, call: Callable[[bytes, Callable[[bytes], bool]], Any], body: bytes, mailbox: Mailbox[bytes]) -> None:

@@ -26,7 +26,7 @@ DEFAULT_CONTEXT = 4096
 def parameters(spec: ReplicaSpec) -> xllamacpp.CommonParams:
     """Everything but the address. Raises ConfigError naming a file that is missing or not GGUF."""
     params = xllamacpp.CommonParams()
-    params.model.path = str(_gguf(Path(spec.path) / spec.file if spec.file else Path(spec.path), f"model '{spec.model}'"))
+    params.model.path = str(weights(spec))
     params.lora_adapters = [
         xllamacpp.CommonAdapterLoraInfo(str(_gguf(Path(path), f"adapter '{name}' of '{spec.model}'")), 1.0)
         for name, path in sorted(spec.adapters.items())
@@ -39,6 +39,11 @@ def parameters(spec: ReplicaSpec) -> xllamacpp.CommonParams:
     _within_budget(params, spec)
     _quiet(params)
     return params
+
+
+def weights(spec: ReplicaSpec) -> Path:
+    """The model's file. Raises ConfigError naming one that is missing or not GGUF."""
+    return _gguf(Path(spec.path) / spec.file if spec.file else Path(spec.path), f"model '{spec.model}'")
 
 
 class Door:

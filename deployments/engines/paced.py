@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import aclosing
 
 from cluster.contracts.generation import Generation, GenerationDelta, GenerationRequest, TokenCount
@@ -39,6 +39,9 @@ class Paced:
 
     async def count_tokens(self, request: GenerationRequest) -> TokenCount:
         return await self._engine.count_tokens(request)
+
+    async def set_adapters(self, adapters: Mapping[str, str]) -> None:
+        await self._engine.set_adapters(adapters)
 
     async def check_health(self) -> None:
         await self._engine.check_health()

@@ -11,7 +11,7 @@ time unless the protocol says more. Bad content raises Unprocessable, Unsupporte
 from __future__ import annotations
 
 import threading
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -48,6 +48,11 @@ class GenerationEngine(Protocol):
 
     async def count_tokens(self, request: GenerationRequest) -> TokenCount:
         """Of the prompt, as a generation's usage would report it. Takes no slot and waits for none; says nothing about whether it fits."""
+        ...
+
+    async def set_adapters(self, adapters: Mapping[str, str]) -> None:
+        """From now on these LoRA adapters may be asked, by name, each the path of what PEFT saved or of a file of the engine's own. What
+        runs goes on as it began. Raises Unprocessable, ConfigError or EngineError; then those of before may be asked, as before."""
         ...
 
     async def check_health(self) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import uuid
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
 from ray.llm._internal.serve.core.configs.llm_config import DiskMultiplexConfig
@@ -18,7 +18,7 @@ from ray.serve.llm.openai_api_models import ChatCompletionRequest, CompletionReq
 
 from cluster.contracts.generation import Generation, GenerationDelta, GenerationRequest, JsonObject, TokenCount
 from cluster.contracts.serving import ReplicaSpec
-from cluster.errors import Cancelled, EngineError, HearthError
+from cluster.errors import Cancelled, Conflict, EngineError, HearthError, Unprocessable
 from deployments.engines.adapters import require_known
 from deployments.engines.admission import Admission
 from deployments.engines.engine_loop import EngineLoop
@@ -27,7 +27,7 @@ from deployments.engines.mailbox import Mailbox
 from deployments.engines.openai_chunks import ChunkReader
 from deployments.engines.openai_json import request_body, schema_of
 from deployments.engines.protocols import Occupancy
-from deployments.engines.vllm_config import context_tokens, llm_config, set_environment
+from deployments.engines.vllm_config import adapter_room, context_tokens, llm_config, set_environment
 from deployments.engines.vllm_errors import error_from_exception, error_from_reply, is_about_length
 from deployments.engines.vllm_tokens import count, fit
 
@@ -62,22 +62,21 @@ class Vllm:
         self._loop = EngineLoop("vllm")
         self._admission = Admission(spec.model, spec.parallel, spec.max_queued)
         self._closed = False
+        self._adapters: dict[str, str] = {}
+        self._changing = asyncio.Lock()
 
     def start(self) -> None:
         """Starts the child processes and loads every adapter, so that none is met for the first time by a request: vLLM would die of a
         bad one then."""
         self._loop.run(self._server.start(), START_TIMEOUT_S)
-        for number, (name, path) in enumerate(sorted(self._spec.adapters.items()), start=1):
-            adapter = DiskMultiplexConfig(
-                model_id=self._served_name(name), max_total_tokens=None, local_path=path, lora_assigned_int_id=number
-            )
-            self._loop.run(self._server.engine.resolve_lora(adapter))
+        for name, path in sorted(self._spec.adapters.items()):
+            self._loop.run(self._load(name, path))
 
     async def generate(self, request: GenerationRequest) -> Generation:
         return await gather(self.stream(request))
 
     async def stream(self, request: GenerationRequest) -> AsyncIterator[Sequence[GenerationDelta]]:
-        require_known(request.adapter, self._spec)
+        require_known(request.adapter, self._spec.model, self._adapters)
         body = self._body(request)
         leave = await self._admission.enter()
         loop = asyncio.get_running_loop()
@@ -95,7 +94,7 @@ class Vllm:
             cancel()
 
     async def count_tokens(self, request: GenerationRequest) -> TokenCount:
-        require_known(request.adapter, self._spec)
+        require_known(request.adapter, self._spec.model, self._adapters)
         if self._closed:
             raise Cancelled(f"'{self._spec.model}' is being shut down; send the request again.")
         try:
@@ -103,6 +102,20 @@ class Vllm:
         except Exception as error:
             raise error_from_exception(error, self._spec) from error
         return TokenCount(tokens, exact=True, how="counted by vLLM")
+
+    async def set_adapters(self, adapters: Mapping[str, str]) -> None:
+        """Loaded before they may be asked: vLLM dies of a request for one that it cannot load."""
+        async with self._changing:
+            if len(adapters) > adapter_room(self._spec):
+                raise Conflict(
+                    f"'{self._spec.model}' was started without room for adapters, which vLLM cannot make later; start it again "
+                    "(`hearth down`, `hearth up`)."
+                )
+            for name in [name for name, path in self._adapters.items() if adapters.get(name) != path]:
+                await self._loop.call(self._unload(name))
+            for name, path in adapters.items():
+                if name not in self._adapters:
+                    await self._loop.call(self._load(name, path))
 
     async def check_health(self) -> None:
         if self._closed:
@@ -122,6 +135,22 @@ class Vllm:
             if client is not None:
                 client.shutdown()
             self._loop.close()
+
+    async def _load(self, name: str, path: str) -> None:
+        """Runs on the engine's loop. Raises Unprocessable."""
+        adapter = DiskMultiplexConfig(model_id=self._served_name(name), max_total_tokens=None, local_path=path, lora_assigned_int_id=0)
+        try:
+            await self._server.engine.resolve_lora(adapter)
+        except ValueError as error:
+            raise Unprocessable(f"vLLM does not take adapter '{name}' of '{self._spec.model}': {error}") from None
+        self._adapters[name] = path
+
+    async def _unload(self, name: str) -> None:
+        """Runs on the engine's loop. Nobody may be asking for it: ray.serve.llm has no way to unload, so vLLM itself is told."""
+        del self._adapters[name]
+        engine, served = self._server.engine, self._served_name(name)
+        loaded = engine._oai_models.lora_requests.pop(served)
+        await engine._engine_client.remove_lora(loaded.lora_int_id)
 
     def _served_name(self, adapter: str | None) -> str:
         return f"{self._spec.model}:{adapter}" if adapter else self._spec.model

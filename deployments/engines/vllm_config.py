@@ -21,6 +21,7 @@ from cluster.vram.headers import config_architecture
 # When the plan states no context.
 DEFAULT_CONTEXT = 4096
 BYTES = {"float32": 4, "float16": 2, "bfloat16": 2}
+HIGHEST_RANK = 64
 # vLLM hands the KV cache out in blocks of tokens; a sequence may leave most of its last block empty.
 BLOCK_TOKENS = 128
 ENVIRONMENT = {
@@ -57,6 +58,13 @@ def set_environment(spec: ReplicaSpec) -> None:
     os.environ.update(ENVIRONMENT)
     if spec.device == "cpu":
         os.environ["OMP_NUM_THREADS"] = str(spec.threads)
+
+
+def adapter_room(spec: ReplicaSpec) -> int:
+    """How many adapters it may hold. Room costs memory and speed, so there is some only where somebody had an adapter of the model when it
+    was started."""
+    several = spec.adapters_loaded if spec.adapters_file and Path(spec.adapters_file).is_file() else 0
+    return len(spec.adapters) + several
 
 
 def llm_config(spec: ReplicaSpec) -> LLMConfig:
@@ -106,7 +114,7 @@ def _kv_bytes(spec: ReplicaSpec) -> int:
 
 def _adapters(spec: ReplicaSpec) -> dict[str, Any]:
     # One slot more than there are adapters: rows without one use the index -1, and read whatever the last slot holds.
-    return {"enable_lora": True, "max_loras": len(spec.adapters) + 1, "max_lora_rank": 64} if spec.adapters else {}
+    return {"enable_lora": True, "max_loras": adapter_room(spec) + 1, "max_lora_rank": HIGHEST_RANK} if adapter_room(spec) else {}
 
 
 def _parsers(folder: Path) -> dict[str, Any]:
