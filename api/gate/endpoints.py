@@ -8,6 +8,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import Response
 
+from api.agents.deps import WithGateway
 from api.audit.trail import WithTrail
 from api.gate.examples import ASKED, DECISION, DETAIL, ENTRY, EVALUATE, GATE, PAIR
 from api.gate.schemas import (
@@ -68,12 +69,15 @@ def _ok(example: object) -> dict[str, object]:
     openapi_extra=json_request(EvaluateBody, EVALUATE),
 )
 async def evaluate(
-    request: Request, parts: WithParts, service: Asking, body: Annotated[EvaluateBody, Depends(json_body(EvaluateBody, Unprocessable))]
+    request: Request,
+    service: Asking,
+    gateway: WithGateway,
+    body: Annotated[EvaluateBody, Depends(json_body(EvaluateBody, Unprocessable))],
 ) -> Response:
     """A job that asks the candidate and the incumbent the items of every set of the gate, at the temperature 0, and finds a verdict:
     `passed` if the candidate is better at the task beyond noise and shown to be not worse elsewhere by more than is borne, `refused` if it
     is shown to be worse anywhere, else `undecided`. Only what passed, or what a person approves, may go into service."""
-    return success(await attend(request, service.evaluate(body, parts.gateway)))
+    return success(await attend(request, service.evaluate(body, gateway)))
 
 
 @router.get("/gates", summary="List gates", response_model=Success[GateList], responses=responses(_ok({"gates": [GATE]}), READS))

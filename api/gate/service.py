@@ -26,6 +26,8 @@ from cluster.contracts.models import ModelKind
 from cluster.errors import BadInput, Overloaded
 from cluster.gateway import ModelGateway
 from cluster.jobs.store import NewJob
+from cluster.learning.adapters.table import AdapterState
+from cluster.learning.gate.adapters import judged, pinned
 from cluster.learning.gate.held_out import held_out_of
 from cluster.learning.gate.store import KIND, Found, GateVerdicts, NewVerdict, Wanted
 from cluster.learning.gate.table import GateDecision
@@ -50,14 +52,10 @@ class GateService:
         """The verdict's row and its job, in one transaction."""
         who = self._who
         gate = gates(self._settings.home).get(body.gate)
-        incumbent = body.incumbent or body.candidate.partition(":")[0]
-        if incumbent == body.candidate:
-            raise BadInput("It would be compared with itself; name an adapter as the candidate, or another incumbent.").about("incumbent")
-        for model in (body.candidate, incumbent):
-            await models.resolve(model, ModelKind.LLM)
+        candidate, incumbent = await self._pair(body, models)
         held_out = await held_out_of(self._session, who.organisation_id, body.held_out_file)
         await self._refuse_surplus()
-        told = NewVerdict(who.organisation_id, who.user_id, body.candidate, incumbent, gate, held_out.model_dump())
+        told = NewVerdict(who.organisation_id, who.user_id, candidate, incumbent, gate, held_out.model_dump())
         row = await self._rows.add(told)
         row.job_id = (await self._desk.enqueue(self._session, NewJob(KIND, who.organisation_id, who.user_id, {"verdict": str(row.id)}))).id
         await self._session.flush()
@@ -93,6 +91,8 @@ class GateService:
         """The verdict stays as it is: what a person decided stands beside it."""
         found = await self._get(verdict_id)
         decision = await self._rows.rule(found, self._who.user_id, body.decision, body.reason)
+        state = AdapterState.PASSED if body.decision == "approve" else AdapterState.REFUSED
+        await judged(self._session, self._who.organisation_id, found.row.candidate, state)
         self._trail.record(
             "gate.decided",
             f"gate_verdict:{found.row.id}",
@@ -101,6 +101,18 @@ class GateService:
             overrides=decision.overrides,
         )
         return await self.one(verdict_id)
+
+    async def _pair(self, body: EvaluateBody, models: ModelGateway) -> tuple[str, str]:
+        """Who is compared with whom, each by a name that means the same until the verdict is found."""
+        named = {"candidate": body.candidate, "incumbent": body.incumbent or body.candidate.partition(":")[0]}
+        for param, model in named.items():
+            if "/" in model:
+                raise BadInput("The gate examines models of this machine; name one without a provider.").about(param)
+            await models.resolve(model, ModelKind.LLM)
+        candidate, incumbent = [await pinned(self._session, self._who.organisation_id, model) for model in named.values()]
+        if candidate == incumbent:
+            raise BadInput(f"'{candidate}' would be compared with itself; name another incumbent.").about("incumbent")
+        return candidate, incumbent
 
     async def _refuse_surplus(self) -> None:
         most = self._settings.gate.open_per_organisation

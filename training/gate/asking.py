@@ -9,7 +9,7 @@ from typing import Any, get_args
 from cluster.contracts.generation import Caching, GenerationRequest, Message, Role, Sampling, ToolCall
 from cluster.errors import BadInput, Unprocessable
 
-ROLES = frozenset(get_args(Role))
+ROLES: frozenset[Role] = frozenset(get_args(Role))
 
 
 def request_of(model: str, messages: Sequence[Mapping[str, Any]], most_tokens: int, scope: str, request_id: str) -> GenerationRequest:
@@ -27,9 +27,10 @@ def request_of(model: str, messages: Sequence[Mapping[str, Any]], most_tokens: i
 
 def message_of(message: Mapping[str, Any]) -> Message:
     """One in OpenAI's shape. Only text: a picture is refused."""
-    role = message.get("role")
-    if role not in ROLES:
-        raise Unprocessable(f"An item has a message with the role {json.dumps(role)}, which is none of {', '.join(sorted(ROLES))}.")
+    told = message.get("role")
+    role = next((role for role in ROLES if role == told), None)
+    if role is None:
+        raise Unprocessable(f"An item has a message with the role {json.dumps(told)}, which is none of {', '.join(sorted(ROLES))}.")
     calls = message.get("tool_calls") or ()
     name, call_id = message.get("name"), message.get("tool_call_id")
     return Message(

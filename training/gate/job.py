@@ -14,6 +14,9 @@ from cluster.contracts.models import ModelKind
 from cluster.gateway import ModelGateway
 from cluster.home import Home
 from cluster.jobs.work import Work
+from cluster.learning.adapters.gateway import AdapterGateway
+from cluster.learning.adapters.manifest import Manifests
+from cluster.learning.adapters.publishing import publish
 from cluster.learning.gate.asked import Asked
 from cluster.learning.gate.held_out import HeldOut, path_of
 from cluster.learning.gate.rule import decide
@@ -27,8 +30,9 @@ from training.gate.examination import Examination, Question, Waiting
 
 def evaluate(work: Work) -> dict[str, Any]:
     """The result: the verdict's id and its outcome."""
-    reach = Attachment.of(Home(work.settings.home)).reach()
-    return Evaluation(work, reach.wait, reach.models, reach.database).run()
+    home = Home(work.settings.home)
+    reach = Attachment.of(home).reach()
+    return Evaluation(work, reach.wait, AdapterGateway(reach.models, Manifests(home)), reach.database).run()
 
 
 @dataclass(frozen=True)
@@ -58,7 +62,9 @@ class Evaluation:
         verdict = decide(gate, self.wait(asked.marks))
         for reason in verdict.reasons:
             self.work.log(reason)
-        self.wait(asked.end, verdict)
+        base = self.wait(asked.end, verdict)
+        if base is not None:
+            self.wait(publish, self.database, Home(self.work.settings.home), base)
         return {"verdict": str(row.id), "outcome": verdict.outcome}
 
     def _items(self, row: GateVerdict, gate: GateSpec, one: GateSetSpec) -> ItemSet:

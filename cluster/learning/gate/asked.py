@@ -19,11 +19,18 @@ from sqlalchemy.dialects.postgresql import insert
 from cluster.errors import Conflict, NotFound
 from cluster.jobs.states import JobState
 from cluster.jobs.table import Job
+from cluster.learning.adapters.table import AdapterState
+from cluster.learning.gate.adapters import judged
 from cluster.learning.gate.rule import Marked
 from cluster.learning.gate.table import GateAnswer, GateVerdict
-from cluster.learning.gate.verdict import Verdict
+from cluster.learning.gate.verdict import Outcome, Verdict
 from cluster.stores.sql import AsyncSession, Database
 
+STATES: Mapping[Outcome, AdapterState] = {
+    "passed": AdapterState.PASSED,
+    "refused": AdapterState.REFUSED,
+    "undecided": AdapterState.CANDIDATE,
+}
 USERS = table("users", column("id", Uuid()))
 
 
@@ -113,11 +120,13 @@ class Asked:
                 raise Conflict(f"Now {several[0]} answered, now {several[1]}: another was promoted meanwhile; ask for another verdict.")
         return {name: _marked([row for row in rows if row.set_name == name]) for name in dict.fromkeys(row.set_name for row in rows)}
 
-    async def end(self, verdict: Verdict) -> None:
+    async def end(self, verdict: Verdict) -> str | None:
+        """With the state of the adapter, in one transaction; the base whose list of adapters is to be published then."""
         async with self._database.session() as session:
             row = await self._mine(session)
             changed = update(GateVerdict).where(GateVerdict.id == row.id, GateVerdict.outcome.is_(None))
             await session.execute(changed.values(outcome=verdict.outcome, verdict=verdict.model_dump(mode="json")))
+            return await judged(session, row.organisation_id, row.candidate, STATES[verdict.outcome])
 
     async def _mine(self, session: AsyncSession) -> GateVerdict:
         running = (Job.id == self._job_id, Job.attempt == self._attempt, Job.state == JobState.RUNNING.value)
