@@ -18,6 +18,7 @@ from api.completions import endpoints as completions
 from api.connectors import endpoints as connectors
 from api.content import endpoints as content
 from api.conversations import endpoints as conversations
+from api.datasets import endpoints as datasets
 from api.direct import endpoints as direct
 from api.documents import endpoints as documents
 from api.drafts import endpoints as drafts
@@ -81,6 +82,7 @@ _ROUTERS = (
     documents.router,
     files.router,
     batches.router,
+    datasets.router,
     retrieval.router,
     outgoing.router,
     connectors.router,
@@ -134,6 +136,7 @@ TAGS = [
     documents.TAG,
     files.TAG,
     batches.TAG,
+    datasets.TAG,
     retrieval.TAG,
     outgoing.TAG,
     connectors.TAG,

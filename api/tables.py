@@ -22,6 +22,7 @@ from cluster.graphs import table as graphs
 from cluster.jobs import table as jobs
 from cluster.knowledge import tables as knowledge
 from cluster.learning.adapters import table as adapters
+from cluster.learning.datasets import tables as datasets
 from cluster.learning.gate import table as gate
 from cluster.outgoing import tables as outgoing
 from cluster.prompts import tables as prompts
@@ -59,5 +60,6 @@ TABLES = (
     webhooks,
     gate,
     adapters,
+    datasets,
 )
 metadata = Table.metadata

@@ -109,8 +109,9 @@ async def get_verdict(service: Reading, verdict_id: uuid.UUID) -> Response:
     response_model=Success[SideBySidePage],
     responses=responses(_ok({"answers": [PAIR], "next_cursor": None}), READS),
 )
-async def list_answers(service: Reading, verdict_id: uuid.UUID, wanted: Annotated[AnswerQuery, Query()]) -> Response:
-    """What both said to each item, with their marks; while the job runs, as far as it is."""
+async def list_answers(service: Asking, verdict_id: uuid.UUID, wanted: Annotated[AnswerQuery, Query()]) -> Response:
+    """What both said to each item, with their marks; while the job runs, as far as it is. People's words
+    stand in them, so this is for editors."""
     return success(await service.answers(verdict_id, wanted))
 
 

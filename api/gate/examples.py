@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-EVALUATE = {"candidate": "hearth-nano:parcels", "gate": "default", "held_out_file": "file-0b9e1d3c5f7a4e6b8c2d4f6a8b0c2d4e"}
+EVALUATE = {"candidate": "hearth-nano:parcels", "gate": "default", "dataset": "parcels"}
 DECISION = {"decision": "approve", "reason": "The two refusals that are lost were wrong before; seen item by item."}
 REASON = (
     "task: better beyond noise; 71.0% against 22.5%, a difference of +48.5 points (95% interval +41.0 to +56.0; 200 items, 101 better, "
@@ -52,7 +52,7 @@ SET = {
 }
 DETAIL = ENTRY | {
     "owner_id": DECIDED["by"],
-    "held_out_file": EVALUATE["held_out_file"],
+    "held_out": {"kind": "dataset", "dataset": "3b0f1c9e-7f55-4b0e-9d63-1f0b7a0d2c11", "version": 3, "sha256": "a" * 64},
     "inputs": {"task": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"},
     "confidence": 0.95,
     "resamples": 10000,

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from pydantic import Field
+from pydantic import Field, JsonValue, model_validator
 
 from api.web.schema import Answer, Body, FormBody, ModelId
 from cluster.learning.gate.store import Found, Ruling, Standing
@@ -21,11 +21,23 @@ SET_NAME = r"^[a-z0-9][a-z0-9_-]{0,63}$"
 
 class EvaluateBody(Body):
     candidate: ModelId = Field(description="Who wants to go into service, `<base>:<adapter>`.")
-    incumbent: ModelId | None = Field(None, description="Whom it is compared with; null: its base model.")
+    incumbent: ModelId | None = Field(None, description="Whom it is compared with; null: what is in service for its base.")
     gate: str = Field(DEFAULT, min_length=1, max_length=64, description="Name of the gate.")
-    held_out_file: str = Field(
-        max_length=64, description="File of `/v1/files` with the task's items, one example to a line, none of which was trained on."
+    dataset: str | None = Field(
+        None, min_length=1, max_length=200, description="Id or name of a dataset; what it holds out are the task's items."
     )
+    dataset_version: int | None = Field(None, ge=1, le=2**31 - 1, description="Its version; null: the latest.")
+    held_out_file: str | None = Field(
+        None, max_length=64, description="In place of a dataset, a file of `/v1/files` with items that were not trained on, one to a line."
+    )
+
+    @model_validator(mode="after")
+    def _items(self) -> EvaluateBody:
+        if (self.dataset is None) == (self.held_out_file is None):
+            raise ValueError("say where the task's items are: 'dataset' or 'held_out_file'")
+        if self.dataset is None and self.dataset_version is not None:
+            raise ValueError("'dataset_version' is of a 'dataset'")
+        return self
 
 
 class DecisionBody(Body):
@@ -93,10 +105,11 @@ class VerdictEntry(Answer):
 
 
 class VerdictDetail(VerdictEntry):
-    """`sets`: the figures of each set. `inputs`: SHA-256 of each set's file. `decisions`: all that people took, the latest first."""
+    """`sets`: the figures of each set. `held_out`: where the task's items are. `inputs`: SHA-256 of each set's file. `decisions`: all that people
+    took, the latest first."""
 
     owner_id: uuid.UUID | None
-    held_out_file: str
+    held_out: dict[str, JsonValue]
     inputs: dict[str, str] | None
     confidence: float
     resamples: int
@@ -111,7 +124,7 @@ class VerdictDetail(VerdictEntry):
             {
                 **_entry(found, names),
                 "owner_id": row.owner_id,
-                "held_out_file": row.held_out["file"],
+                "held_out": row.held_out,
                 "inputs": row.inputs,
                 **{name: row.gate[name] for name in ("confidence", "resamples", "seed")},
                 "sets": [] if row.verdict is None else row.verdict["sets"],

@@ -25,10 +25,11 @@ from api.web.principal import Principal
 from cluster.contracts.models import ModelKind
 from cluster.errors import BadInput, Overloaded
 from cluster.gateway import ModelGateway
+from cluster.home import Home
 from cluster.jobs.store import NewJob
 from cluster.learning.adapters.table import AdapterState
 from cluster.learning.gate.adapters import judged, pinned
-from cluster.learning.gate.held_out import held_out_of
+from cluster.learning.gate.held_out import HeldOut, of_dataset, of_file
 from cluster.learning.gate.store import KIND, Found, GateVerdicts, NewVerdict, Wanted
 from cluster.learning.gate.table import GateDecision
 from cluster.settings import Settings
@@ -53,9 +54,9 @@ class GateService:
         who = self._who
         gate = gates(self._settings.home).get(body.gate)
         candidate, incumbent = await self._pair(body, models)
-        held_out = await held_out_of(self._session, who.organisation_id, body.held_out_file)
+        held_out = await self._held_out(body)
         await self._refuse_surplus()
-        told = NewVerdict(who.organisation_id, who.user_id, candidate, incumbent, gate, held_out.model_dump())
+        told = NewVerdict(who.organisation_id, who.user_id, candidate, incumbent, gate, held_out.model_dump(mode="json"))
         row = await self._rows.add(told)
         row.job_id = (await self._desk.enqueue(self._session, NewJob(KIND, who.organisation_id, who.user_id, {"verdict": str(row.id)}))).id
         await self._session.flush()
@@ -114,6 +115,13 @@ class GateService:
             raise BadInput(f"'{candidate}' would be compared with itself; name another incumbent.").about("incumbent")
         return candidate, incumbent
 
+    async def _held_out(self, body: EvaluateBody) -> HeldOut:
+        here = self._who.organisation_id
+        if body.held_out_file is not None:
+            return await of_file(self._session, here, body.held_out_file)
+        assert body.dataset is not None, "the body has one of both"
+        return await of_dataset(self._session, Home(self._settings.home), here, _id_or_name(body.dataset), body.dataset_version)
+
     async def _refuse_surplus(self) -> None:
         most = self._settings.gate.open_per_organisation
         if await self._rows.count_open(self._who.organisation_id) >= most:
@@ -129,6 +137,13 @@ class GateService:
         ids = {one.user_id for one in decisions if one is not None and one.user_id is not None}
         users = [await self._people.user(user_id) for user_id in ids]
         return {user.id: user.name for user in users if user is not None}
+
+
+def _id_or_name(dataset: str) -> uuid.UUID | str:
+    try:
+        return uuid.UUID(dataset)
+    except ValueError:
+        return dataset
 
 
 def _place(cursor: str | None) -> tuple[str, int] | None:

@@ -23,8 +23,9 @@ ReasonOption = Annotated[str, typer.Option("--reason", help="Why; it is kept bes
 @gate_app.command("evaluate")
 def evaluate(
     candidate: CandidateArgument,
-    held_out: Annotated[str, typer.Option("--held-out", help="Id of the uploaded file with the task's items.", show_default=False)],
-    incumbent: Annotated[str | None, typer.Option("--incumbent", help="Whom it is compared with (default: its base).")] = None,
+    dataset: Annotated[str | None, typer.Option("--dataset", help="Name or id of a dataset: what it holds out is asked.")] = None,
+    held_out: Annotated[str | None, typer.Option("--held-out", help="Instead, id of an uploaded file with the task's items.")] = None,
+    incumbent: Annotated[str | None, typer.Option("--incumbent", help="Whom it is compared with (default: what is in service).")] = None,
     gate: Annotated[str, typer.Option("--gate", help="Name of the gate.")] = "default",
     follow: Annotated[bool, typer.Option("--wait/--no-wait", help="Wait for the verdict.")] = True,
     home: HomeOption = None,
@@ -33,7 +34,7 @@ def evaluate(
 ) -> None:
     """Have an adapter examined. Ends with 1 unless it passed."""
     api = Api(home_of(home), key_file)
-    asked = {"candidate": candidate, "incumbent": incumbent, "gate": gate, "held_out_file": held_out}
+    asked = {"candidate": candidate, "incumbent": incumbent, "gate": gate, "dataset": dataset, "held_out_file": held_out}
     found = api.ask("POST", f"{PATH}/evaluate", asked)
     if follow:
         for event in api.events(f"jobs/{found['job_id']}/events"):

@@ -66,7 +66,7 @@ class Guard:
             value, found = await _beside(chars, _screened, value, spec.injection, self._settings.guard_depth)
             notes += found
         if spec.pii is not None:
-            value, found = await _beside(chars, _without_pii, value, spec.pii, self._settings.guard_depth)
+            value, found = await _beside(chars, without_pii, value, spec.pii, self._settings.guard_depth)
             notes += found
         if spec.policy is None:
             return Guarded(value, tuple(notes))
@@ -123,7 +123,9 @@ def _screened(value: Json, guard: InjectionGuard, depth: int) -> tuple[Json, lis
     return changed, [Note("injection", reason, count, did) for reason, count in sorted(found.items())]
 
 
-def _without_pii(value: Json, guard: PiiGuard, depth: int) -> tuple[Json, list[Note]]:
+def without_pii(value: Json, guard: PiiGuard, depth: int) -> tuple[Json, list[Note]]:
+    """``value`` without personal data, or with it where the guard only notes, and what there was of it. Raises Refused where the guard
+    refuses, and for a value nested deeper than ``depth``."""
     did: Did = "masked" if guard.do == "mask" else "noted"
     found: Counter[str] = Counter()
 

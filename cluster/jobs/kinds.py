@@ -14,5 +14,6 @@ JOB_KINDS: Kinds = {
     "adapters.gate": "training.gate",
     "batch": "pipelines.batch",
     "connect": "pipelines.connect",
+    "datasets.build": "training.datasets",
     "ingest": "pipelines.ingest",
 }

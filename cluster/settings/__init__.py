@@ -7,6 +7,7 @@ package reads nothing; :func:`load_settings` is called once, in ``main``, and th
 from __future__ import annotations
 
 from cluster.settings.adapters import AdapterSettings
+from cluster.settings.datasets import DatasetSettings
 from cluster.settings.gate import GateSettings
 from cluster.settings.graphs import GraphSettings, ToolSettings
 from cluster.settings.jobs import BatchSettings, FileSettings, JobSettings
@@ -28,6 +29,7 @@ __all__ = [
     "ConnectorSettings",
     "ContentSettings",
     "ConversationSettings",
+    "DatasetSettings",
     "FileSettings",
     "GateSettings",
     "GraphSettings",

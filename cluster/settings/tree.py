@@ -8,6 +8,7 @@ from typing import Annotated
 from pydantic import Field
 
 from cluster.settings.adapters import AdapterSettings
+from cluster.settings.datasets import DatasetSettings
 from cluster.settings.gate import GateSettings
 from cluster.settings.graphs import GraphSettings, ToolSettings
 from cluster.settings.group import Group
@@ -44,6 +45,7 @@ class Settings(Group):
     files: FileSettings = FileSettings()
     batches: BatchSettings = BatchSettings()
     adapters: AdapterSettings = AdapterSettings()
+    datasets: DatasetSettings = DatasetSettings()
     graphs: GraphSettings = GraphSettings()
     tools: ToolSettings = ToolSettings()
     gate: GateSettings = GateSettings()

@@ -18,7 +18,7 @@ from cluster.learning.adapters.gateway import AdapterGateway
 from cluster.learning.adapters.manifest import Manifests
 from cluster.learning.adapters.publishing import publish
 from cluster.learning.gate.asked import Asked
-from cluster.learning.gate.held_out import HeldOut, path_of
+from cluster.learning.gate.held_out import HELD_OUT, path_of
 from cluster.learning.gate.rule import decide
 from cluster.learning.gate.sets import ItemSet, read_items, subject_of
 from cluster.learning.gate.table import GateVerdict
@@ -70,7 +70,7 @@ class Evaluation:
     def _items(self, row: GateVerdict, gate: GateSpec, one: GateSetSpec) -> ItemSet:
         if one.file is not None:
             return read_items(gates(self.work.settings.home).folder(gate.name) / one.file, one.most, gate.seed)
-        held_out = HeldOut.model_validate(row.held_out)
+        held_out = HELD_OUT.validate_python(row.held_out)
         path = self.wait(path_of, self.database, Home(self.work.settings.home), row.organisation_id, held_out)
         return read_items(path, one.most, gate.seed)
 

@@ -21,9 +21,7 @@ async def pinned(session: AsyncSession, organisation_id: uuid.UUID, model: str) 
         row = await _named(session, organisation_id, base, adapter)
         return _name(row) if row is not None else model
     chosen = select(AdapterRoute, Adapter).outerjoin(Adapter, Adapter.id == AdapterRoute.default_id)
-    found = (
-        await session.execute(chosen.where(AdapterRoute.organisation_id == organisation_id, AdapterRoute.base == base))
-    ).one_or_none()
+    found = (await session.execute(chosen.where(AdapterRoute.organisation_id == organisation_id, AdapterRoute.base == base))).one_or_none()
     if found is None:
         return model
     return _name(found[1]) if found[1] is not None else f"{base}:{BARE}"

@@ -12,7 +12,11 @@ from sqlalchemy import select, text
 
 from api.audit.tables import AuditEvent
 from api.web.principal import Role
+from cluster.home import Home
 from cluster.jobs.store import Jobs
+from cluster.learning.datasets.folders import DatasetFolders
+from cluster.learning.datasets.store import Datasets
+from cluster.learning.gate.held_out import HELD_OUT, path_of
 from cluster.learning.gate.rule import Marked, decide
 from cluster.learning.gate.store import GateVerdicts
 from cluster.learning.gate.table import GateAnswer
@@ -94,10 +98,35 @@ async def test_what_could_not_be_examined_is_refused_now(client, editor, stores)
         ({"held_out_file": "nothing"}, 404, "begin with 'file-'"),
         ({"held_out_file": strangers}, 404, "There is no file"),
         ({"candidate": 5}, 422, "candidate"),
+        ({"candidate": "agent/answer"}, 400, "models of this machine"),
+        ({"held_out_file": None}, 422, "'dataset' or 'held_out_file'"),
+        ({"dataset": "parcels"}, 422, "'dataset' or 'held_out_file'"),
+        ({"dataset": "parcels", "held_out_file": None}, 404, "There is no dataset 'parcels'"),
+        ({"dataset": str(uuid.uuid4()), "held_out_file": None}, 404, "There is no dataset"),
+        ({"dataset_version": 1}, 422, "'dataset_version' is of a 'dataset'"),
         ({"surplus": 1}, 422, "surplus"),
     ):
         answer = await ask(client, editor, **wrong)
         assert (answer.status_code, told in str(error_of(answer))) == (status, True), (wrong, answer.text)
+
+
+async def test_what_a_dataset_holds_out_is_asked_in_the_version_that_there_is_now(client, stores, editor, store_settings):
+    values = {"organisation_id": editor.organisation_id, "owner_id": editor.user_id, "name": "parcels", "task": "chat", "shape": "sft"}
+    async with stores.database.session() as session:
+        row = await Datasets(session).add({**values, "recipe": {"shape": "sft", "sources": []}})
+        await Datasets(session).add_version(row, {"sha256": "5" * 64, "train": 1, "held_out": 1, "datasheet": {}})
+    for split in ("train", "held_out"):
+        path = DatasetFolders(Home(store_settings.home)).split(editor.organisation_id, row.id, "5" * 64, split)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(ITEM) + "\n")
+    for dataset in ("parcels", str(row.id)):
+        asked = data(await ask(client, editor, dataset=dataset, held_out_file=None))
+        found = data(await client.get(f"{URL}/verdicts/{asked['id']}", headers=editor.headers))
+        assert found["held_out"] == {"kind": "dataset", "dataset": str(row.id), "version": 1, "sha256": "5" * 64}
+    async with stores.database.session() as session:
+        held_out = HELD_OUT.validate_python(found["held_out"])
+        path = await path_of(stores.database, Home(store_settings.home), editor.organisation_id, held_out)
+    assert path.name == "held_out.jsonl"
 
 
 async def test_only_so_many_are_found_at_once(in_process, gateway, admin, store_settings):
@@ -108,7 +137,7 @@ async def test_only_so_many_are_found_at_once(in_process, gateway, admin, store_
     assert (answer.status_code, "gate.open_per_organisation" in answer.text) == (429, True)
 
 
-async def test_a_verdict_is_read_with_its_figures_and_side_by_side(client, viewer, settled):
+async def test_a_verdict_is_read_with_its_figures_and_side_by_side(client, editor, viewer, settled):
     found = data(await client.get(f"{URL}/verdicts/{settled}", headers=viewer.headers))
     assert (found["outcome"], found["state"], found["inputs"]) == ("passed", "decided", {"task": "0" * 64})
     assert [one["finding"] for one in found["sets"]] == ["better", "not_worse", "not_worse"]
@@ -118,19 +147,20 @@ async def test_a_verdict_is_read_with_its_figures_and_side_by_side(client, viewe
     assert data(await client.get(f"{URL}/verdicts", params={"outcome": "refused"}, headers=viewer.headers))["verdicts"] == []
     assert data(await client.get(f"{URL}/verdicts", params={"candidate": "other"}, headers=viewer.headers))["verdicts"] == []
 
+    assert (await client.get(f"{URL}/verdicts/{settled}/answers", headers=viewer.headers)).status_code == 403
     pages, cursor = [], None
     while len(pages) < 5:
         asked = {"limit": 2} | ({"cursor": cursor} if cursor else {})
-        page = data(await client.get(f"{URL}/verdicts/{settled}/answers", params=asked, headers=viewer.headers))
+        page = data(await client.get(f"{URL}/verdicts/{settled}/answers", params=asked, headers=editor.headers))
         pages, cursor = [*pages, [(one["set"], one["number"]) for one in page["answers"]]], page["next_cursor"]
         if cursor is None:
             break
     assert pages == [[("task", 0), ("task", 1)], [("task", 2)]]
-    differing = data(await client.get(f"{URL}/verdicts/{settled}/answers", params={"differing": True}, headers=viewer.headers))
+    differing = data(await client.get(f"{URL}/verdicts/{settled}/answers", params={"differing": True}, headers=editor.headers))
     assert [one["number"] for one in differing["answers"]] == [0, 2]
     assert differing["answers"][0]["candidate"] == {"text": "!", "mark": 1.0, "by": None, "error": None}
-    assert data(await client.get(f"{URL}/verdicts/{settled}/answers", params={"set": "safety"}, headers=viewer.headers))["answers"] == []
-    wrong = await client.get(f"{URL}/verdicts/{settled}/answers", params={"cursor": "task.x"}, headers=viewer.headers)
+    assert data(await client.get(f"{URL}/verdicts/{settled}/answers", params={"set": "safety"}, headers=editor.headers))["answers"] == []
+    wrong = await client.get(f"{URL}/verdicts/{settled}/answers", params={"cursor": "task.x"}, headers=editor.headers)
     assert (wrong.status_code, error_of(wrong)["param"]) == (400, "cursor")
 
 

@@ -24,6 +24,7 @@ from cluster.graphs.resolved import ResolvedGraph
 from cluster.graphs.runs import NewRun, Runs
 from cluster.jobs.kinds import JOB_KINDS
 from cluster.jobs.store import Jobs, NewJob
+from cluster.learning.datasets.store import Datasets
 from cluster.learning.gate.store import GateVerdicts, NewVerdict
 from cluster.outgoing.journal import Asker, Journal
 from cluster.queue.store import Messages, NewMessage
@@ -107,6 +108,8 @@ async def make_house(client: httpx.AsyncClient, stores: StoreClients) -> House:
             "file_id": await uploaded(client, admin),
             "batch_id": await ended_batch(stores, admin),
             "verdict_id": await found_verdict(stores, admin),
+            "dataset_id": await kept_dataset(stores, admin),
+            "split": "train",
             "user_id": str(admin.user_id),
             "organisation_id": str(admin.organisation_id),
             "item_id": item,
@@ -188,10 +191,23 @@ async def ended_batch(stores: StoreClients, admin: Person) -> str:
 async def found_verdict(stores: StoreClients, admin: Person) -> str:
     """One of the gate, with an outcome."""
     gate = Gates.load(GATES).get("default")
-    new = NewVerdict(admin.organisation_id, admin.user_id, f"fake-llm:{MARK}", "fake-llm", gate, {"file": MARK, "sha256": "0" * 64})
+    new = NewVerdict(
+        admin.organisation_id, admin.user_id, f"fake-llm:{MARK}", "fake-llm", gate, {"kind": "file", "file": MARK, "sha256": "0" * 64}
+    )
     async with stores.database.session() as session:
         row = await GateVerdicts(session).add(new)
         row.outcome = "undecided"
+    return str(row.id)
+
+
+async def kept_dataset(stores: StoreClients, admin: Person) -> str:
+    """One with a version."""
+    owned = {"organisation_id": admin.organisation_id, "owner_id": admin.user_id}
+    recipe = {"shape": "sft", "sources": [{"kind": "upload", "file_id": MARK}]}
+    async with stores.database.session() as session:
+        datasets = Datasets(session)
+        row = await datasets.add({**owned, "name": MARK, "task": "chat", "shape": "sft", "recipe": recipe})
+        await datasets.add_version(row, {"sha256": "0" * 64, "train": 1, "held_out": 1, "datasheet": {"dataset": MARK}})
     return str(row.id)
 
 

@@ -34,6 +34,7 @@ async def test_another_organisation_s_rows_are_in_no_list_and_no_search(stranger
                 "organisation_id",
                 "collection_id",
                 "document_id",
+                "dataset_id",
                 "job_id",
                 "request_id",
                 "content_id",

@@ -56,7 +56,9 @@ async def run(stores: StoreClients, store_settings: Settings, person: Person, tm
 
 async def test_a_verdict_is_listed_shown_and_overridden(run: Run, person: Person, stores: StoreClients):
     gate = Gates.load(GATES).get("default")
-    new = NewVerdict(person.organisation_id, person.user_id, "fake-llm:pirate", "fake-llm", gate, {"file": "file-0", "sha256": ""})
+    new = NewVerdict(
+        person.organisation_id, person.user_id, "fake-llm:pirate", "fake-llm", gate, {"kind": "file", "file": "file-0", "sha256": ""}
+    )
     async with stores.database.session() as session:
         row = await GateVerdicts(session).add(new)
         verdict = decide(gate, {"task": Marked([0.0] * 60, [1.0] * 60)})

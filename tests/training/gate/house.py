@@ -93,7 +93,9 @@ async def examined(house: House, task: str | None = None) -> Examined:
         (folder / "sets" / f"{name}.jsonl").write_text(lines(name, right(name)))
     file = await held_out(house, lines("task", right("task")) if task is None else task)
     here = house.organisation_id
-    new = NewVerdict(here, house.owner_id, CANDIDATE, INCUMBENT, gates(house.settings.home).get("quick"), {"file": file, "sha256": ""})
+    new = NewVerdict(
+        here, house.owner_id, CANDIDATE, INCUMBENT, gates(house.settings.home).get("quick"), {"kind": "file", "file": file, "sha256": ""}
+    )
     async with house.database.session() as session:
         row = await GateVerdicts(session).add(new)
         job = await Jobs(session).enqueue(NewJob(KIND, here, house.owner_id, {"verdict": str(row.id)}), JOB_KINDS, house.settings.jobs)
