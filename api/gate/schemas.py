@@ -105,8 +105,8 @@ class VerdictEntry(Answer):
 
 
 class VerdictDetail(VerdictEntry):
-    """`sets`: the figures of each set. `held_out`: where the task's items are. `inputs`: SHA-256 of each set's file. `decisions`: all that people
-    took, the latest first."""
+    """`sets`: the figures of each set. `held_out`: where the task's items are. `inputs`: SHA-256 of each set's file.
+    `decisions`: all that people took, the latest first."""
 
     owner_id: uuid.UUID | None
     held_out: dict[str, JsonValue]

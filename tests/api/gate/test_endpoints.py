@@ -90,7 +90,8 @@ async def test_what_could_not_be_examined_is_refused_now(client, editor, stores)
     for wrong, status, told in (
         ({"candidate": "fake-lm:pirate"}, 404, "did you mean"),
         ({"candidate": "fake-llm:nobody"}, 404, "nobody"),
-        ({"candidate": "fake-embedder"}, 400, "compared with itself"),
+        ({"candidate": "fake-embedder"}, 404, "fake-embedder"),
+        ({"candidate": "fake-llm"}, 400, "compared with itself"),
         ({"incumbent": "fake-embedder"}, 404, "fake-embedder"),
         ({"incumbent": CANDIDATE}, 400, "compared with itself"),
         ({"gate": "defualt"}, 404, "did you mean 'default'"),

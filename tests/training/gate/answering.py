@@ -21,7 +21,7 @@ def skilled(candidate: Mapping[str, float], incumbent: Mapping[str, float]) -> C
 
     def says(request: GenerationRequest) -> str:
         name, number = str(request.messages[-1].content).split()
-        skill = candidate if request.model == CANDIDATE else incumbent
+        skill = candidate if request.model != INCUMBENT else incumbent
         return right(name) if int(number) < ITEMS * skill.get(name, 1.0) else "wrong"
 
     return says

@@ -84,7 +84,7 @@ class Examined:
             return list(await GateVerdicts(session).answers(self.verdict_id, None, None, 1000, **wanted))
 
 
-async def examined(house: House, task: str | None = None) -> Examined:
+async def examined(house: House, task: str | None = None, candidate: str = CANDIDATE) -> Examined:
     """``task``: the items of the task, as the file has them."""
     folder = house.settings.home / "gates"
     (folder / "sets").mkdir(parents=True, exist_ok=True)
@@ -94,7 +94,7 @@ async def examined(house: House, task: str | None = None) -> Examined:
     file = await held_out(house, lines("task", right("task")) if task is None else task)
     here = house.organisation_id
     new = NewVerdict(
-        here, house.owner_id, CANDIDATE, INCUMBENT, gates(house.settings.home).get("quick"), {"kind": "file", "file": file, "sha256": ""}
+        here, house.owner_id, candidate, INCUMBENT, gates(house.settings.home).get("quick"), {"kind": "file", "file": file, "sha256": ""}
     )
     async with house.database.session() as session:
         row = await GateVerdicts(session).add(new)

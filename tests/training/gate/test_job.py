@@ -13,6 +13,9 @@ from sqlalchemy import text
 from cluster.contracts.generation import GenerationRequest
 from cluster.errors import Conflict, EngineError, ModelNotFound, NotFound, Unprocessable
 from cluster.fakes.jobs import LocalJobs
+from cluster.home import Home
+from cluster.learning.adapters.manifest import Manifests
+from cluster.learning.adapters.registry import Adapters
 from cluster.learning.gate.store import KIND, GateVerdicts
 from cluster.settings import Settings
 from cluster.stores.clients import StoreClients
@@ -80,6 +83,21 @@ async def test_what_is_equal_within_noise_is_not_promoted(house: House):
     async with house.database.session() as session:
         admission = await GateVerdicts(session).admission(house.organisation_id, CANDIDATE)
     assert (admission.allowed, admission.verdict_id) == (False, gate.verdict_id)
+
+
+@pytest.mark.parametrize(("skill", "state"), [(GOOD, "passed"), (GOOD | {"old": 0.4}, "refused"), (POOR, "candidate")])
+async def test_the_registry_is_told_what_was_found_of_an_adapter(house: House, skill: dict[str, float], state: str):
+    told = {"base": "fake-llm", "name": "parcels", "version": 1, "sha256": "0" * 64, "bytes": 1, "rank": 4, "targets": [], "lineage": {}}
+    async with house.database.session() as session:
+        row = await Adapters(session).add(organisation_id=house.organisation_id, state="candidate", **told)
+    gate = await examined(house, candidate="fake-llm:parcels@1")
+    gate.gateway.served = [replace(one, adapters=("parcels@1",)) for one in gate.gateway.served]
+    gate.gateway.says = skilled(skill, POOR)
+    await gate.run()
+    async with house.database.session() as session:
+        assert (await Adapters(session).get(house.organisation_id, row.id)).state == state
+    published = Manifests(Home(house.settings.home)).of("fake-llm").own(str(house.organisation_id))
+    assert [entry.version for entry in published] == ([] if state == "refused" else [1]), "what was refused is asked no longer"
 
 
 async def test_both_are_asked_the_same_greedily_and_in_the_organisations_name(house: House):

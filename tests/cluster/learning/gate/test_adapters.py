@@ -23,7 +23,7 @@ async def here(stores: StoreClients) -> uuid.UUID:
 
 async def add(session: AsyncSession, organisation_id: uuid.UUID, version: int, state: AdapterState = AdapterState.CANDIDATE) -> Adapter:
     told: dict[str, Any] = {"base": "base", "name": "records", "sha256": "0" * 64, "bytes": 1, "rank": 4, "targets": [], "lineage": {}}
-    return await Adapters(session).add(Adapter(organisation_id=organisation_id, version=version, state=state, **told))
+    return await Adapters(session).add(organisation_id=organisation_id, version=version, state=state, **told)
 
 
 async def test_a_name_stands_for_one_version_from_then_on(stores, here):
