@@ -29,6 +29,7 @@ from api.files import endpoints as files
 from api.fine_tuning import endpoints as fine_tuning
 from api.fine_tuning import openai_endpoints as openai_fine_tuning
 from api.flags import endpoints as flags
+from api.gate import endpoints as gate
 from api.health import endpoints as health
 from api.jobs import endpoints as jobs
 from api.jobs import log_endpoints as logs
@@ -110,6 +111,7 @@ _ROUTERS = (
     mcp_logins.router,
     mcp_servers.router,
     workspaces.router,
+    gate.router,
     jobs.router,
     logs.router,
     auth.router,
@@ -158,6 +160,7 @@ TAGS = [
     tools.TAG,
     mcp_servers.TAG,
     workspaces.TAG,
+    gate.TAG,
     jobs.TAG,
     semantic.TAG,
     feedback.TAG,

@@ -24,6 +24,7 @@ from cluster.knowledge import tables as knowledge
 from cluster.learning.adapters import table as adapters
 from cluster.learning.datasets import tables as datasets
 from cluster.learning.feedback import table as feedback
+from cluster.learning.gate import table as gate
 from cluster.learning.labels import table as labels
 from cluster.outgoing import tables as outgoing
 from cluster.prompts import tables as prompts
@@ -63,5 +64,6 @@ TABLES = (
     datasets,
     adapters,
     labels,
+    gate,
 )
 metadata = Table.metadata

@@ -21,6 +21,7 @@ from cluster.graphs.library import GraphLibrary
 from cluster.home import GRAPHS, REPOSITORY
 from cluster.settings import PREFIX, OidcIssuer, Settings
 from cluster.specs.catalog import Architecture, ModelSpec, ReadingSpec, Variant
+from cluster.specs.gate import GateSetSpec, GateSpec
 from cluster.specs.graph import GraphLimits, GraphSpec
 from cluster.specs.guard import GuardSpec, InjectionGuard, PiiGuard, PolicyGuard
 from cluster.specs.nodes import (
@@ -78,6 +79,8 @@ SPECS = (
     PricesSpec,
     RetrievalSpec,
     RerankSpec,
+    GateSpec,
+    GateSetSpec,
     GraphSpec,
     GraphLimits,
     LlmNode,
@@ -117,7 +120,8 @@ def pages() -> dict[Path, str]:
 def _configs() -> str:
     head = (
         "# configs: YAML only\n\n`profiles/` say which models a machine serves, on which devices; `catalog/` says what each model is, "
-        "`retrieval/` how collections are searched, `graphs/` what agents do step by step ([with a page for each](graphs/README.md)). "
+        "`retrieval/` how collections are searched, `gates/` what an adapter has to pass, "
+        "`graphs/` what agents do step by step ([with a page for each](graphs/README.md)). "
         "An unknown key is refused, and the nearest valid one named.\n\n## Settings\n\nDefaults, then the profile's `settings`, then the "
         "environment (lists and objects as JSON), then flags of the command line.\n\n| environment | default | |\n| --- | --- | --- |\n"
     )

@@ -30,6 +30,7 @@ COMMANDS = {
     "queue": "queue.queue_app",
     "mcp": "mcp.mcp",
     "graph": "graph_runs.graph_app",  # which adds to that of graph
+    "gate": "gate.gate_app",
     "usage": "usage.usage",
     "backup": "backup.backup",
     "restore": "backup.restore",

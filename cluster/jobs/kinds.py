@@ -11,6 +11,7 @@ from collections.abc import Mapping
 Kinds = Mapping[str, str]
 
 JOB_KINDS: Kinds = {
+    "adapters.gate": "training.gate",
     "batch": "pipelines.batch",
     "connect": "pipelines.connect",
     "datasets.build": "training.datasets",

@@ -10,6 +10,7 @@ from cluster.settings.active_learning import ActiveLearningSettings
 from cluster.settings.adapters import AdapterSettings
 from cluster.settings.datasets import DatasetSettings
 from cluster.settings.feedback import FeedbackSettings
+from cluster.settings.gate import GateSettings
 from cluster.settings.graphs import GraphSettings, ToolSettings
 from cluster.settings.jobs import BatchSettings, FileSettings, JobSettings
 from cluster.settings.knowledge import IngestSettings, KnowledgeSettings, SemanticSettings, VectorSettings
@@ -35,6 +36,7 @@ __all__ = [
     "DatasetSettings",
     "FeedbackSettings",
     "FileSettings",
+    "GateSettings",
     "GraphSettings",
     "HttpSettings",
     "IngestSettings",

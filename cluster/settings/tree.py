@@ -11,6 +11,7 @@ from cluster.settings.active_learning import ActiveLearningSettings
 from cluster.settings.adapters import AdapterSettings
 from cluster.settings.datasets import DatasetSettings
 from cluster.settings.feedback import FeedbackSettings
+from cluster.settings.gate import GateSettings
 from cluster.settings.graphs import GraphSettings, ToolSettings
 from cluster.settings.group import Group
 from cluster.settings.jobs import BatchSettings, FileSettings, JobSettings
@@ -53,6 +54,7 @@ class Settings(Group):
     tools: ToolSettings = ToolSettings()
     feedback: FeedbackSettings = FeedbackSettings()
     active_learning: ActiveLearningSettings = ActiveLearningSettings()
+    gate: GateSettings = GateSettings()
     queue: QueueSettings = QueueSettings()
     webhooks: WebhookSettings = WebhookSettings()
     outgoing: OutgoingSettings = OutgoingSettings()

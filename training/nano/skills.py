@@ -6,10 +6,10 @@ Every exercise is made of names, values and sentence patterns that no training t
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from cluster.learning.gate.marks import items
 from training.nano.corpus import ABSTENTION, SKILLS, Message, Stream
 from training.nano.exam import share
 
@@ -84,23 +84,6 @@ def micro_f1(pairs: Iterable[tuple[str, str]]) -> float:
         expected_items += wanted.total()
         said_items += found.total()
     return 2 * hits / max(1, expected_items + said_items)
-
-
-def items(answer: str) -> Counter[str]:
-    """What an extraction says, as comparable pieces; nothing where it is no JSON object. Null says nothing."""
-    try:
-        value = json.loads(answer)
-    except json.JSONDecodeError:
-        return Counter()
-    if not isinstance(value, dict):
-        return Counter()
-    found: Counter[str] = Counter()
-    for key, field in value.items():
-        if isinstance(field, list):
-            found.update(json.dumps([key, item], sort_keys=True) for item in field)
-        elif field is not None:
-            found[json.dumps([key, field])] += 1
-    return found
 
 
 def _same_json(expected: str, said: str) -> bool:

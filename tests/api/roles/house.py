@@ -28,10 +28,12 @@ from cluster.jobs.store import Jobs, NewJob
 from cluster.learning.adapters.registry import Adapters
 from cluster.learning.adapters.table import AdapterState
 from cluster.learning.datasets.store import Datasets
+from cluster.learning.gate.store import GateVerdicts, NewVerdict
 from cluster.outgoing.journal import Asker, Journal
 from cluster.queue.store import Messages, NewMessage
 from cluster.queue.tables import QueueMessage
 from cluster.settings import ContentSettings, GraphSettings, JobSettings, QueueSettings, ToolSettings, WebhookSettings
+from cluster.specs.gate import GATES, Gates
 from cluster.specs.graph import GraphSpec
 from cluster.stores.clients import StoreClients
 from cluster.tools.calls import CallHistory
@@ -109,6 +111,7 @@ async def make_house(client: httpx.AsyncClient, stores: StoreClients) -> House:
             "file_id": await uploaded(client, admin),
             "adapter_id": await kept_adapter(stores, admin),
             "batch_id": await ended_batch(stores, admin),
+            "verdict_id": await found_verdict(stores, admin),
             "dataset_id": await kept_dataset(stores, admin),
             "split": "train",
             "user_id": str(admin.user_id),
@@ -197,6 +200,18 @@ async def ended_batch(stores: StoreClients, admin: Person) -> str:
     async with stores.database.session() as session:
         batch = await Batches(session).add(Batch(organisation_id=admin.organisation_id, owner_id=admin.user_id, **asked, **ended))
     return batch_name(batch.id)
+
+
+async def found_verdict(stores: StoreClients, admin: Person) -> str:
+    """One of the gate, with an outcome."""
+    gate = Gates.load(GATES).get("default")
+    new = NewVerdict(
+        admin.organisation_id, admin.user_id, f"fake-llm:{MARK}", "fake-llm", gate, {"kind": "file", "file": MARK, "sha256": "0" * 64}
+    )
+    async with stores.database.session() as session:
+        row = await GateVerdicts(session).add(new)
+        row.outcome = "undecided"
+    return str(row.id)
 
 
 async def kept_dataset(stores: StoreClients, admin: Person) -> str:

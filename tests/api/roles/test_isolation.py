@@ -49,6 +49,7 @@ async def test_another_organisation_s_rows_are_in_no_list_and_no_search(stranger
                 "campaign_id",
                 "label_item_id",
                 "assignment_id",
+                "verdict_id",
             )
         ),
     }

@@ -1,0 +1,90 @@
+"""All items, asked of both models, several at once. Items that have answers are left out, so that a job that was killed goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
+
+from cluster.errors import BadInput
+from cluster.gateway import ModelGateway
+from cluster.jobs.work import Work
+from cluster.learning.example import Example
+from cluster.learning.gate.asked import Asked, Item, Said
+from cluster.learning.gate.marks import mark
+from cluster.learning.gate.sets import subject_of
+from cluster.specs.gate import GateSetSpec, GateSpec
+from training.gate.asking import refusal_of, request_of
+
+AnswerT = TypeVar("AnswerT")
+# A job that was cancelled looks up this often, however long answers take.
+LOOK_S = 1.0
+
+
+class Waiting(Protocol):
+    """What a coroutine returns, for code that waits; see ``Reach.wait``, which has patience with models that are busy."""
+
+    def __call__(self, call: Callable[..., Awaitable[AnswerT]], *given: object) -> AnswerT: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One item of a set, and the example it is made of."""
+
+    of: GateSetSpec
+    number: int
+    example: Example
+
+
+@dataclass(frozen=True)
+class Examination:
+    """``concurrency``: items that are asked at once."""
+
+    work: Work
+    wait: Waiting
+    models: ModelGateway
+    asked: Asked
+    gate: GateSpec
+    candidate: str
+    incumbent: str
+    concurrency: int
+
+    def ask(self, questions: Sequence[Question]) -> None:
+        """Raises what asking raised, Cancelled when the job is to stop; what was answered by then is kept."""
+        had = self.wait(self.asked.answered)
+        left = [question for question in questions if (question.of.name, question.number) not in had]
+        pool = ThreadPoolExecutor(self.concurrency, thread_name_prefix="gate")
+        try:
+            pending: set[Future[None]] = {pool.submit(self._one, question) for question in left}
+            self._tell(len(questions), len(pending))
+            while pending:
+                done, pending = wait(pending, LOOK_S, FIRST_COMPLETED)
+                for future in done:
+                    future.result()
+                self._tell(len(questions), len(pending))
+        finally:
+            # What is being asked is waited for, so that nothing writes when the job has ended.
+            pool.shutdown(cancel_futures=True)
+
+    def _tell(self, total: int, pending: int) -> None:
+        self.work.progress(total - pending, total, "items", "asking")
+
+    def _one(self, question: Question) -> None:
+        example, of = question.example, question.of
+        item = Item(of.name, question.number, example.messages, example.chosen, subject_of(example))
+        # One after the other: two models of a pair may share a card that holds one of them.
+        said = [self._said(model, question) for model in (self.incumbent, self.candidate)]
+        self.wait(self.asked.keep, item, said[1], said[0])
+
+    def _said(self, model: str, question: Question) -> Said:
+        """An item that a model does not take is the model's failure, or the item's; anything else is nobody's answer, and raised."""
+        example = question.example
+        name = f"gate-{self.work.id.hex[:12]}-{question.of.name}-{question.number}"
+        try:
+            request = request_of(model, example.messages, self.gate.answer_tokens, str(self.work.organisation_id), name)
+            answer = self.wait(self.models.generate, request)
+        except BadInput as error:
+            return Said(None, 0.0, refusal_of(error))
+        by = answer.provenance.served_by if answer.provenance is not None else model
+        return Said(answer.text, mark(question.of, example.task, example.chosen, answer.text), by=by)
