@@ -8,7 +8,6 @@ from sqlalchemy.dialects import postgresql
 
 revision = "0025"
 down_revision = "0024"
-down_revision = "0023"
 
 
 def upgrade() -> None:
