@@ -7,6 +7,7 @@ from fastapi import FastAPI
 from api.web.deps import Parts
 from cluster.home import Home
 from cluster.learning.adapters.publishing import publish_all, sweep
+from cluster.learning.taking_back import take_back
 from cluster.upkeep import Upkeep
 
 SWEEP_EVERY_S = 3600.0
@@ -20,18 +21,25 @@ class AdapterKeeper:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
         self._upkeep = Upkeep("writing adapters down", parts.settings.adapters.look_s, self._look)
+        self._taking_back = Upkeep("marking what was learned from words taken back", parts.settings.adapters.look_s, self._take_back)
         self._sweeping = Upkeep("sweeping files of adapters", SWEEP_EVERY_S, self._sweep)
 
     async def start(self) -> None:
         self._upkeep.start()
+        self._taking_back.start()
         self._sweeping.start()
 
     async def stop(self) -> None:
         await self._upkeep.stop()
+        await self._taking_back.stop()
         await self._sweeping.stop()
 
     async def _look(self) -> None:
         await publish_all(self._parts.stores.database, Home(self._parts.settings.home))
+
+    async def _take_back(self) -> None:
+        async with self._parts.stores.database.session() as session:
+            await take_back(session)
 
     async def _sweep(self) -> None:
         await sweep(self._parts.stores.database, Home(self._parts.settings.home), UNCLAIMED_S)

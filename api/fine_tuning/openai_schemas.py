@@ -9,10 +9,9 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from api.web.schema import Answer, Body, FormBody, ModelId
-from cluster.batches.names import file_name
 from cluster.jobs.states import JobState
 from cluster.jobs.table import Job
-from cluster.learning.tuning.spec import Hyperparameters, TuningSpec
+from cluster.learning.tuning.spec import MOST_NAME, Hyperparameters, TuningSpec
 
 Label = Annotated[str, Field(max_length=64)]
 LabelValue = Annotated[str, Field(max_length=512)]
@@ -41,7 +40,10 @@ class MethodBody(Body):
 
 class FineTuningBody(Body):
     model: ModelId = Field(description="The base: a language model of the catalog with safetensors weights on this machine.")
-    training_file: str = Field(max_length=64, description="A file with the purpose `fine-tune`.")
+    training_file: str = Field(
+        max_length=MOST_NAME,
+        description="A file with the purpose `fine-tune`, or a version of a dataset: `dataset:<name>` or `dataset:<name>:<version>`.",
+    )
     validation_file: str | None = Field(None, max_length=64, description="Examples to judge by; by default a share of the training file.")
     suffix: str | None = Field(None, min_length=1, max_length=64, description="What the adapter is called.")
     seed: int | None = Field(None, ge=0, le=2**31 - 1, description="Of the order of examples, and of the first weights.")
@@ -125,8 +127,8 @@ class FineTuningJob(Answer):
             error=FineTuningError(code="training_failed", message=job.error) if job.error else None,
             hyperparameters=shown,
             method=Method(supervised=ShownSupervised(hyperparameters=shown)),
-            training_file=file_name(spec.train.file_id),
-            validation_file=file_name(spec.validation.file_id) if spec.validation else None,
+            training_file=spec.train.name,
+            validation_file=spec.validation.name if spec.validation else None,
             result_files=[],
             trained_tokens=result.get("trained_tokens"),
             seed=parameters.seed,

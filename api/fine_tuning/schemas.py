@@ -12,12 +12,16 @@ from api.jobs.schemas import JobProgress
 from api.web.schema import Answer, Body, ModelId
 from cluster.jobs.states import JobState
 from cluster.jobs.table import Job
-from cluster.learning.tuning.spec import NAME, Hyperparameters, TuningSpec
+from cluster.learning.tuning.spec import MOST_NAME, NAME, Hyperparameters, TuningSpec
 
 
 class StartBody(Body):
     model: ModelId = Field(description="The base: a language model of the catalog with safetensors weights on this machine.")
-    training_file: str = Field(max_length=64, description="A file with the purpose `fine-tune`: one conversation to a line.")
+    training_file: str = Field(
+        max_length=MOST_NAME,
+        description="A file with the purpose `fine-tune`, one conversation to a line; or a version of a dataset, as `dataset:<name>` (the "
+        "latest) or `dataset:<name>:<version>`, which also has what is judged by.",
+    )
     validation_file: str | None = Field(None, max_length=64, description="Examples to judge by; by default a share of the training file.")
     name: str | None = Field(None, pattern=NAME, description="The adapter's name, which is asked for as `<model>:<name>`.")
     hyperparameters: Hyperparameters = Hyperparameters()

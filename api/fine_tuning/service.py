@@ -34,10 +34,11 @@ from cluster.home import Home
 from cluster.jobs.states import JobState
 from cluster.jobs.store import Jobs, NewJob, Wanted
 from cluster.jobs.table import Job, JobEvent
+from cluster.learning.datasets.loading import load
 from cluster.learning.tuning.bases import find_base
 from cluster.learning.tuning.folders import Figures, read_metrics, tuning_folder
 from cluster.learning.tuning.lines import count_examples
-from cluster.learning.tuning.spec import KIND, PRIORITY, DataFile, Hyperparameters, TuningSpec, name_of
+from cluster.learning.tuning.spec import DATASET, KIND, PRIORITY, DataFile, DataVersion, Hyperparameters, TuningSpec, name_of
 from cluster.settings import Settings
 from cluster.stores.sql import AsyncSession
 
@@ -80,7 +81,11 @@ class TuningService:
                 "workers"
             )
         await asyncio.to_thread(find_base, asked.model, self._home)
-        train = await self._examined(asked.training_file, "training_file", self._settings.tuning.least_examples)
+        train: DataFile | DataVersion
+        if asked.training_file.startswith(DATASET):
+            train = await self._version(asked.training_file)
+        else:
+            train = await self._examined(asked.training_file, "training_file", self._settings.tuning.least_examples)
         told = {"base": asked.model, "name": asked.name or name_of(asked.suffix), "train": train, "parameters": asked.parameters}
         if asked.validation_file is not None:
             told["validation"] = await self._examined(asked.validation_file, "validation_file", 1)
@@ -92,7 +97,7 @@ class TuningService:
         job = await self._desk.enqueue(
             self._session, NewJob(KIND, who.organisation_id, who.user_id, spec.model_dump(mode="json"), PRIORITY)
         )
-        self._trail.record("fine_tuning.started", f"job:{job.id}", model=spec.base, training_file=str(spec.train.file_id))
+        self._trail.record("fine_tuning.started", f"job:{job.id}", model=spec.base, training_file=spec.train.name)
         return job
 
     async def one(self, job_id: uuid.UUID | None, *, lock: bool = False) -> Job:
@@ -157,6 +162,26 @@ class TuningService:
             )
         ]
 
+    async def _version(self, name: str) -> DataVersion:
+        """Raises NotFound, BadInput, Unprocessable for what cannot be learned from, and Conflict for words that were taken back."""
+        dataset, _, number = name.removeprefix(DATASET).partition(":")
+        if not dataset or not (number == "" or (number.isascii() and number.isdigit() and len(number) < 10)):
+            raise BadInput(f"'{name[:100]}' names no dataset; write dataset:<name> or dataset:<name>:<version>.").about("training_file")
+        found = await load(
+            self._session, self._principal.organisation_id, _id_or_name(dataset), int(number) if number else None, home=self._home
+        )
+        limits = self._settings.tuning
+
+        def count() -> int:
+            with found.path_train.open("rb") as file:
+                return count_examples(file, limits, limits.least_examples)
+
+        try:
+            examples = await asyncio.to_thread(count)
+        except Unprocessable as error:
+            raise error.about("training_file") from None
+        return DataVersion(dataset_id=found.dataset_id, version=found.version, sha256=found.sha256, examples=examples)
+
     async def _examined(self, name: str, param: str, least: int) -> DataFile:
         row = await self._files.get(self._principal.organisation_id, file_id_of(name))
         if row.purpose != PURPOSE:
@@ -171,6 +196,13 @@ class TuningService:
             return DataFile(file_id=row.id, sha256=row.sha256, examples=await asyncio.to_thread(count))
         except Unprocessable as error:
             raise error.about(param) from None
+
+
+def _id_or_name(dataset: str) -> uuid.UUID | str:
+    try:
+        return uuid.UUID(dataset)
+    except ValueError:
+        return dataset
 
 
 def spec_of(job: Job) -> TuningSpec:

@@ -15,6 +15,7 @@ from api.people.schemas import ChangeBody, NewUser, UserBody, UserEntry, UserPag
 from api.people.tables import User
 from api.web.principal import Principal, Role
 from cluster.errors import Conflict, Forbidden, NotFound
+from cluster.learning.taking_back import take_back_of
 from cluster.stores.sql import AsyncSession
 
 
@@ -87,6 +88,7 @@ class Users:
         await RefreshTokens(self._session).revoke_all(user_id, here)
         if erase:
             await self._check_only_here(user_id)
+            await take_back_of(self._session, here, user_id)
             await self._people.erase(user_id)
         else:
             await self._people.leave(here, user_id)

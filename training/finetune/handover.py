@@ -1,15 +1,44 @@
-"""Where a trained adapter goes."""
+"""Where a trained adapter goes: into the registry, as a candidate."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy import select
+
 from cluster.jobs.work import Work
+from cluster.learning.adapters.registry import register
+from cluster.learning.adapters.table import Adapter
 from cluster.learning.tuning.spec import TuningSpec
+from cluster.stores.sql import AsyncSession
+from training.finetune.database import in_database
 
 
 def hand_over(work: Work, spec: TuningSpec, folder: Path, lineage: dict[str, Any]) -> dict[str, Any]:
-    """Keeps the adapter of ``folder`` (as PEFT saves it) with its lineage; what the job's result says of it."""
+    """Registers the adapter of ``folder`` (as PEFT saves it) with its lineage, once however often it is called; what the job's result says
+    of it. The API writes it down for gateways and replicas within ``adapters.look_s`` seconds."""
+
+    async def registered(session: AsyncSession) -> tuple[str, int]:
+        row = await session.scalar(_made_by(work)) or await register(
+            session,
+            organisation_id=work.organisation_id,
+            base=spec.base,
+            name=spec.name,
+            folder=folder,
+            lineage=lineage,
+            settings=work.settings,
+            owner_id=work.owner_id,
+        )
+        return str(row.id), row.version
+
+    adapter_id, version = in_database(work.settings, registered)
     kept = folder.relative_to(work.settings.home)
-    return {"model": f"{spec.base}:{spec.name}", "folder": str(kept), "bytes": sum(file.stat().st_size for file in folder.iterdir())}
+    size = sum(file.stat().st_size for file in folder.iterdir())
+    return {"model": f"{spec.base}:{spec.name}", "adapter": adapter_id, "version": version, "folder": str(kept), "bytes": size}
+
+
+def _made_by(work: Work) -> Any:
+    """An attempt that was killed behind its last step has registered it already."""
+    same_job = Adapter.lineage["job_id"].as_string() == str(work.id)
+    return select(Adapter).where(Adapter.organisation_id == work.organisation_id, same_job)

@@ -8,6 +8,7 @@ import shutil
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +20,16 @@ from cluster.errors import Conflict, NotFound
 from cluster.hardware import CPU
 from cluster.home import Home
 from cluster.jobs.work import Work, run_job
+from cluster.learning.datasets.loading import DatasetVersion, load
 from cluster.learning.tuning.bases import find_base
 from cluster.learning.tuning.folders import ADAPTER, BEST, LINEAGE, tuning_folder
-from cluster.learning.tuning.spec import DataFile, TuningSpec
+from cluster.learning.tuning.spec import DataFile, DataVersion, TuningSpec
 from cluster.runtime.launch import read_launch
 from cluster.standing_back import stand_back
+from cluster.stores.sql import AsyncSession
 from training.finetune.course import Course
 from training.finetune.data import Data, Sources, load_data
+from training.finetune.database import in_database
 from training.finetune.handover import hand_over
 from training.finetune.lease import Held, Wanted, leased
 from training.finetune.ledger import RayLedger
@@ -60,9 +64,22 @@ def _task(work: Work, spec: TuningSpec) -> Task:
     home = Home(work.settings.home)
     folder = tuning_folder(home, work.organisation_id, work.id)
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    validation = _file(work, spec.validation) if spec.validation is not None else None
-    sources = Sources(_file(work, spec.train), validation)
-    return Task(spec.base, find_base(spec.base, home), sources, spec.parameters, folder, work.settings.tuning)
+    return Task(spec.base, find_base(spec.base, home), _sources(work, spec), spec.parameters, folder, work.settings.tuning)
+
+
+def _sources(work: Work, spec: TuningSpec) -> Sources:
+    """Of a version of a dataset, what it holds out judges, unless another file is to. Raises Conflict for one in which words were taken
+    back since."""
+    judging = _file(work, spec.validation) if spec.validation is not None else None
+    if isinstance(spec.train, DataFile):
+        return Sources(_file(work, spec.train), judging)
+    version = in_database(work.settings, partial(_version, work, spec.train))
+    held_out = version.path_held_out if version.counts["held_out"] else None
+    return Sources(version.path_train, judging or held_out)
+
+
+async def _version(work: Work, data: DataVersion, session: AsyncSession) -> DatasetVersion:
+    return await load(session, work.organisation_id, data.dataset_id, data.version, home=Home(work.settings.home))
 
 
 def _file(work: Work, file: DataFile) -> Path:

@@ -21,7 +21,7 @@ def lineage_of(spec: TuningSpec, task: Task, data: Data, outcome: Outcome, job_i
         "base": spec.base,
         "base_sha256": base_sha256(task.weights),
         "dataset_sha256": spec.train.sha256,
-        "training_file": spec.train.file_id.hex,
+        "training_file": spec.train.name,
         "validation_sha256": spec.validation.sha256 if spec.validation else None,
         "parameters": parameters,
         "workers": spec.workers,

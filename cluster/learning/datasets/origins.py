@@ -1,8 +1,6 @@
 """Where examples come from: for each kind of source, who reads it.
 
-A new kind is a line of ORIGINS. One whose rows are behind a door ``examples(session, organisation_id, *, since, tasks)`` joins as::
-
-    "feedback": from_door(feedback.examples)
+A new kind is a line of ORIGINS.
 """
 
 from __future__ import annotations
@@ -20,6 +18,8 @@ from cluster.errors import Unprocessable
 from cluster.home import Home
 from cluster.learning.datasets.recipe import Recipe, UploadSource
 from cluster.learning.example import Example, Source
+from cluster.learning.feedback import examples as feedback
+from cluster.learning.labels.examples import examples as labels
 from cluster.settings import Settings
 from cluster.stores.sql import AsyncSession, Database
 
@@ -89,7 +89,7 @@ async def uploaded(session: AsyncSession, organisation_id: uuid.UUID, name: str)
     return row
 
 
-ORIGINS: Mapping[str, Origin] = {"upload": uploads}
+ORIGINS: Mapping[str, Origin] = {"upload": uploads, "feedback": from_door(feedback), "label": from_door(labels)}
 
 
 async def check_sources(session: AsyncSession, organisation_id: uuid.UUID, recipe: Recipe, origins: Mapping[str, Origin] = ORIGINS) -> None:

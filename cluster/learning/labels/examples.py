@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
+from datetime import datetime
 
 from sqlalchemy import Select, select, tuple_
 
@@ -15,12 +16,24 @@ from cluster.stores.sql import AsyncSession
 PAGE = 500
 
 
-async def examples(session: AsyncSession, organisation_id: uuid.UUID, campaign: uuid.UUID | None = None) -> AsyncIterator[Example]:
+async def examples(
+    session: AsyncSession,
+    organisation_id: uuid.UUID,
+    campaign: uuid.UUID | None = None,
+    *,
+    since: datetime | None = None,
+    tasks: Sequence[str] | None = None,
+) -> AsyncIterator[Example]:
     """Every decided item of the organisation, or of one campaign, in the order in which they were decided. An answer of the model that the
-    label does not repeat is the rejected one. What somebody decided who was erased since is left out."""
+    label does not repeat is the rejected one. What somebody decided who was erased since is left out. ``since``: decided from then on.
+    ``tasks``: only these."""
     after: tuple[object, uuid.UUID] | None = None
     while True:
         query = _decided(organisation_id, campaign).order_by(LabelItem.decided_at, LabelItem.id).limit(PAGE)
+        if since is not None:
+            query = query.where(LabelItem.decided_at >= since)
+        if tasks is not None:
+            query = query.where(LabelCampaign.task.in_(list(tasks)))
         if after is not None:
             query = query.where(tuple_(LabelItem.decided_at, LabelItem.id) > after)
         rows = (await session.execute(query)).all()

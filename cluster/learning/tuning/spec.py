@@ -8,10 +8,16 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from cluster.batches.names import file_name
+
 KIND = "fine_tuning"
 # Anybody who asks for an answer has the machine first; batches go before as well.
 PRIORITY = -20
 NAME = r"^[a-z0-9][a-z0-9._-]{0,62}$"
+# Longest name of a file or of a version of a dataset.
+MOST_NAME = 300
+# How a version of a dataset is told from a file: dataset:<name or id>, or dataset:<name or id>:<version>.
+DATASET = "dataset:"
 _UNFIT = re.compile(r"[^a-z0-9._-]+")
 
 
@@ -68,6 +74,25 @@ class DataFile(BaseModel):
     sha256: str
     examples: int
 
+    @property
+    def name(self) -> str:
+        return file_name(self.file_id)
+
+
+class DataVersion(BaseModel):
+    """A version of a dataset: of its training part is learned, and what it holds out judges. ``sha256``: the version's."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    dataset_id: uuid.UUID
+    version: int
+    sha256: str
+    examples: int
+
+    @property
+    def name(self) -> str:
+        return f"{DATASET}{self.dataset_id}:{self.version}"
+
 
 class TuningSpec(BaseModel):
     """``name``: the adapter's, made from ``suffix``. ``labels``: OpenAI's ``metadata``."""
@@ -76,7 +101,7 @@ class TuningSpec(BaseModel):
 
     base: str
     name: str = Field(pattern=NAME)
-    train: DataFile
+    train: DataFile | DataVersion
     validation: DataFile | None = None
     parameters: Hyperparameters = Hyperparameters()
     workers: int = Field(1, ge=1)
