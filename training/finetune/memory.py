@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from safetensors import safe_open
+
 from cluster.learning.tuning.spec import Hyperparameters
-from cluster.vram.headers import tensor_shapes
 
 # What CUDA and its libraries hold, and what the allocator loses.
 CONTEXT_BYTES = 800 * 2**20
@@ -22,7 +23,7 @@ KEPT_HIDDEN, KEPT_INNER = 14, 4
 
 def needed_bytes(weights: Path, parameters: Hyperparameters, bytes_per_weight: int) -> int:
     """On one card, for the base of the folder ``weights`` held at ``bytes_per_weight``."""
-    shapes = [shape for file in sorted(weights.glob("*.safetensors")) for shape in tensor_shapes(file).values()]
+    shapes = [shape for file in sorted(weights.glob("*.safetensors")) for shape in _shapes(file)]
     config: Mapping[str, Any] = json.loads((weights / "config.json").read_text())
     text = config.get("text_config", config)
     base = sum(math.prod(shape) for shape in shapes) * bytes_per_weight
@@ -33,3 +34,9 @@ def needed_bytes(weights: Path, parameters: Hyperparameters, bytes_per_weight: i
     # Logits, their float32 copy and their gradient; at worst every token is one to learn.
     logits = 3 * 4 * text["vocab_size"]
     return CONTEXT_BYTES + int(MARGIN * (base + adapter + parameters.max_tokens * (kept + logits)))
+
+
+def _shapes(file: Path) -> list[list[int]]:
+    """Of all tensors; only the header is read."""
+    with safe_open(file, "pt") as opened:
+        return [opened.get_slice(name).get_shape() for name in opened.keys()]  # noqa: SIM118 - it is no mapping

@@ -71,7 +71,7 @@ RIGHT = [json.dumps(herd_line(number)) for number in range(12)]
 @pytest.mark.parametrize(
     ("content", "told"),
     [
-        ("", "The file is empty"),
+        ("\n\n", "The file is empty"),
         (RIGHT[0], "The file has 1 example; at least 10"),
         ("\n".join([*RIGHT, "{not json"]), "Line 13 is not JSON"),
         ("\n".join([RIGHT[0], "[]"]), "Line 2 is no JSON object"),

@@ -87,7 +87,7 @@ def test_where_nothing_leaves_the_error_says_what_would_have_to(tmp_path):
 @pytest.mark.parametrize("asked", [wanted(30 * GIB), wanted(workers=3)])
 def test_what_can_never_fit_is_refused_at_once(tmp_path, asked):
     cards = Cards(tmp_path, yields=True)
-    with pytest.raises(Conflict, match="gpu0 has 24.0 GiB, gpu1 has 24.0 GiB"), leased(cards, asked, LIMITS, ignore):
+    with pytest.raises(Conflict, match=r"gpu0 has 24.0 GiB, gpu1 has 24.0 GiB"), leased(cards, asked, LIMITS, ignore):
         pass
     assert cards.renewals == []
 
