@@ -102,7 +102,7 @@ class Shelf:
         except HearthError as error:
             if len(added) > 1:
                 for name, folder in added.items():
-                    await self._tidied(kept | self._held, {name: folder})
+                    await self._tidied({**kept, **self._held}, {name: folder})
                 return
             self._refused |= dict.fromkeys(added, error.message)
             log.warning("an adapter is not loaded", model=self._spec.model, adapter=list(added), reason=error.message)
