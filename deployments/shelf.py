@@ -16,8 +16,9 @@ from pathlib import Path
 import structlog
 
 from cluster.contracts.serving import ReplicaSpec
-from cluster.errors import HearthError, NotFound, Overloaded
+from cluster.errors import HearthError, Overloaded
 from cluster.learning.adapters.manifest import Manifest, ManifestFile
+from deployments.engines.adapters import require_known
 from deployments.engines.protocols import GenerationEngine
 
 log = structlog.get_logger(__name__)
@@ -101,7 +102,7 @@ class Shelf:
         except HearthError as error:
             if len(added) > 1:
                 for name, folder in added.items():
-                    await self._tidied(kept | self._held, {name: folder})
+                    await self._tidied({**kept, **self._held}, {name: folder})
                 return
             self._refused |= dict.fromkeys(added, error.message)
             log.warning("an adapter is not loaded", model=self._spec.model, adapter=list(added), reason=error.message)
@@ -123,7 +124,9 @@ class Shelf:
             if adapter not in self._held:
                 entry = self._file.read().by_id.get(adapter)
                 if entry is None:
-                    raise NotFound(f"An adapter of '{self._spec.model}' that was asked is not served any more; GET /v1/models lists them.")
+                    # Only those of the profile are named: the others are each an organisation's own.
+                    require_known(adapter, self._spec.model, self._spec.adapters)
+                    return
                 await self._hold(self._with_room(), {adapter: entry.folder})
                 self._refused.pop(adapter, None)
 

@@ -164,5 +164,6 @@ def _more_exact(provenance: Provenance, own: Provenance | None) -> Provenance:
 
 
 def _alone(request: GenerationRequest, model: str) -> GenerationRequest:
-    """The request as one local model takes it."""
-    return replace(request, model=model, fallbacks=(), caching=None)
+    """The request as one local model takes it. An adapter is of the model that was asked, and nothing to one that stands in for it."""
+    adapter = request.adapter if model == request.model else None
+    return replace(request, model=model, adapter=adapter, fallbacks=(), caching=None)

@@ -61,7 +61,7 @@ async def shelved(tiny: TinyModel, folders: dict[str, str], tmp_path: Path):
 
 async def test_what_the_file_names_may_be_asked_at_once(shelved: Shelved):
     base = await shelved.said(None)
-    with pytest.raises(NotFound, match="not served any more"):
+    with pytest.raises(NotFound, match="has no adapter 'north'"):
         await shelved.said("north")
     shelved.write("north")
     assert await shelved.said("north") != base

@@ -156,7 +156,7 @@ def _tensors(path: Path) -> Iterator[tuple[str, Matrix]]:
     except OSError:
         raise Unprocessable(f"The adapter has no {WEIGHTS}; save it with safe_serialization, which is PEFT's default.") from None
     try:
-        for name, entry in safetensors.deserialize(raw):
+        for name, entry in safetensors.deserialize(raw):  # type: ignore[no-untyped-call]
             yield name, _floats(name, entry)
     except safetensors.SafetensorError as error:
         raise Unprocessable(f"{WEIGHTS} cannot be read ({error}); it is damaged or cut short.") from None

@@ -7,6 +7,7 @@ import json
 import os
 import signal
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import psutil
@@ -18,8 +19,11 @@ from cluster.contracts.generation import GenerationDelta, GenerationRequest, Res
 from cluster.contracts.models import ModelKind
 from cluster.contracts.serving import ReplicaSpec
 from cluster.errors import ContextLengthExceeded, NotFound, Unprocessable
+from cluster.home import Home
+from cluster.learning.adapters.manifest import Entry, Manifest, manifest_path, write_manifest
 from deployments.engines import llama_cpp
 from deployments.llm import Llm
+from tests.deployments.fixtures.peft_adapters import save_adapter, told_by_transformers
 from tests.deployments.fixtures.talks import GREETING, SCHEMA, UNENDING, WEATHER, chat, endless
 from tests.deployments.fixtures.tiny_model import TinyModel
 from tests.patience import PATIENCE_S
@@ -27,7 +31,7 @@ from tests.patience import PATIENCE_S
 CONTEXT = 512
 
 
-def spec_of(tiny: TinyModel, engine: str) -> ReplicaSpec:
+def spec_of(tiny: TinyModel, engine: str, adapters_file: str = "") -> ReplicaSpec:
     vllm = engine == "vllm"
     return ReplicaSpec(
         model="tiny",
@@ -41,13 +45,23 @@ def spec_of(tiny: TinyModel, engine: str) -> ReplicaSpec:
         context_tokens=CONTEXT,
         parallel=4,
         adapters=tiny.adapters_peft if vllm else tiny.adapters_gguf,
+        adapters_file=adapters_file,
     )
 
 
 @pytest.fixture(scope="module")
-def replica(ray_runtime: object, tiny: TinyModel) -> Iterator[Any]:
+def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
+    """Where adapters are written down that come later; none so far."""
+    home = Home(tmp_path_factory.mktemp("home"))
+    write_manifest(home, Manifest(base="tiny"))
+    return home
+
+
+@pytest.fixture(scope="module")
+def replica(ray_runtime: object, tiny: TinyModel, home: Home) -> Iterator[Any]:
     hosted: Any = ray.remote(Llm)
-    actor = hosted.options(num_cpus=0, max_concurrency=32, max_restarts=1).remote(spec_of(tiny, "vllm").model_dump(mode="json"))
+    spec = spec_of(tiny, "vllm", str(manifest_path(home, "tiny")))
+    actor = hosted.options(num_cpus=0, max_concurrency=32, max_restarts=1).remote(spec.model_dump(mode="json"))
     ray.get(actor.check_health.remote(), timeout=280)
     yield actor
     ray.kill(actor)
@@ -167,6 +181,23 @@ async def test_an_unknown_adapter_is_not_found_and_the_engine_lives(replica: Any
     with pytest.raises(NotFound, match="did you mean 'formal'"):
         await replica.generate.remote(chat("hello", adapter="fromal"))
     await replica.check_health.remote()
+
+
+async def test_an_adapter_that_comes_later_may_be_asked_at_once_and_leaves_again(replica: Any, tiny: TinyModel, home: Home, tmp_path: Path):
+    folder = save_adapter(tiny.hf, tmp_path / "late", 3)
+    entry = Entry(id="late", organisation="o", name="late", version=1, folder=str(folder), named=True, warm=False)
+    write_manifest(home, Manifest(base="tiny", adapters=(entry,)))
+    names = ("late", None, "formal")
+    alone = [(await replica.generate.remote(chat("hello", adapter=name))).text for name in names]
+    assert len(set(alone)) == 3
+    assert alone[0] == told_by_transformers(tiny.hf, folder, "hello", 24)
+    together = await asyncio.gather(*(replica.generate.remote(chat("hello", adapter=name)) for name in names))
+    assert [answer.text for answer in together] == alone
+    write_manifest(home, Manifest(base="tiny"))
+    assert await replica.refresh_adapters.remote() == []
+    with pytest.raises(NotFound):
+        await replica.generate.remote(chat("hello", adapter="late"))
+    assert (await replica.generate.remote(chat("hello", adapter="formal"))).text == alone[2]
 
 
 async def test_what_cannot_be_read_is_the_callers_mistake(replica: Any):

@@ -105,7 +105,7 @@ async def test_a_stream_goes_on_with_what_it_began_with(home: Home, gateway: Ada
 
 async def test_a_canary_is_sticky_for_whom_it_is(home: Home, gateway: AdapterGateway, inner: FakeGateway):
     route(home, canary="id-a-ours", percent=50)
-    chosen = {}
+    chosen: dict[str, str | None] = {}
     for person in map(str, range(40)):
         for _ in range(3):
             await gateway.generate(asks(subject=person))
