@@ -135,9 +135,9 @@ class GateVerdicts:
         if found.row.outcome is None:
             raise Conflict("The gate has not found anything yet; wait until its job has ended.")
         overrides = (ruling == "approve") != (found.row.outcome == "passed")
-        row = GateDecision(verdict_id=found.row.id, user_id=user_id, decision=ruling, reason=reason, overrides=overrides)
+        told = {"verdict_id": found.row.id, "user_id": user_id, "decision": ruling, "reason": reason, "overrides": overrides}
         # The order of decisions is that of the clock, not of the transaction's begin.
-        row.created_at = await self._session.scalar(select(func.clock_timestamp()))
+        row = GateDecision(**told, created_at=func.clock_timestamp())
         self._session.add(row)
         await self._session.flush()
         await self._session.refresh(row)

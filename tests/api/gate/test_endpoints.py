@@ -149,7 +149,8 @@ async def test_a_verdict_is_read_with_its_figures_and_side_by_side(client, edito
     assert data(await client.get(f"{URL}/verdicts", params={"candidate": "other"}, headers=viewer.headers))["verdicts"] == []
 
     assert (await client.get(f"{URL}/verdicts/{settled}/answers", headers=viewer.headers)).status_code == 403
-    pages, cursor = [], None
+    pages: list[list[tuple[str, int]]] = []
+    cursor = None
     while len(pages) < 5:
         asked = {"limit": 2} | ({"cursor": cursor} if cursor else {})
         page = data(await client.get(f"{URL}/verdicts/{settled}/answers", params=asked, headers=editor.headers))

@@ -32,7 +32,8 @@ def evaluate(work: Work) -> dict[str, Any]:
     with start_blocking_portal() as portal:
         database = Database(database_url(work.settings), work.settings.storage)
         try:
-            return {**Evaluation(work, portal.call, gateway, database).run(), "asked": len(gateway.asked), "attempt": work.attempt}
+            wait: Any = portal.call
+            return {**Evaluation(work, wait, gateway, database).run(), "asked": len(gateway.asked), "attempt": work.attempt}
         finally:
             portal.call(database.close)
 

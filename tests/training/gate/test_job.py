@@ -131,6 +131,9 @@ async def test_a_process_that_is_killed_is_replaced_and_asks_what_is_left(house:
     dispatcher = house.dispatcher(runner, {KIND: "tests.training.gate.process"})
     await dispatcher.start()
     try:
+        # Two processes are started, each of which loads for a while.
+        await house.until_so(gate.job, lambda now: now.attempt == 2)
+        await house.until_so(gate.job, lambda now: now.attempt > 2 or now.started_at is not None)
         job = await house.until(gate.job, "succeeded", "failed")
     finally:
         await dispatcher.stop()

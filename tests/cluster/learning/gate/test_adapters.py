@@ -17,8 +17,18 @@ from tests.organisations import new_organisation
 
 
 @pytest.fixture
-async def here(stores: StoreClients) -> uuid.UUID:
-    return (await new_organisation(stores.database))[0]
+async def place(stores: StoreClients) -> tuple[uuid.UUID, uuid.UUID]:
+    return await new_organisation(stores.database)
+
+
+@pytest.fixture
+def here(place: tuple[uuid.UUID, uuid.UUID]) -> uuid.UUID:
+    return place[0]
+
+
+@pytest.fixture
+def somebody(place: tuple[uuid.UUID, uuid.UUID]) -> uuid.UUID:
+    return place[1]
 
 
 async def add(session: AsyncSession, organisation_id: uuid.UUID, version: int, state: AdapterState = AdapterState.CANDIDATE) -> Adapter:
@@ -26,7 +36,7 @@ async def add(session: AsyncSession, organisation_id: uuid.UUID, version: int, s
     return await Adapters(session).add(organisation_id=organisation_id, version=version, state=state, **told)
 
 
-async def test_a_name_stands_for_one_version_from_then_on(stores, here):
+async def test_a_name_stands_for_one_version_from_then_on(stores, here, somebody):
     async with stores.database.session() as session:
         assert await pinned(session, here, "base") == "base"
         assert await pinned(session, here, "base:records") == "base:records", "an adapter of the profile, or nobody's"
@@ -36,7 +46,7 @@ async def test_a_name_stands_for_one_version_from_then_on(stores, here):
         await add(session, here, 3)
         assert await pinned(session, here, "base:records") == "base:records@3"
         assert await pinned(session, here, "base:records@1") == "base:records@1"
-        await InService(session, 5).promote(here, first.id, None, force=True)
+        await InService(session, 5).promote(here, first.id, somebody, force=True)
         assert await pinned(session, here, "base:records") == "base:records@1", "what is in service goes first"
         assert await pinned(session, here, "base") == "base:records@1", "the base stands for what was promoted"
         await InService(session, 5).roll_back(here, "base")
@@ -45,7 +55,7 @@ async def test_a_name_stands_for_one_version_from_then_on(stores, here):
         assert await pinned(session, other, "base:records") == "base:records"
 
 
-async def test_the_registry_knows_what_was_found_and_service_is_ended_by_people(stores, here):
+async def test_the_registry_knows_what_was_found_and_service_is_ended_by_people(stores, here, somebody):
     async def state(row: Adapter) -> str:
         await session.refresh(row)
         return row.state
@@ -59,6 +69,6 @@ async def test_the_registry_knows_what_was_found_and_service_is_ended_by_people(
         stranger, _ = await new_organisation(stores.database)
         for where, candidate in ((stranger, "base:records@1"), (here, "base"), (here, "base:records"), (here, "base:gone@1")):
             assert await judged(session, where, candidate, AdapterState.PASSED) is None
-        await InService(session, 5).promote(here, other.id, None, force=True)
+        await InService(session, 5).promote(here, other.id, somebody, force=True)
         assert await judged(session, here, "base:records@2", AdapterState.REFUSED) is None
         assert await state(other) == "in_service"

@@ -21,7 +21,8 @@ GATE = GateSpec.model_validate({"name": "g", "version": 3, "description": "", "r
 
 def shares(items: int, candidate: float, incumbent: float) -> Marked:
     """Marks of items of which both have a share right; the better one has all that the other has."""
-    return Marked(*([1.0] * round(items * share) + [0.0] * (items - round(items * share)) for share in (candidate, incumbent)))
+    ours, theirs = [[1.0] * round(items * share) + [0.0] * (items - round(items * share)) for share in (candidate, incumbent)]
+    return Marked(ours, theirs)
 
 
 SAME = shares(200, 0.9, 0.9)
