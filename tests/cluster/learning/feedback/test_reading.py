@@ -8,16 +8,22 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import insert, text
 
 from cluster.learning.example import Example
 from cluster.learning.feedback import erased, examples
 from cluster.learning.feedback.table import ErasedExample, Feedback, FeedbackConsent, FeedbackText
 from cluster.stores.clients import StoreClients
-from cluster.stores.sql import Database
+from cluster.stores.sql import AsyncSession, Database
+from cluster.stores.tables import Table
 from tests.organisations import new_organisation
 
 ASKED = [{"role": "user", "content": "How many goats?"}]
+
+
+async def put(session: AsyncSession, table: type[Table], **values: Any) -> None:
+    """Not as an object: to order those, SQLAlchemy must know the tables of the API too."""
+    await session.execute(insert(table.__table__).values(**values))  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True)
@@ -34,13 +40,12 @@ class Farm:
         about = {"target_kind": "message", "target_id": target, "task": "chat"}
         text = {"shown": ASKED, "answered": "3", "is_whole": True, "is_finished": True, "provenance": {}}
         own = {name: value for name, value in fields.items() if name in Feedback.__table__.columns}
-        row = Feedback(id=uuid.uuid4(), signal=signal, **whose, **about | own)
+        given = uuid.uuid4()
         said = text | {name: value for name, value in fields.items() if name not in own}
         async with self.database.session() as session:
-            session.add(row)
-            await session.flush()
-            session.add(FeedbackText(feedback_id=row.id, organisation_id=self.organisation_id, **said))
-        return str(row.id)
+            await put(session, Feedback, id=given, signal=signal, **whose, **about | own)
+            await put(session, FeedbackText, feedback_id=given, organisation_id=self.organisation_id, **said)
+        return str(given)
 
     async def learned(self, **wanted: Any) -> list[Example]:
         async with self.database.session() as session:
@@ -51,7 +56,7 @@ class Farm:
 async def farm(stores: StoreClients) -> Farm:
     made = Farm(stores.database, *await new_organisation(stores.database))
     async with stores.database.session() as session:
-        session.add(FeedbackConsent(organisation_id=made.organisation_id, subject_id=made.organisation_id, may_learn=True))
+        await put(session, FeedbackConsent, organisation_id=made.organisation_id, subject_id=made.organisation_id, may_learn=True)
     return made
 
 
@@ -106,7 +111,7 @@ async def test_nothing_is_learned_of_who_did_not_agree(farm: Farm, stores: Store
     await farm.says("correction", correction="5")
     assert (await silent.learned(), [example.chosen for example in await farm.learned()]) == ([], ["5"])
     async with stores.database.session() as session:
-        session.add(FeedbackConsent(organisation_id=farm.organisation_id, subject_id=farm.user_id, may_learn=False))
+        await put(session, FeedbackConsent, organisation_id=farm.organisation_id, subject_id=farm.user_id, may_learn=False)
     assert await farm.learned() == []
 
 
@@ -114,7 +119,8 @@ async def test_what_was_erased_is_told_from_a_moment_on_to_its_own_organisation(
     now = datetime.now(UTC)
     async with stores.database.session() as session:
         for name, when in (("first", now - timedelta(days=2)), ("second", now)):
-            session.add(ErasedExample(organisation_id=farm.organisation_id, source_kind="feedback", source_id=name, erased_at=when))
+            example = {"source_kind": "feedback", "source_id": name, "erased_at": when}
+            await put(session, ErasedExample, organisation_id=farm.organisation_id, **example)
     other, _ = await new_organisation(stores.database)
     async with stores.database.session() as session:
         assert [row.source_id async for row in erased(session, farm.organisation_id)] == ["first", "second"]
