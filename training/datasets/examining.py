@@ -75,7 +75,7 @@ def _result(row: Mapping[str, Any], how: How) -> dict[str, Any]:
 
 def _examined(row: Mapping[str, Any], how: How) -> dict[str, Any]:
     example, found = _screened(_shaped(_parsed(row, how), how), how)
-    question = "\n".join(str(message["content"]) for message in example.messages if message["role"] not in INSTRUCTIONS)
+    question = "\n".join(_said(message) for message in example.messages if message.get("role") not in INSTRUCTIONS)
     asked = _hash(json.dumps(example.messages, ensure_ascii=False, sort_keys=True))
     print_of = fingerprint(asked, question)
     return {
@@ -85,7 +85,7 @@ def _examined(row: Mapping[str, Any], how: How) -> dict[str, Any]:
         "chosen": _hash(" ".join(example.chosen.split())),
         "rejected": _hash(" ".join(example.rejected.split())) if example.rejected is not None else None,
         "task": example.task,
-        "question_chars": sum(len(str(message["content"] or "")) for message in example.messages),
+        "question_chars": sum(len(_said(message)) for message in example.messages),
         "answer_chars": len(example.chosen),
         "words": print_of.words_hash,
         "signature": list(print_of.signature),
@@ -128,6 +128,11 @@ def _screened(example: Example, how: How) -> tuple[Example, dict[str, int]]:
     if found and options.pii == "drop":
         raise Left("personal_data", found=found)
     return Example.model_validate(example.model_dump() | cast("dict[str, Any]", changed)), dict(found)
+
+
+def _said(message: Mapping[str, Any]) -> str:
+    """Calls of tools may stand where a text would."""
+    return str(message.get("content") or "")
 
 
 def _hash(text: str) -> str:

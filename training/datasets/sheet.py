@@ -78,7 +78,7 @@ def _listed(contradiction: Contradiction, texts: Texts, limits: DatasetSettings)
         {"answer": shown(texts.example(entry).chosen, most), "votes": votes, "majority": entry.chosen == contradiction.kept}
         for entry, votes in contradiction.answers
     ]
-    return {"question": shown(str(texts.example(first).messages[-1]["content"]), most), "answers": answers}
+    return {"question": shown(str(texts.example(first).messages[-1].get("content") or ""), most), "answers": answers}
 
 
 def _spread(values: Sequence[int]) -> dict[str, int]:

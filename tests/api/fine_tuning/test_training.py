@@ -6,15 +6,23 @@ import asyncio
 import json
 import os
 import signal
+import uuid
 
 import httpx
+import openai
+import pytest
 
 from cluster.home import Home
+from cluster.learning.datasets import mark_erased
+from cluster.learning.datasets.folders import DatasetFolders, file_of
+from cluster.learning.datasets.store import Datasets
+from cluster.learning.example import Example, Source
 from cluster.learning.tuning.folders import read_metrics
 from tests.api.fine_tuning.test_endpoints import NANO, uploaded
-from tests.fine_tuning import herd_file
+from tests.fine_tuning import herd_file, herd_line
 from tests.patience import PATIENCE_S
 
+HERD = "4e" * 32
 SHORT = {"n_epochs": 4, "batch_size": 4}
 
 
@@ -67,6 +75,72 @@ async def test_a_training_that_is_killed_goes_on_and_ends_with_an_adapter(made, 
             "hearth-nano:herd",
             lineage["metrics"]["held_out_loss"],
         )
+        (registered,) = await adapters_of(world)
+        assert (registered["name"], registered["version"], registered["state"]) == ("herd", 1, "candidate")
+        assert registered["lineage"] == lineage
+
+
+async def test_a_version_of_a_dataset_is_learned_from_and_what_it_holds_out_judges(made, runner):
+    async with made() as world:
+        dataset = await herd_dataset(world, 48, 8)
+        job = await world.ai.fine_tuning.jobs.create(model=NANO, training_file="dataset:herd", suffix="herd", hyperparameters=SHORT)
+        assert job.training_file == f"dataset:{dataset}:1"
+        await world.app.state.jobs.start()
+        try:
+            ended = await until(world, job, lambda now: now.status not in {"queued", "running"})
+        finally:
+            await world.app.state.jobs.stop()
+        assert (ended.status, ended.error) == ("succeeded", None)
+        (registered,) = await adapters_of(world)
+        assert registered["lineage"]["examples"] == {"train": 48, "held_out": 8, "truncated": 0, "dropped": 0}
+        assert registered["lineage"]["dataset_sha256"] == HERD
+
+
+async def test_words_that_were_taken_back_are_not_learned(made):
+    async with made() as world:
+        await herd_dataset(world, 48, 8)
+        async with world.stores.database.session() as session:
+            await mark_erased(session, world.person.organisation_id, [Source(kind="upload", id="line 3")])
+        with pytest.raises(openai.ConflictError, match="taken back"):
+            await world.ai.fine_tuning.jobs.create(model=NANO, training_file="dataset:herd")
+
+
+@pytest.mark.parametrize(
+    ("name", "told"), [("dataset:cows", "no dataset 'cows'"), ("dataset:herd:2", "version"), ("dataset:", "dataset:<name>")]
+)
+async def test_a_dataset_that_is_not_there_is_refused_with_a_way_on(made, name, told):
+    async with made() as world:
+        await herd_dataset(world, 12, 0)
+        with pytest.raises((openai.NotFoundError, openai.BadRequestError), match=told):
+            await world.ai.fine_tuning.jobs.create(model=NANO, training_file=name)
+
+
+async def adapters_of(world):
+    async with httpx.AsyncClient(base_url=world.base_url, headers=world.person.headers) as client:
+        return (await client.get("/api/v1/adapters")).raise_for_status().json()["data"]["adapters"]
+
+
+async def herd_dataset(world, train: int, held_out: int) -> uuid.UUID:
+    """One version of a dataset `herd`, as it is when it was built; the dataset's id."""
+    whose = {"organisation_id": world.person.organisation_id, "owner_id": world.person.user_id}
+    named = {"name": "herd", "task": "records", "shape": "sft", "recipe": {}}
+    values = {"sha256": HERD, "train": train, "held_out": held_out, "datasheet": {}}
+    sources = [Source(kind="upload", id=f"line {number}") for number in range(train + held_out)]
+    async with world.stores.database.session() as session:
+        datasets = Datasets(session)
+        row = await datasets.add(whose | named)
+        await datasets.add_sources(await datasets.add_version(row, values), sources)
+    folder = DatasetFolders(Home(world.settings.home)).of(row.organisation_id, row.id, HERD)
+    folder.mkdir(parents=True)
+    lines = [herd_example(number, source) for number, source in enumerate(sources)]
+    (folder / file_of("train")).write_text("".join(lines[:train]))
+    (folder / file_of("held_out")).write_text("".join(lines[train:]))
+    return row.id
+
+
+def herd_example(number: int, source: Source) -> str:
+    asked, answer = herd_line(number)["messages"]
+    return Example(messages=(asked,), chosen=answer["content"], source=source).model_dump_json() + "\n"
 
 
 async def test_two_trainings_take_turns_and_one_that_runs_is_cancelled(made, runner):
