@@ -93,7 +93,7 @@ def test_what_is_equal_within_noise_is_seldom_called_better_or_worse(items, shar
     assert worse / WORLDS <= 0.05
 
 
-@pytest.mark.parametrize("items", [150, 240, 500])
+@pytest.mark.parametrize("items", [150, 240])
 def test_a_loss_as_large_as_is_borne_is_seldom_called_none(items):
     random = np.random.default_rng(7)
     passed = sum(compare(*drawn_pairs(random, items, 0.0, 0.03), 0.03, DRAWN).p_not_worse < DRAWN.level for _ in range(WORLDS))
