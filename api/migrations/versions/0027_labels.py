@@ -72,7 +72,7 @@ def _items() -> None:
     )
     _index(name, "organisation_id", "user_id", "final_by")
     waiting = sa.text("state = 'open'")
-    op.create_index("ix_label_items_open", name, ["campaign_id", sa.text("score DESC"), "id"], postgresql_where=waiting)
+    op.create_index("ix_label_items_open", name, ["campaign_id", sa.text("score DESC"), "created_at", "id"], postgresql_where=waiting)
     op.create_index("ix_label_items_campaign_id_created_at", name, ["campaign_id", "created_at", "id"])
     decided = sa.text("final IS NOT NULL")
     op.create_index("ix_label_items_decided", name, ["organisation_id", "decided_at"], postgresql_where=decided)

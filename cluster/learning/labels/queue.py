@@ -124,7 +124,7 @@ class LabelQueue:
             .join(LabelItem, LabelItem.id == LabelAssignment.item_id)
             .where(LabelAssignment.campaign_id == campaign.id, LabelAssignment.user_id == user_id, LabelItem.state == "open")
             .where(LabelAssignment.state == "held", LabelAssignment.lease_until > func.clock_timestamp())
-            .order_by(LabelAssignment.given_at, LabelItem.score.desc(), LabelItem.id)
+            .order_by(LabelAssignment.given_at, LabelItem.score.desc(), LabelItem.created_at, LabelItem.id)
             .execution_options(populate_existing=True)
         )
         return [Held(assignment, item) for assignment, item in (await self._session.execute(query))]
@@ -133,7 +133,9 @@ class LabelQueue:
         tried: set[uuid.UUID] = set()
         for _ in range(ROUNDS):
             choice = select(LabelItem.id).where(_offered(campaign, user_id), LabelItem.id.not_in(tried))
-            choice = choice.order_by(LabelItem.score.desc(), LabelItem.id).limit(count).with_for_update(skip_locked=True)
+            choice = (
+                choice.order_by(LabelItem.score.desc(), LabelItem.created_at, LabelItem.id).limit(count).with_for_update(skip_locked=True)
+            )
             found = (await self._session.scalars(choice)).all()
             if not found:
                 return

@@ -45,7 +45,7 @@ class LabelItem(Identified, Table):
     __tablename__ = "label_items"
     __table_args__ = (
         UniqueConstraint("campaign_id", "source_kind", "source_id", name="uq_label_items_campaign_id_source"),
-        Index("ix_label_items_open", "campaign_id", text("score DESC"), "id", postgresql_where=text("state = 'open'")),
+        Index("ix_label_items_open", "campaign_id", text("score DESC"), "created_at", "id", postgresql_where=text("state = 'open'")),
         Index("ix_label_items_campaign_id_created_at", "campaign_id", "created_at", "id"),
         Index("ix_label_items_decided", "organisation_id", "decided_at", postgresql_where=text("final IS NOT NULL")),
     )

@@ -114,19 +114,19 @@ async def test_a_campaign_that_makes_no_sense_is_refused(ask, editor, campaign, 
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "said"),
+    ("name", "content", "status", "said"),
     [
-        ("jsonl", "", "no records"),
-        ("jsonl", "{", "Line 1 is not JSON"),
-        ("jsonl", lines(1, labels=[{"annotator": "x", "value": 7}]), "Record 1: 'value' is a text"),
-        ("label_studio", '[{"data": 1}]', "no 'data'"),
-        ("argilla", "[1]", "not an object"),
-        ("csv", "a,b", "format"),
+        ("jsonl", "", 422, "no records"),
+        ("jsonl", "{", 422, "Line 1 is not JSON"),
+        ("jsonl", lines(1, labels=[{"annotator": "x", "value": 7}]), 422, "Record 1: 'value' is a text"),
+        ("label_studio", '[{"data": 1}]', 422, "no 'data'"),
+        ("argilla", "[1]", 422, "not an object"),
+        ("csv", "a,b", 400, "format"),
     ],
 )
-async def test_a_file_that_is_wrong_is_refused_whole(ask, editor, campaign, name, content, said):
+async def test_a_file_that_is_wrong_is_refused_whole(ask, editor, campaign, name, content, status, said):
     path = f"/campaigns/{campaign['id']}"
-    assert said in (await ask(editor, "POST", f"{path}/import", 422, params={"format": name}, content=content))["message"]
+    assert said in (await ask(editor, "POST", f"{path}/import", status, params={"format": name}, content=content))["message"]
     assert (await ask(editor, "GET", f"{path}/items"))["items"] == []
 
 
