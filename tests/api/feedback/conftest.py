@@ -15,7 +15,7 @@ from tests.api.fixtures.talking import person as person
 from tests.api.fixtures.talking import stranger as stranger
 from tests.api.fixtures.talking import talking_settings as talking_settings
 
-SMALL = FeedbackSettings(text_chars=200, comment_chars=100, shown_chars=300)
+SMALL = FeedbackSettings(text_chars=200, comment_chars=100, shown_chars=300, stats_rows=4)
 
 
 @pytest.fixture

@@ -84,6 +84,14 @@ async def test_they_are_one_organisation_s_and_an_editor_s_to_see(saying: Saying
         assert (await saying.person.client.get(f"{FEEDBACK}/stats", params=wrong)).status_code == 400
 
 
+async def test_more_rows_than_the_setting_says_are_cut_and_it_is_said(saying: Saying):
+    for task in "abcde":
+        await saying.says(message_id=await saying.answered(), thumb="up", task=task)
+    found = await _counted(saying, by="task")
+    assert (len(found["totals"]), len(found["buckets"]), found["is_complete"]) == (4, 4, False)
+    assert (await _counted(saying))["is_complete"] is True
+
+
 GROUPS = ("adapter", "model", "prompt", "task", "target")
 
 
