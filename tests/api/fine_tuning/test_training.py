@@ -13,6 +13,7 @@ import openai
 import pytest
 
 from cluster.home import Home
+from cluster.learning.adapters.registry import Adapters
 from cluster.learning.datasets import mark_erased
 from cluster.learning.datasets.folders import DatasetFolders, file_of
 from cluster.learning.datasets.store import Datasets
@@ -76,8 +77,8 @@ async def test_a_training_that_is_killed_goes_on_and_ends_with_an_adapter(made, 
             lineage["metrics"]["held_out_loss"],
         )
         (registered,) = await adapters_of(world)
-        assert (registered["name"], registered["version"], registered["state"]) == ("herd", 1, "candidate")
-        assert registered["lineage"] == lineage
+        assert (registered.name, registered.version, registered.state) == ("herd", 1, "candidate")
+        assert registered.lineage == lineage
 
 
 async def test_a_version_of_a_dataset_is_learned_from_and_what_it_holds_out_judges(made, runner):
@@ -92,8 +93,8 @@ async def test_a_version_of_a_dataset_is_learned_from_and_what_it_holds_out_judg
             await world.app.state.jobs.stop()
         assert (ended.status, ended.error) == ("succeeded", None)
         (registered,) = await adapters_of(world)
-        assert registered["lineage"]["examples"] == {"train": 48, "held_out": 8, "truncated": 0, "dropped": 0}
-        assert registered["lineage"]["dataset_sha256"] == HERD
+        assert registered.lineage["examples"] == {"train": 48, "held_out": 8, "truncated": 0, "dropped": 0}
+        assert registered.lineage["dataset_sha256"] == HERD
 
 
 async def test_words_that_were_taken_back_are_not_learned(made):
@@ -116,8 +117,8 @@ async def test_a_dataset_that_is_not_there_is_refused_with_a_way_on(made, name, 
 
 
 async def adapters_of(world):
-    async with httpx.AsyncClient(base_url=world.base_url, headers=world.person.headers) as client:
-        return (await client.get("/api/v1/adapters")).raise_for_status().json()["data"]["adapters"]
+    async with world.stores.database.session() as session:
+        return await Adapters(session).page(world.person.organisation_id)
 
 
 async def herd_dataset(world, train: int, held_out: int) -> uuid.UUID:
