@@ -9,7 +9,7 @@ import gguf
 import numpy as np
 from numpy.typing import NDArray
 
-from cluster.errors import Unprocessable
+from cluster.errors import EngineError, Unprocessable
 from cluster.learning.adapters.bases import gguf_base, need_fit
 from cluster.learning.adapters.peft_folder import CONFIG, read_lora
 from cluster.vram.gguf_header import read_header
@@ -24,7 +24,8 @@ EDITION = 1
 
 def gguf_adapter(path: Path, base: Path, model: str) -> Path:
     """The adapter at ``path``: itself where it is a file, else the PEFT folder converted for ``base``. The result is kept beside the
-    folder, whole or not there. Blocking. Raises Unprocessable for one that is damaged or of another base."""
+    folder, whole or not there. Blocking. Raises Unprocessable for one that is damaged or of another base, and
+    EngineError where it cannot be written."""
     if not (path / CONFIG).is_file():
         return path
     made = path.with_name(f"{path.name}.{base.stem}-{EDITION}.gguf")
@@ -33,6 +34,8 @@ def gguf_adapter(path: Path, base: Path, model: str) -> Path:
         try:
             convert(path, base, model, part)
             part.rename(made)
+        except OSError as error:
+            raise EngineError(f"An adapter of '{model}' cannot be written to {made.parent} ({error.strerror}); make room there.") from error
         finally:
             part.unlink(missing_ok=True)
     return made

