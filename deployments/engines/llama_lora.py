@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Mapping
 from pathlib import Path
 
 import gguf
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 from cluster.errors import EngineError, Unprocessable
 from cluster.learning.adapters.bases import gguf_base, need_fit
 from cluster.learning.adapters.peft_folder import CONFIG, read_lora
-from cluster.vram.gguf_header import read_header
+from cluster.vram.gguf_header import Scalar, read_header
 
 Matrix = NDArray[np.float32]
 
@@ -78,7 +79,6 @@ def interleaved(rows: Matrix, heads: int) -> Matrix:
     return np.ascontiguousarray(halves.swapaxes(1, 2).reshape(rows.shape))
 
 
-def _heads(values: object, architecture: str, key: str) -> int:
-    assert isinstance(values, dict)
+def _heads(values: Mapping[str, Scalar], architecture: str, key: str) -> int:
     found = values.get(f"{architecture}.attention.{key}", values.get(f"{architecture}.attention.head_count", 1))
     return int(found)

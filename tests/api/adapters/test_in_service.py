@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
 from contextlib import aclosing
 from pathlib import Path
 from typing import Any
@@ -54,7 +54,7 @@ class OneReplica(ForwardingGateway):
 
 
 @pytest.fixture
-def llm(store_settings) -> AsyncIterator[Llm]:
+def llm(store_settings) -> Iterator[Llm]:
     spec = ReplicaSpec(
         model=BASE,
         kind=ModelKind.LLM,
