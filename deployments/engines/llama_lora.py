@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Mapping
 from pathlib import Path
 
 import gguf
 import numpy as np
 from numpy.typing import NDArray
 
-from cluster.errors import Unprocessable
+from cluster.errors import EngineError, Unprocessable
 from cluster.learning.adapters.bases import gguf_base, need_fit
 from cluster.learning.adapters.peft_folder import CONFIG, read_lora
-from cluster.vram.gguf_header import read_header
+from cluster.vram.gguf_header import Scalar, read_header
 
 Matrix = NDArray[np.float32]
 
@@ -24,7 +25,8 @@ EDITION = 1
 
 def gguf_adapter(path: Path, base: Path, model: str) -> Path:
     """The adapter at ``path``: itself where it is a file, else the PEFT folder converted for ``base``. The result is kept beside the
-    folder, whole or not there. Blocking. Raises Unprocessable for one that is damaged or of another base."""
+    folder, whole or not there. Blocking. Raises Unprocessable for one that is damaged or of another base, and
+    EngineError where it cannot be written."""
     if not (path / CONFIG).is_file():
         return path
     made = path.with_name(f"{path.name}.{base.stem}-{EDITION}.gguf")
@@ -33,6 +35,8 @@ def gguf_adapter(path: Path, base: Path, model: str) -> Path:
         try:
             convert(path, base, model, part)
             part.rename(made)
+        except OSError as error:
+            raise EngineError(f"An adapter of '{model}' cannot be written to {made.parent} ({error.strerror}); make room there.") from error
         finally:
             part.unlink(missing_ok=True)
     return made
@@ -75,7 +79,6 @@ def interleaved(rows: Matrix, heads: int) -> Matrix:
     return np.ascontiguousarray(halves.swapaxes(1, 2).reshape(rows.shape))
 
 
-def _heads(values: object, architecture: str, key: str) -> int:
-    assert isinstance(values, dict)
+def _heads(values: Mapping[str, Scalar], architecture: str, key: str) -> int:
     found = values.get(f"{architecture}.attention.{key}", values.get(f"{architecture}.attention.head_count", 1))
     return int(found)

@@ -5,6 +5,7 @@ import json
 import uuid
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -28,11 +29,11 @@ def adapter_asked(gateway: FakeGateway) -> str | None:
     return gateway.asked_for(GenerationRequest)[-1].adapter
 
 
-async def add(client: httpx.AsyncClient, person: Person, folder: Path, name: str = "records") -> dict:
+async def add(client: httpx.AsyncClient, person: Person, folder: Path, name: str = "records") -> Any:
     return data_of(await upload(client, zipped(folder), name, person.headers))
 
 
-async def act(client: httpx.AsyncClient, person: Person, adapter: dict, what: str, body: object | None = None, method: str = "POST"):
+async def act(client: httpx.AsyncClient, person: Person, adapter: Any, what: str, body: object | None = None, method: str = "POST"):
     return await client.request(method, f"{URL}/{adapter['id']}/{what}", json=body if body is not None else None, headers=person.headers)
 
 

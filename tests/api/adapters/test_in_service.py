@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
 from contextlib import aclosing
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -53,7 +54,7 @@ class OneReplica(ForwardingGateway):
 
 
 @pytest.fixture
-def llm(store_settings) -> AsyncIterator[Llm]:
+def llm(store_settings) -> Iterator[Llm]:
     spec = ReplicaSpec(
         model=BASE,
         kind=ModelKind.LLM,
@@ -93,7 +94,7 @@ async def said(client: httpx.AsyncClient, person: Person, model: str = BASE) -> 
     return choice["message"]["content"], (choice.get("provenance") or {"served_by": BASE})["served_by"]
 
 
-async def promote(client: httpx.AsyncClient, person: Person, adapter: dict) -> float:
+async def promote(client: httpx.AsyncClient, person: Person, adapter: Any) -> float:
     """Seconds it took."""
     began = time.monotonic()
     data_of(await client.post(f"{URL}/{adapter['id']}/promote", json={"force": True}, headers=person.headers))

@@ -103,6 +103,7 @@ async def test_an_old_server_goes_when_its_last_answer_has_ended(tiny: TinyModel
     engine = load(llama_spec(tiny, adapters={}))
     try:
         old = engine.seat
+        assert old is not None
         stream = engine.stream(endless())
         await anext(stream)
         async with asyncio.timeout(PATIENCE_S):

@@ -59,9 +59,11 @@ class Place:
         async with self.service() as service:
             return await service.promote(self.organisation_id, row.id, self.user_id, force=force)
 
-    async def roll_back(self) -> Adapter | None:
+    async def roll_back(self) -> uuid.UUID | None:
+        """The adapter that answers then."""
         async with self.service() as service:
-            return (await service.roll_back(self.organisation_id, BASE))[1]
+            _, row = await service.roll_back(self.organisation_id, BASE)
+        return row.id if row is not None else None
 
     @asynccontextmanager
     async def service(self) -> AsyncIterator[InService]:
@@ -153,7 +155,7 @@ async def test_rolling_back_goes_through_all_that_was_before_to_the_base_itself(
     await place.promote(one)
     await place.promote(two)
     assert (place.answers(), await place.state(one)) == ("records@2", "passed")
-    assert (await place.roll_back()).id == one.id
+    assert await place.roll_back() == one.id
     assert (place.answers(), await place.state(one), await place.state(two)) == ("records@1", "in_service", "passed")
     assert await place.roll_back() is None
     assert (place.answers(), await place.state(one)) == (None, "passed")
@@ -168,7 +170,7 @@ async def test_one_that_has_been_deleted_is_passed_over_by_a_rollback(place: Pla
     async with place.service() as service:
         _, alone = await service.remove(place.organisation_id, rows[1].id)
     assert alone is True
-    assert (await place.roll_back()).id == rows[0].id
+    assert await place.roll_back() == rows[0].id
 
 
 async def test_two_promotions_at_once_end_in_one_of_them_and_both_are_in_the_history(place: Place):
@@ -233,7 +235,8 @@ async def test_what_a_crash_kept_from_being_written_down_is_written_at_the_next_
     async with place.database.session() as session:
         await InService(session, 5).promote(place.organisation_id, row.id, place.user_id, force=True)
     assert place.answers() is None
-    assert await publish_all(place.database, place.home) == 1
+    # Other tests have adapters of other bases in the same database.
+    assert await publish_all(place.database, place.home) >= 1
     assert place.answers() == "records@1"
     assert await publish_all(place.database, place.home) == 0
 
