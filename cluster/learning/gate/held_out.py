@@ -38,8 +38,8 @@ class HeldOutVersion(BaseModel):
     sha256: str
 
 
-HeldOut = Annotated[HeldOutFile | HeldOutVersion, Field(discriminator="kind")]
-HELD_OUT: TypeAdapter[HeldOut] = TypeAdapter(HeldOut)
+HeldOut = HeldOutFile | HeldOutVersion
+HELD_OUT: TypeAdapter[HeldOutFile | HeldOutVersion] = TypeAdapter(Annotated[HeldOutFile | HeldOutVersion, Field(discriminator="kind")])
 
 
 async def of_file(session: AsyncSession, organisation_id: uuid.UUID, file: str) -> HeldOutFile:
