@@ -64,7 +64,7 @@ class Argilla:
 
 def _labels(responses: dict[str, Any], known: dict[str, dict[str, Any]], kind: str) -> list[Given]:
     """Those of our question, or of the only one there is; then those who skipped it."""
-    answered = responses.get(QUESTION) if QUESTION in responses else next(iter(responses.values()), [])
+    answered: list[dict[str, Any]] | None = responses.get(QUESTION) if QUESTION in responses else next(iter(responses.values()), [])
     made, seen = list[Given](), set[str]()
     for one in answered or []:
         user = str(one.get("user_id"))
