@@ -35,7 +35,7 @@ class Campaigns:
             raise Conflict(f"There are {count} campaigns, and no more are kept (active_learning.campaigns).")
         row = {"lease_s": self._settings.lease_s} | {key: value for key, value in values.items() if value is not None}
         made = insert(LabelCampaign).values(id=uuid.uuid4(), organisation_id=self._organisation_id, owner_id=owner_id, **row)
-        found = await self._session.scalar(made.on_conflict_do_nothing().returning(LabelCampaign))
+        found: LabelCampaign | None = await self._session.scalar(made.on_conflict_do_nothing().returning(LabelCampaign))
         if found is None:
             raise Conflict(f"There is a campaign '{values['name']}' already; choose another name.").about("name")
         return found

@@ -59,7 +59,7 @@ def example_of(item: LabelItem, task: str) -> Example:
     return Example(messages=tuple(item.messages), chosen=written(value), rejected=other, task=task, source=source)
 
 
-def _decided(organisation_id: uuid.UUID, campaign: uuid.UUID | None) -> Select[tuple[LabelItem, str]]:
+def _decided(organisation_id: uuid.UUID, campaign: uuid.UUID | None) -> Select[LabelItem, str]:
     query = select(LabelItem, LabelCampaign.task).join(LabelCampaign, LabelCampaign.id == LabelItem.campaign_id)
     query = query.where(LabelItem.organisation_id == organisation_id, LabelItem.final.is_not(None), LabelItem.final_by.is_not(None))
     return query if campaign is None else query.where(LabelItem.campaign_id == campaign)

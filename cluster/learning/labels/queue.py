@@ -164,8 +164,8 @@ class LabelQueue:
         adding = insert(LabelAssignment).values(rows)
         again = {"state": "held", "given_at": adding.excluded.given_at, "lease_until": adding.excluded.lease_until}
         # Never over a label: it may have come in between, late, from the same person.
-        mine = {"constraint": "uq_label_assignments_item_id_annotator", "where": LabelAssignment.state == "held"}
-        await self._session.execute(adding.on_conflict_do_update(set_=again, **mine))
+        name, mine = "uq_label_assignments_item_id_annotator", LabelAssignment.state == "held"
+        await self._session.execute(adding.on_conflict_do_update(constraint=name, set_=again, where=mine))
 
     async def _locked(self, assignment_id: uuid.UUID, user_id: uuid.UUID) -> tuple[Held, LabelCampaign]:
         """The item is locked first, as it is when it is given out."""

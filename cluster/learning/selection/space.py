@@ -21,7 +21,7 @@ def distances(vectors: Vectors, others: Vectors) -> Floats:
     """Of each of ``vectors`` to its nearest of ``others``: 1 where there are none."""
     if not len(others) or not len(vectors):
         return np.ones(len(vectors))
-    return np.clip(1.0 - (vectors @ others.T).max(axis=1).astype(np.float64), 0.0, 1.0)
+    return np.asarray(np.clip(1.0 - (vectors @ others.T).max(axis=1), 0.0, 1.0), dtype=np.float64)
 
 
 def clusters(vectors: Vectors, seed: int, count: int | None = None) -> npt.NDArray[np.int64]:
@@ -38,7 +38,7 @@ def clusters(vectors: Vectors, seed: int, count: int | None = None) -> npt.NDArr
         before, nearest = nearest, (vectors @ centres.T).argmax(axis=1)
         if np.array_equal(before, nearest):
             break
-    return nearest
+    return np.asarray(nearest, dtype=np.int64)
 
 
 def shares(members: npt.NDArray[np.int64]) -> Floats:

@@ -27,7 +27,7 @@ class Format(Protocol):
     def load(raw: dict[str, Any], kind: str) -> Record: ...
 
 
-FORMATS: dict[FormatName, Format] = {"jsonl": jsonl.Jsonl, "label_studio": label_studio.LabelStudio, "argilla": argilla.Argilla}
+FORMATS: dict[FormatName, Format] = {"jsonl": jsonl.Jsonl(), "label_studio": label_studio.LabelStudio(), "argilla": argilla.Argilla()}
 
 
 def records(raw: bytes, name: FormatName, kind: str) -> Iterator[Record]:

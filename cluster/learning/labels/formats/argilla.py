@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from typing import Any
+from typing import Any, ClassVar
 
 from cluster.learning.labels.formats.plain import origin, turns
 from cluster.learning.labels.record import Decided, Given, Record, read_text
@@ -20,7 +20,7 @@ _NAMES = uuid.UUID("5b0c6b0e-6f3d-4b61-9d0e-3a0a5c1d7e02")
 
 
 class Argilla:
-    LINES = False
+    LINES: ClassVar[bool] = False
 
     @staticmethod
     def dump(record: Record, kind: str) -> dict[str, Any]:
@@ -64,7 +64,7 @@ class Argilla:
 
 def _labels(responses: dict[str, Any], known: dict[str, dict[str, Any]], kind: str) -> list[Given]:
     """Those of our question, or of the only one there is; then those who skipped it."""
-    answered = responses.get(QUESTION) if QUESTION in responses else next(iter(responses.values()), [])
+    answered: list[dict[str, Any]] | None = responses.get(QUESTION) if QUESTION in responses else next(iter(responses.values()), [])
     made, seen = list[Given](), set[str]()
     for one in answered or []:
         user = str(one.get("user_id"))

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from cluster.learning.labels.record import Record
 
 
 class Jsonl:
-    LINES = True
+    LINES: ClassVar[bool] = True
 
     @staticmethod
     def dump(record: Record, kind: str) -> dict[str, Any]:

@@ -7,7 +7,7 @@ toName="text">` for one of labels, `<TextArea name="label" toName="text"/>` for 
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from cluster.contracts.generation import Json
 from cluster.learning.labels.formats.plain import origin, turns
@@ -18,7 +18,7 @@ Region = dict[str, Any]
 
 
 class LabelStudio:
-    LINES = False
+    LINES: ClassVar[bool] = False
 
     @staticmethod
     def dump(record: Record, kind: str) -> dict[str, Any]:

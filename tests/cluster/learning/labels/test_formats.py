@@ -4,13 +4,14 @@ import json
 import uuid
 
 import pytest
+from pydantic import JsonValue
 
 from cluster.errors import Unprocessable
 from cluster.learning.labels.formats import FORMATS, records
 from cluster.learning.labels.record import Decided, Given, Origin, Record, Turn
 
 MIRA, OTTO = str(uuid.uuid4()), str(uuid.uuid4())
-VALUES = {"text": "At seven.\nÜber „Ziegen“.", "label": "goat", "json": {"animal": "goat", "legs": [4, None]}}
+VALUES: dict[str, JsonValue] = {"text": "At seven.\nÜber „Ziegen“.", "label": "goat", "json": {"animal": "goat", "legs": [4, None]}}
 
 
 def record(kind: str) -> Record:

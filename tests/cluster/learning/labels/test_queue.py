@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import uuid
 from collections import Counter
 
 import pytest
@@ -29,7 +30,7 @@ async def test_never_more_people_hold_an_item_than_it_needs_however_many_ask_at_
     await desk.put(12)
     people = await desk.people(8)
 
-    async def work(user):
+    async def work(user: uuid.UUID) -> None:
         idle = 0
         while idle < 3:
             held = await desk.give(user, 2)
