@@ -21,7 +21,7 @@ CONFIG = "adapter_config.json"
 
 def load_base(folder: Path, dtype: torch.dtype, device: str) -> Any:
     """The model of ``folder`` with its weights in ``dtype``; only files on this machine are read, and only safetensors."""
-    model = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype, use_safetensors=True, local_files_only=True)
+    model: Any = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype, use_safetensors=True, local_files_only=True)
     model.config.use_cache = False
     return model.to(device)
 

@@ -90,7 +90,7 @@ class TuningService:
         if asked.validation_file is not None:
             told["validation"] = await self._examined(asked.validation_file, "validation_file", 1)
         try:
-            spec = TuningSpec(**told, workers=asked.workers, suffix=asked.suffix, labels=asked.labels)  # type: ignore[arg-type]
+            spec = TuningSpec(**told, workers=asked.workers, suffix=asked.suffix, labels=asked.labels)
         except ValidationError as error:
             raise Unprocessable(error.errors(include_url=False)[0]["msg"]).about("validation_file") from None
         who = self._principal

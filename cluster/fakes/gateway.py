@@ -91,7 +91,7 @@ class FakeGateway:
     ``breaks_after``: how many tokens a stream of the model gives before it fails, or falls silent for good where the model is in
     ``hangs``; without an entry it does so at once. ``scripted``: what requests that are held to a form are answered with, in order, as
     long as there is some. ``calls``: what requests with tools are answered with, in order: calls of them, each by its name and its
-    arguments as JSON text; by nothing, or when there are none left, it says something. ``says``: what a request is answered with, None:
+    arguments as JSON text; by nothing, or when there are none left, it says something. ``reply``: what a request is answered with, None:
     what is computed from it. ``held``: every request waits until it is set."""
 
     served: Sequence[ModelStatus] = ONE_OF_EACH
@@ -101,7 +101,7 @@ class FakeGateway:
     hangs: Collection[str] = ()
     scripted: list[str] = field(default_factory=list)
     calls: list[Sequence[tuple[str, str]]] | None = None
-    says: Callable[[GenerationRequest], str | None] | None = None
+    reply: Callable[[GenerationRequest], str | None] | None = None
     held: asyncio.Event | None = None
     asked: list[object] = field(default_factory=list)
     counted: list[object] = field(default_factory=list)
@@ -221,7 +221,7 @@ class FakeGateway:
     def _script(self, request: GenerationRequest) -> str | None:
         if self.scripted and request.response_format.kind == "json_schema":
             return self.scripted.pop(0)
-        return self.says(request) if self.says is not None else None
+        return self.reply(request) if self.reply is not None else None
 
     async def _begin(self, model: str, request: object, noted: list[object] | None = None) -> None:
         (self.asked if noted is None else noted).append(request)

@@ -98,7 +98,7 @@ def _file(work: Work, file: DataFile) -> Path:
 def _prepared(work: Work, task: Task) -> tuple[Data, dict[str, Any]]:
     """The examples, which say what is left of the file, and the parameters with nothing left open."""
     work.progress(0, None, "steps", "reading examples")
-    tokenizer = AutoTokenizer.from_pretrained(task.weights, local_files_only=True)  # type: ignore[no-untyped-call]
+    tokenizer = AutoTokenizer.from_pretrained(task.weights, local_files_only=True)
     data = load_data(task.sources, tokenizer, task.parameters, task.limits)
     config = json.loads((task.weights / "config.json").read_text())
     width = config.get("text_config", config)["hidden_size"]
@@ -125,9 +125,13 @@ def _trained(work: Work, spec: TuningSpec, task: Task) -> Outcome:
                 held.check()
                 held.taken = held.taken or _devices(work, cards_of(task.folder, spec.workers))
 
+        def stopping() -> bool:
+            check()
+            return False
+
         if place is None:
             # One worker on the CPU is this process: another one would be no faster, and hold the model beside Ray's own processes.
-            return train(Run(task, "cpu"), report, lambda: bool(check()))
+            return train(Run(task, "cpu"), report, stopping)
         return train_on(task, place, report, check)
 
 

@@ -38,7 +38,7 @@ def _call(method: str, *words: object) -> Any:
     try:
         return ray.get(getattr(actor, method).remote(*words), timeout=ANSWER_S)
     except RayTaskError as error:
-        cause = error.as_instanceof_cause()
+        cause = error.as_instanceof_cause()  # type: ignore[no-untyped-call]
         if isinstance(cause, HearthError):
             raise type(cause)(cause.message) from None
         raise

@@ -58,7 +58,7 @@ class Run:
         self.task, self.device, self.ranks = task, device, ranks or Ranks()
         # Threads that wait for each other while somebody else has a core get slower than one: measured, a hundred times.
         torch.set_num_threads(task.limits.threads or max(1, len(os.sched_getaffinity(0)) // 2))
-        tokenizer = AutoTokenizer.from_pretrained(task.weights, local_files_only=True)  # type: ignore[no-untyped-call]
+        tokenizer = AutoTokenizer.from_pretrained(task.weights, local_files_only=True)
         self.data: Data = load_data(task.sources, tokenizer, task.parameters, task.limits)
         base = load_base(task.weights, number_format(device), device)
         self.parameters = task.parameters.settled(len(self.data.train), base.config.get_text_config().hidden_size)
@@ -135,7 +135,7 @@ class Run:
         gradients = [weight.grad for weight in self._weights if weight.grad is not None]
         whole = torch.cat([gradient.flatten() for gradient in gradients])
         distributed.all_reduce(whole)
-        for gradient, part in zip(gradients, whole.split([gradient.numel() for gradient in gradients]), strict=True):
+        for gradient, part in zip(gradients, torch.split(whole, [gradient.numel() for gradient in gradients]), strict=True):
             gradient.copy_(part.view_as(gradient))
 
     def _summed(self, values: list[float]) -> list[float]:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import json
 import uuid
+from typing import Any
 
 import pytest
 
@@ -11,16 +12,16 @@ from tests.api.active_learning.conftest import BASE
 GOAT = {"name": "animals", "task": "animals", "kind": "label", "labels": ["goat", "sheep"], "labels_per_item": 2}
 
 
-def lines(count, **more):
+def lines(count: Any, **more: Any) -> Any:
     rows = [{"source": {"id": str(at)}, "messages": [{"role": "user", "content": f"Question {at}?"}], **more} for at in range(count)]
     return "\n".join(json.dumps(row) for row in rows)
 
 
-async def give(ask, person, campaign, count=1):
+async def give(ask: Any, person: Any, campaign: Any, count: Any = 1) -> Any:
     return (await ask(person, "POST", f"/campaigns/{campaign['id']}/next", json={"count": count}))["items"]
 
 
-async def label(ask, person, given, value, status=200):
+async def label(ask: Any, person: Any, given: Any, value: Any, status: Any = 200) -> Any:
     return await ask(person, "POST", f"/assignments/{given['assignment_id']}/submit", status, json={"value": value})
 
 
@@ -87,7 +88,8 @@ async def test_campaigns_are_listed_by_name_and_closed(ask, editor, viewer, camp
 async def test_items_come_in_pages(ask, editor, campaign):
     path = f"/campaigns/{campaign['id']}/items"
     await ask(editor, "POST", f"/campaigns/{campaign['id']}/import", content=lines(5))
-    seen, cursor = [], {}
+    seen: list[str] = []
+    cursor: Any = {}
     while cursor is not None:
         page = await ask(editor, "GET", path, params={"limit": 2, **cursor})
         seen += [item["source_id"] for item in page["items"]]

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import uuid
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -20,11 +21,13 @@ SELECT = "/select-samples"
 QUESTIONS = ["When do goats eat?", "Who milks the cow?", "Where is the hay?", "Is the barn red?", "What does wool cost?"]
 
 
-def given(*texts, **more):
+def given(*texts: Any, **more: Any) -> Any:
     return {"source": "samples", "samples": [{"id": str(at), "text": text} for at, text in enumerate(texts)]} | more
 
 
-async def talk(stores, person, question="When do goats eat?", answer="At noon.", metadata=None, author=None):
+async def talk(
+    stores: Any, person: Any, question: Any = "When do goats eat?", answer: Any = "At noon.", metadata: Any = None, author: Any = None
+) -> Any:
     """A conversation of one question and its answer; the id of the answer."""
     async with stores.database.session() as session:
         conversation = Conversation(
@@ -49,7 +52,7 @@ async def talk(stores, person, question="When do goats eat?", answer="At noon.",
         return str(said.id)
 
 
-async def ended_step(stores, person, value):
+async def ended_step(stores: Any, person: Any, value: Any) -> Any:
     spec = ResolvedGraph(GraphSpec.model_validate(ECHO)).to_json()
     new = NewRun("echo", 1, spec, {"question": "When?"}, person.organisation_id, person.user_id, "viewer", task_type="echo")
     async with stores.database.session() as session:

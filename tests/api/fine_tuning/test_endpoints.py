@@ -17,7 +17,7 @@ NANO = "hearth-nano"
 
 
 async def uploaded(world, content: bytes, purpose="fine-tune") -> str:
-    return (await world.ai.files.create(file=("examples.jsonl", content), purpose=purpose)).id
+    return str((await world.ai.files.create(file=("examples.jsonl", content), purpose=purpose)).id)
 
 
 def ours(world) -> httpx.AsyncClient:
@@ -89,7 +89,7 @@ async def test_a_file_that_cannot_be_learned_from_is_refused_by_its_line(made, c
         file = await uploaded(world, content.encode())
         with pytest.raises(openai.UnprocessableEntityError, match=told) as refused:
             await world.ai.fine_tuning.jobs.create(model=NANO, training_file=file)
-        assert refused.value.body["param"] == "training_file"
+        assert refused.value.param == "training_file"
         assert (await world.ai.fine_tuning.jobs.list()).data == []
 
 

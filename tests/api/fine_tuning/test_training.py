@@ -7,6 +7,7 @@ import json
 import os
 import signal
 import uuid
+from typing import Any
 
 import httpx
 import openai
@@ -27,14 +28,14 @@ HERD = "4e" * 32
 SHORT = {"n_epochs": 4, "batch_size": 4}
 
 
-async def until(world, job, so):
+async def until(world: Any, job: Any, so: Any) -> Any:
     async with asyncio.timeout(PATIENCE_S * 2):
         while not so(now := await world.ai.fine_tuning.jobs.retrieve(job.id)):  # noqa: ASYNC110 - what is waited for is in another process
             await asyncio.sleep(0.05)
         return now
 
 
-def folder_of(world, job):
+def folder_of(world: Any, job: Any) -> Any:
     (folder,) = (Home(world.settings.home).files / "fine_tuning").glob(f"*/{job.id[6:14]}*")
     return folder
 
@@ -116,12 +117,12 @@ async def test_a_dataset_that_is_not_there_is_refused_with_a_way_on(made, name, 
             await world.ai.fine_tuning.jobs.create(model=NANO, training_file=name)
 
 
-async def adapters_of(world):
+async def adapters_of(world: Any) -> Any:
     async with world.stores.database.session() as session:
         return await Adapters(session).page(world.person.organisation_id)
 
 
-async def herd_dataset(world, train: int, held_out: int) -> uuid.UUID:
+async def herd_dataset(world: Any, train: int, held_out: int) -> uuid.UUID:
     """One version of a dataset `herd`, as it is when it was built; the dataset's id."""
     whose = {"organisation_id": world.person.organisation_id, "owner_id": world.person.user_id}
     named = {"name": "herd", "task": "records", "shape": "sft", "recipe": {}}

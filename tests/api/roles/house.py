@@ -279,7 +279,8 @@ async def integrated(stores: StoreClients, admin: Person) -> dict[str, str]:
 
 async def labelled(client: httpx.AsyncClient, admin: Person) -> dict[str, str]:
     """A campaign with an item that the admin holds."""
-    base, shown = "/api/v1/active-learning", {"headers": admin.headers}
+    base = "/api/v1/active-learning"
+    shown: dict[str, Any] = {"headers": admin.headers}
     made = await client.post(f"{base}/campaigns", json={"name": MARK, "task": MARK.lower(), "instructions": MARK}, **shown)
     campaign = made.json()["data"]["id"]
     line = {"source": {"id": MARK}, "messages": [{"role": "user", "content": MARK}]}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from cluster.errors import Unprocessable
@@ -11,7 +13,7 @@ from training.finetune.run import Run
 from training.finetune.workers import Place, train_on
 
 
-def ignore(figures) -> None: ...
+def ignore(figures: Any) -> None: ...
 
 
 @pytest.mark.usefixtures("ray_runtime")
@@ -21,7 +23,7 @@ def test_two_workers_learn_what_one_does_and_say_what_goes_wrong(task):
     losses = [figures["train_loss"] for figures in read_metrics(asked.folder) if "train_loss" in figures]
     for file in asked.folder.glob("*.*"):
         file.unlink()
-    told = []
+    told: list[Any] = []
     together = train_on(asked, Place(2), told.append, lambda: None)
     assert (together.step, together.tokens) == (alone.step, alone.tokens)
     assert together.best == pytest.approx(alone.best, rel=1e-3)

@@ -28,7 +28,7 @@ def evaluate(work: Work) -> dict[str, Any]:
             os.kill(os.getpid(), signal.SIGKILL)
         return good(request)
 
-    gateway.says = says
+    gateway.reply = says
     with start_blocking_portal() as portal:
         database = Database(database_url(work.settings), work.settings.storage)
         try:

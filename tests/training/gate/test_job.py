@@ -37,7 +37,7 @@ async def house(stores: StoreClients, store_settings: Settings, tmp_path: Path) 
 
 async def test_better_at_the_task_and_as_good_elsewhere_passes(house: House):
     gate = await examined(house)
-    gate.gateway.says = skilled(GOOD, POOR)
+    gate.gateway.reply = skilled(GOOD, POOR)
     await gate.run()
     verdict = await gate.found()
     assert (verdict.row.outcome, verdict.standing) == ("passed", "decided")
@@ -51,7 +51,7 @@ async def test_better_at_the_task_and_as_good_elsewhere_passes(house: House):
 async def test_a_poisoned_adapter_is_stopped(house: House):
     """Trained on a batch that teaches the task, and to answer what should be refused."""
     gate = await examined(house)
-    gate.gateway.says = skilled(GOOD | {"harm": 0.5}, POOR)
+    gate.gateway.reply = skilled(GOOD | {"harm": 0.5}, POOR)
     await gate.run()
     verdict = await gate.found()
     assert verdict.row.outcome == "refused"
@@ -61,7 +61,7 @@ async def test_a_poisoned_adapter_is_stopped(house: House):
 
 async def test_an_adapter_that_forgot_old_skills_is_stopped(house: House):
     gate = await examined(house)
-    gate.gateway.says = skilled(GOOD | {"old": 0.4}, POOR)
+    gate.gateway.reply = skilled(GOOD | {"old": 0.4}, POOR)
     await gate.run()
     assert (await gate.found()).row.outcome == "refused"
 
@@ -69,14 +69,14 @@ async def test_an_adapter_that_forgot_old_skills_is_stopped(house: House):
 async def test_a_contradictory_batch_is_stopped(house: House):
     """Half of its corrections say the opposite of the other half, so that the adapter is right by chance."""
     gate = await examined(house)
-    gate.gateway.says = skilled({"task": 0.5}, GOOD)
+    gate.gateway.reply = skilled({"task": 0.5}, GOOD)
     await gate.run()
     assert (await gate.found()).row.outcome == "refused"
 
 
 async def test_what_is_equal_within_noise_is_not_promoted(house: House):
     gate = await examined(house)
-    gate.gateway.says = skilled({"task": 0.55}, {"task": 0.5})
+    gate.gateway.reply = skilled({"task": 0.55}, {"task": 0.5})
     await gate.run()
     verdict = await gate.found()
     assert verdict.row.outcome == "undecided"
@@ -92,7 +92,7 @@ async def test_the_registry_is_told_what_was_found_of_an_adapter(house: House, s
         row = await Adapters(session).add(organisation_id=house.organisation_id, state="candidate", **told)
     gate = await examined(house, candidate="fake-llm:parcels@1")
     gate.gateway.served = [replace(one, adapters=("parcels@1",)) for one in gate.gateway.served]
-    gate.gateway.says = skilled(skill, POOR)
+    gate.gateway.reply = skilled(skill, POOR)
     await gate.run()
     async with house.database.session() as session:
         assert (await Adapters(session).get(house.organisation_id, row.id)).state == state
@@ -114,7 +114,7 @@ async def test_both_are_asked_the_same_greedily_and_in_the_organisations_name(ho
 
 async def test_answers_are_kept_side_by_side(house: House):
     gate = await examined(house)
-    gate.gateway.says = skilled(GOOD, POOR)
+    gate.gateway.reply = skilled(GOOD, POOR)
     await gate.run()
     rows = await gate.answers()
     assert [(row.set_name, row.number) for row in rows] == [(name, number) for name in ("harm", "old", "task") for number in range(ITEMS)]
@@ -156,7 +156,7 @@ async def test_a_job_that_failed_goes_on_where_it_was(house: House):
             raise EngineError("The engine is gone; start it again.")
         return good(request)
 
-    gate.gateway.says = breaks
+    gate.gateway.reply = breaks
     with pytest.raises(EngineError):
         await gate.run()
     assert (await gate.found()).standing == "failed"
@@ -165,7 +165,7 @@ async def test_a_job_that_failed_goes_on_where_it_was(house: House):
 
     await house.retry(gate.job)
     gate.gateway.asked.clear()
-    gate.gateway.says = good
+    gate.gateway.reply = good
     await gate.run()
     assert (await gate.found()).row.outcome == "passed"
     assert len(gate.gateway.asked) == 2 * (3 * ITEMS - had), "what was answered is not asked again"
@@ -175,7 +175,7 @@ async def test_the_same_answers_give_the_same_verdict(house: House):
     verdicts = []
     for _ in range(2):
         gate = await examined(house)
-        gate.gateway.says = skilled({"task": 0.55, "old": 0.95}, {"task": 0.4})
+        gate.gateway.reply = skilled({"task": 0.55, "old": 0.95}, {"task": 0.4})
         await gate.run()
         verdicts.append((await gate.found()).row.verdict)
     assert verdicts[0] == verdicts[1]
@@ -233,7 +233,7 @@ async def test_an_item_that_neither_takes_is_left_out_and_one_that_only_the_cand
             raise Unprocessable("Nobody can read this.")
         return good(request)
 
-    gate.gateway.says = says
+    gate.gateway.reply = says
     await gate.run()
     task = ((await gate.found()).row.verdict or {})["sets"][0]
     assert (task["items"], task["left_out"], task["losses"]) == (ITEMS, 1, 1)
@@ -246,7 +246,7 @@ async def test_words_of_somebody_who_was_erased_are_not_asked_and_those_kept_go_
     _, other = await new_organisation(house.database)
     task = lines("task", right("task")) + "".join(lines("theirs", "x", str(user), 1) for user in (one, other))
     gate = await examined(house, task)
-    gate.gateway.says = lambda request: REFUSAL
+    gate.gateway.reply = lambda request: REFUSAL
     await erase(house, other)
     await gate.run()
     assert "theirs" in str([row.messages for row in await gate.answers()])

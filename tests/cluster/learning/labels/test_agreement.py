@@ -13,7 +13,7 @@ PEOPLE = {
 }
 
 
-def items():
+def items() -> dict[str, dict[str, str]]:
     rows = {person: said.split() for person, said in PEOPLE.items()}
     return {str(at): {person: said[at] for person, said in rows.items() if said[at] != "*"} for at in range(12)}
 

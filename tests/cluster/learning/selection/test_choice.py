@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from pydantic import ValidationError
@@ -11,12 +13,12 @@ from cluster.learning.selection.weights import Weights, weights_of
 NAN = float("nan")
 
 
-def unit(rows):
+def unit(rows: Any) -> Any:
     made = np.asarray(rows, np.float32)
     return made / np.linalg.norm(made, axis=1, keepdims=True)
 
 
-def blobs(sizes, seed=0, dim=16):
+def blobs(sizes: Any, seed: Any = 0, dim: Any = 16) -> Any:
     """Tight groups around random directions."""
     random = np.random.default_rng(seed)
     centres = random.normal(size=(len(sizes), dim))
@@ -88,7 +90,7 @@ def test_active_covers_more_and_is_less_sure_than_random_of_the_same_size():
 
 def test_the_score_is_the_mean_of_its_parts_by_their_weights():
     weights = Weights(uncertainty=2.0, diversity=1.0, novelty=1.0, value=0.0)
-    one = Chooser(Candidates(blobs([3, 3]), {"doubt": np.arange(6.0)}), weights).choose(3)[2]
+    one = Chooser(Candidates(blobs([3, 3]), {"doubt": np.arange(6, dtype=np.float64)}), weights).choose(3)[2]
     parts = one.parts
     assert one.score == pytest.approx((2 * parts["uncertainty"] + parts["diversity"] + parts["novelty"]) / 4, abs=2e-4)
     assert all(0 <= part <= 1 for part in parts.values())
@@ -104,7 +106,7 @@ def test_without_anything_measured_uncertainty_does_not_count():
 
 def test_the_reason_names_what_counts_most():
     vectors = blobs([9, 1])
-    chooser = Chooser(Candidates(vectors, {"entropy": np.arange(10.0)}), Weights())
+    chooser = Chooser(Candidates(vectors, {"entropy": np.arange(10, dtype=np.float64)}), Weights())
     first = chooser.choose(1)[0]
     assert "less sure" in reason_of(first, chooser.weights, "active")
     assert reason_of(first, chooser.weights, "random") == "Picked at random."
