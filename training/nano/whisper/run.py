@@ -35,7 +35,7 @@ class WhisperRun(Trainee[WhisperSpec, Batch]):
         torch.manual_seed(spec.seed)
         model = NanoWhisper(spec.shape).to(device)
         self._optimizer = Optimizer(model, spec.muon_rate, spec.adam_rate)
-        self._shared = torch.zeros(1).share_memory_()
+        self._shared = torch.zeros(1).share_memory_()  # type: ignore[no-untyped-call]
         super().__init__(spec, folder, device, ranks or Ranks(), model, self._optimizer)
         self.objective = self.distributed(model)
 
@@ -49,7 +49,7 @@ class WhisperRun(Trainee[WhisperSpec, Batch]):
         with torch.autocast(self.device, dtype=torch.bfloat16, enabled=self.device == "cuda"):
             losses: Losses = self.objective(batch.to(self.device))
         loss = losses.words + self.spec.where_weight * losses.where + self.spec.sounds_weight * losses.sounds
-        loss.backward()
+        torch.autograd.backward(loss)
         norm = self.clipped()
         # One wait for the device in a step.
         values = torch.stack(
