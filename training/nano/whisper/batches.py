@@ -5,7 +5,8 @@ from __future__ import annotations
 import random
 from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 import torch
@@ -39,8 +40,9 @@ class Batch:
     offset: int
 
     def to(self, device: str) -> Batch:
-        tensors = (self.looks, self.tokens, self.labels, self.here, self.there, self.sounds)
-        return Batch(*(one.to(device, non_blocking=True) for one in tensors), self.offset)
+        held = {field.name: getattr(self, field.name) for field in fields(self)}
+        moved: dict[str, Any] = {name: one.to(device, non_blocking=True) if isinstance(one, Tensor) else one for name, one in held.items()}
+        return Batch(**moved)
 
 
 class Spoken(IterableDataset[Batch]):
@@ -98,7 +100,8 @@ def batch(clips: Sequence[Clip], rng: random.Random, positions: int | None) -> B
             labels[row, begin] = NOT_ASKED  # whoever asks decides that
         places = _places(one.spans, longest)
         here[row, : len(written) - 1], there[row, : len(written) - 1] = places[:-1], places[1:]
-    return Batch(*map(torch.from_numpy, (looks, tokens, labels, here, there, sounds)), offset)
+    made = {"looks": looks, "tokens": tokens, "labels": labels, "here": here, "there": there, "sounds": sounds}
+    return Batch(**{name: torch.from_numpy(one) for name, one in made.items()}, offset=offset)
 
 
 def _chosen(kept: Sequence[Utterance], rng: random.Random, window_s: float) -> list[Utterance]:

@@ -39,7 +39,7 @@ class NanoWhisper(nn.Module):
     def __init__(self, shape: WhisperShape) -> None:
         super().__init__()
         config = shape.config()
-        self.whisper = WhisperForConditionalGeneration._from_config(config, attn_implementation="eager")
+        self.whisper = WhisperForConditionalGeneration._from_config(config, attn_implementation="eager")  # type: ignore[no-untyped-call]
         self.sounds = nn.Linear(shape.width, SOUNDS)
         decoder = self.whisper.model.decoder
         with torch.no_grad():

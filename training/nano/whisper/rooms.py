@@ -31,10 +31,10 @@ def noise(samples: int, rng: random.Random) -> Sound:
     spectrum = chance.standard_normal(samples // 2 + 1) + 1j * chance.standard_normal(samples // 2 + 1)
     spectrum /= np.maximum(1.0, np.arange(samples // 2 + 1) * 20.0 * samples**-0.5) ** rng.uniform(0.0, 1.0)
     made = np.fft.irfft(spectrum, samples)
-    return (made / np.sqrt((made**2).mean())).astype(np.float32)
+    return np.asarray(made / np.sqrt((made**2).mean()), dtype=np.float32)
 
 
 def with_noise(sound: Sound, rng: random.Random, quietest_db: float = 15.0, most_db: float = 40.0) -> Sound:
     """With noise that is so many decibels below the speech."""
     power = float((sound**2).mean()) * 10 ** (-rng.uniform(quietest_db, most_db) / 10)
-    return (sound + noise(len(sound), rng) * np.sqrt(power)).astype(np.float32)
+    return np.asarray(sound + noise(len(sound), rng) * np.sqrt(power), dtype=np.float32)

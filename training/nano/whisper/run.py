@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from training.nano.devices import number_format
 from training.nano.optimizer import Optimizer
 from training.nano.ranks import Ranks
 from training.nano.trainee import Figures, Marks, Trainee
@@ -35,7 +36,8 @@ class WhisperRun(Trainee[WhisperSpec, Batch]):
         torch.manual_seed(spec.seed)
         model = NanoWhisper(spec.shape).to(device)
         self._optimizer = Optimizer(model, spec.muon_rate, spec.adam_rate)
-        self._shared = torch.zeros(1).share_memory_()
+        self.dtype = number_format(device, spec.shape.width)
+        self._shared = torch.zeros(1).share_memory_()  # type: ignore[no-untyped-call]
         super().__init__(spec, folder, device, ranks or Ranks(), model, self._optimizer)
         self.objective = self.distributed(model)
 
@@ -46,10 +48,10 @@ class WhisperRun(Trainee[WhisperSpec, Batch]):
     def update(self, batch: Batch) -> Figures:
         """The losses (of words, of where it looks, of sounds) and the share of tokens that were right."""
         self._shared.fill_(self.progress)
-        with torch.autocast(self.device, dtype=torch.bfloat16, enabled=self.device == "cuda"):
+        with torch.autocast(self.device, dtype=torch.bfloat16, enabled=self.dtype == torch.bfloat16):
             losses: Losses = self.objective(batch.to(self.device))
         loss = losses.words + self.spec.where_weight * losses.where + self.spec.sounds_weight * losses.sounds
-        loss.backward()
+        torch.autograd.backward(loss)
         norm = self.clipped()
         # One wait for the device in a step.
         values = torch.stack(

@@ -150,7 +150,7 @@ def test_the_engine_that_serves_writes_what_the_run_writes_and_when(folder, tmp_
     found = engine.transcribe(one.sound, TranscriptionRequest("nano-whisper", b"", word_timestamps=True, vad=False), threading.Event())
     assert " ".join(segment.text.strip() for segment in found.segments) == SENTENCE
     words = [word for segment in found.segments for word in segment.words]
-    assert [word.word.strip() for word in words] == SENTENCE.split()
+    assert [word.text.strip() for word in words] == SENTENCE.split()
     assert all(later.start >= earlier.start for earlier, later in pairwise(words))
     with pytest.raises(BadInput, match="hears English only"):
         engine.transcribe(one.sound, TranscriptionRequest("nano-whisper", b"", task="translate"), threading.Event())
