@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 
 import numpy as np
-from scipy.signal import fftconvolve  # type: ignore[import-untyped]
+from scipy.signal import fftconvolve
 
 from training.nano.whisper.speech import RATE, Sound
 

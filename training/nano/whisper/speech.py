@@ -15,7 +15,7 @@ from functools import cache
 
 import numpy as np
 import numpy.typing as npt
-from scipy.signal import resample_poly  # type: ignore[import-untyped]
+from scipy.signal import resample_poly
 
 from cluster.errors import ConfigError, EngineError
 from training.nano.corpus.splits import Split
@@ -138,7 +138,7 @@ def _spans(text: str, begun: list[tuple[int, float]], end: float) -> tuple[tuple
 def _library() -> ctypes.CDLL:
     """Of a process there is one, and it speaks with one voice at a time."""
     try:
-        import espeakng_loader  # type: ignore[import-untyped]  # Of development alone; what only reads sentences needs none.
+        import espeakng_loader  # Of development alone; what only reads sentences needs none.
     except ImportError as error:
         raise ConfigError("Speech to train or to test on is said by espeak-ng; install it: pip install 'hearth[dev]'") from error
     library = ctypes.CDLL(espeakng_loader.get_library_path())
