@@ -68,8 +68,8 @@ class WhisperSpec(TrainingSpec):
     fresh: int = Field(default=8, ge=1, description="Utterances said for each update; the oldest make room.")
     muon_rate: float = Field(default=0.015, gt=0, description="Peak learning rate of the matrices inside the blocks.")
     adam_rate: float = Field(default=0.003, gt=0, description="Peak learning rate of the embedding, the convolutions and the norms.")
-    where_weight: float = Field(default=0.3, ge=0, description="Weight of looking at the word that comes next, beside saying it.")
-    sounds_weight: float = Field(default=0.3, ge=0, description="Weight of knowing which sound is heard, beside the words.")
+    where_weight: float = Field(default=1.0, ge=0, description="Weight of looking at the word that comes next, beside saying it.")
+    sounds_weight: float = Field(default=0.6, ge=0, description="Weight of knowing which sound is heard, beside the words.")
     whole_share: float = Field(default=0.25, ge=0, le=1, description="Share of updates, later on, whose clips fill the window of 30 s.")
 
     @classmethod
