@@ -89,6 +89,22 @@ def test_a_shipped_graph_answers_from_a_document_on_the_command_line_and_as_a_mo
     assert "".join(piece.choices[0].delta.content or "" for piece in pieces if piece.choices) == answer
 
 
+def test_passages_that_are_too_long_for_the_model_are_cut_and_not_the_end_of_the_run(
+    hearth: RunningHearth, http: httpx.Client, tmp_path: Any
+):
+    for number in range(4):
+        (tmp_path / f"{number}.md").write_text(f"Η Νόρα μένει στο Σουντάλε, αριθμός {number}. " + "Το σπίτι έχει πράσινη πόρτα. " * 20)
+    done = hearth.run("ingest", str(tmp_path), "-c", "greek", "--json")
+    assert done.returncode == 0, done.stderr
+    ran = hearth.run("graph", "run", "answer", "question=Πού μένει η Νόρα;", 'collections=["greek"]', "--json")
+    assert ran.returncode == 0, ran.stderr
+    run = json.loads(ran.stdout)
+    data(http.delete(f"/api/v1/collections/{json.loads(done.stdout.splitlines()[-1])['collection']}"))
+    assert run["output"]["answer"]
+    taken = data(http.get(f"/api/v1/workflows/runs/{run['id']}/steps"))
+    assert "shorter#1" in json.dumps(taken)
+
+
 @pytest.mark.parametrize("victim", ["ServeReplica:agents", "ServeReplica:api"])
 def test_a_run_whose_process_is_killed_is_finished_by_the_next_and_its_tools_are_called_once(
     hearth: RunningHearth, http: httpx.Client, victim: str
