@@ -36,7 +36,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:Do not use the `random` module:h
 SOUNDS = ("audio/mpeg", "audio/wav", "audio/flac", "audio/aac", "audio/ogg", "audio/webm", "audio/mp4")
 
 
-@schemathesis.serializer("image/bmp", *SOUNDS)
+@schemathesis.serializer("image/bmp", "application/x-ndjson", *SOUNDS)
 def as_it_is(_: schemathesis.SerializationContext, value: Any) -> bytes:
     return value.data if hasattr(value, "data") else str(value).encode()
 
