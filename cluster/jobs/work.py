@@ -123,8 +123,8 @@ class Work:
         """Writes how it ended, once. Raises Superseded when that is no longer this process's to say."""
         if self._pending is not None and not self._pulse.lost:
             self._note(self._patiently(lambda: self._attempts.report(self.id, self.attempt, self._pending or Progress(), None)))
-        self._note(self._patiently(lambda: self._attempts.end(self.id, self.attempt, state, **values)))
-        if self._pulse.lost:
+        # Not whether the pulse is lost: a beat that comes behind this finds the job ended, and no longer its own.
+        if self._patiently(lambda: self._attempts.end(self.id, self.attempt, state, **values)) is None:
             raise Superseded(f"Attempt {self.attempt} at job {self.id} is over.")
 
     def _report(self, checkpoint: dict[str, Any] | None) -> None:

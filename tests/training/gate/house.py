@@ -13,6 +13,7 @@ from typing import Any
 import yaml
 from anyio.from_thread import start_blocking_portal
 
+import api.tables  # noqa: F401 - a row of a file refers to tables that the API has
 from cluster.batches.files import Files, file_store
 from cluster.batches.names import file_name
 from cluster.batches.tables import FileRow
