@@ -17,7 +17,7 @@ from api.datasets.schemas import Build, DatasetAnswer, DatasetBody, DatasetQuery
 from api.datasets.service import DatasetService, tidy
 from api.files.service import pieces
 from api.jobs.install import WithDesk
-from api.web.answers import Success, json_answer, success
+from api.web.answers import Success, success
 from api.web.bodies import json_body
 from api.web.deps import Parts, WithParts, WithSession
 from api.web.openapi import READING, WORKING, json_request, responses
@@ -91,14 +91,13 @@ async def delete_dataset(service: Writing, dataset_id: uuid.UUID) -> Response:
 @router.post(
     "/{dataset_id}/versions",
     summary="Build a version",
-    status_code=202,
     response_model=Success[Build],
-    responses={(202 if status == 200 else status): told for status, told in responses(ok(BUILD), (*GIVES, 422)).items()},
+    responses=responses(ok(BUILD), (*GIVES, 422)),
 )
 async def build_version(service: Writing, dataset_id: uuid.UUID) -> Response:
     """A job reads the sources anew, leaves out what is wrong, repeated or contradictory, masks personal data, and splits what stays. The
     same sources give the same version, which is not written twice."""
-    return json_answer(Success[Build](data=await service.build(dataset_id)), 202)
+    return success(await service.build(dataset_id))
 
 
 @router.get(
