@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import structlog
 
@@ -105,6 +105,15 @@ class AdapterService:
         lineage = parse_json(form.lineage.encode())
         if not isinstance(lineage, dict):
             raise BadInput("'lineage' must be a JSON object.").about("lineage")
+        try:
+            row = await self._registered(archive, form, lineage)
+        except OSError as error:
+            raise Unavailable(
+                f"The adapter cannot be kept ({error.strerror or 'the disk fails'}); nothing was taken. Retry in 60 s."
+            ) from None
+        return await self._published(row)
+
+    async def _registered(self, archive: BinaryIO, form: AdapterForm, lineage: dict[str, Any]) -> Adapter:
         with tempfile.TemporaryDirectory(prefix="hearth-adapter-") as folder:
             await asyncio.to_thread(unpack_adapter, archive, Path(folder), int(self._settings.adapters.bytes))
             async with self._changing() as change:
@@ -119,7 +128,7 @@ class AdapterService:
                     owner_id=self._who.user_id,
                 )
                 change.trail.record("adapter.added", _target(row), base=row.base, name=row.name, version=row.version, sha256=row.sha256)
-        return await self._published(row)
+        return row
 
     async def promote(self, adapter_id: uuid.UUID, *, force: bool) -> AdapterEntry:
         """Its first request is not the one that loads it: it is loaded before requests go to it."""

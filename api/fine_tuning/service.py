@@ -35,10 +35,10 @@ from cluster.jobs.states import JobState
 from cluster.jobs.store import Jobs, NewJob, Wanted
 from cluster.jobs.table import Job, JobEvent
 from cluster.learning.datasets.loading import load
-from cluster.learning.tuning.bases import find_base
 from cluster.learning.tuning.folders import Figures, read_metrics, tuning_folder
 from cluster.learning.tuning.lines import count_examples
 from cluster.learning.tuning.spec import DATASET, KIND, PRIORITY, DataFile, DataVersion, Hyperparameters, TuningSpec, name_of
+from cluster.learning.tuning.weights import find_base
 from cluster.settings import Settings
 from cluster.stores.sql import AsyncSession
 

@@ -21,9 +21,9 @@ from cluster.hardware import CPU
 from cluster.home import Home
 from cluster.jobs.work import Work, run_job
 from cluster.learning.datasets.loading import DatasetVersion, load
-from cluster.learning.tuning.bases import find_base
 from cluster.learning.tuning.folders import ADAPTER, BEST, LINEAGE, tuning_folder
 from cluster.learning.tuning.spec import DataFile, DataVersion, TuningSpec
+from cluster.learning.tuning.weights import find_base
 from cluster.runtime.launch import read_launch
 from cluster.standing_back import stand_back
 from cluster.stores.sql import AsyncSession

@@ -5,8 +5,8 @@ from __future__ import annotations
 from importlib.metadata import version
 from typing import Any
 
-from cluster.learning.tuning.bases import base_sha256
 from cluster.learning.tuning.spec import TuningSpec
+from cluster.learning.tuning.weights import base_sha256
 from training.finetune.data import Data
 from training.finetune.loop import Outcome
 from training.finetune.run import Task

@@ -8,14 +8,13 @@ from pathlib import Path
 
 import gguf
 
-from cluster.contracts.models import ModelKind
-from cluster.errors import Conflict, ModelNotFound, NotFound, Unprocessable
-from cluster.home import CATALOG, Home
+from cluster.errors import Conflict, Unprocessable
+from cluster.home import Home
 from cluster.learning.adapters.peft_folder import Lora
-from cluster.specs.catalog import Catalog, HubSource, ModelSpec
+from cluster.learning.bases import Places, base_here
+from cluster.specs.catalog import HubSource, ModelSpec
 from cluster.vram.gguf_header import read_header
 from cluster.vram.headers import tensor_shapes
-from cluster.weights import locate
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,14 +45,9 @@ class GgufNames:
 
 
 def find_base(model: str, home: Home) -> Base:
-    """Blocking. Raises ModelNotFound, Unprocessable for a model that is no language model, and Conflict where no weights are here."""
-    try:
-        spec = Catalog.load(CATALOG, home.catalog).get(model)
-    except NotFound as error:
-        raise ModelNotFound(error.message).about("base") from None
-    if spec.kind is not ModelKind.LLM:
-        raise Unprocessable(f"'{model}' is of the kind {spec.kind}; adapters are for language models.").about("base")
-    found = next(_bases(spec, home), None)
+    """Blocking. Raises what ``base_here`` does, also where nothing that is here has a header that can be read."""
+    spec, places = base_here(model, home, "base")
+    found = next(_bases(spec, places), None)
     if found is None:
         raise Conflict(f"The weights of '{model}' are not on this machine; run `hearth models pull {model}`.").about("base")
     return found
@@ -84,10 +78,9 @@ def gguf_base(model: str, path: Path, repositories: tuple[str, ...] = ()) -> Bas
     return Base(model, layers, names, repositories)
 
 
-def _bases(spec: ModelSpec, home: Home) -> Iterator[Base]:
+def _bases(spec: ModelSpec, places: Places) -> Iterator[Base]:
     """By each form of it that is here: Hugging Face's first, whose names an adapter uses."""
     repositories = tuple(variant.source.repo for variant in spec.variants if isinstance(variant.source, HubSource))
-    places = [(variant, path) for variant in spec.variants if (path := locate(spec, variant, home)) is not None]
     for _, path in places:
         files = sorted(path.glob("*.safetensors")) if path.is_dir() else []
         if files:

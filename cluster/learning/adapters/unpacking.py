@@ -28,25 +28,38 @@ BROKEN = (
     NotImplementedError,
     RuntimeError,
 )
+DAMAGED = "The archive cannot be read; it is damaged, cut short, or protected by a password."
 
 Member = tuple[str, int, IO[bytes]]
 
 
 def unpack_adapter(archive: BinaryIO, target: Path, most_bytes: int) -> None:
     """Blocking. Writes ``adapter_config.json`` and ``adapter_model.safetensors`` into the folder ``target``. Names in the archive reach no
-    path, and nothing is read beyond the limits. Raises Unprocessable and TooLarge."""
+    path, and nothing is read beyond the limits. Raises Unprocessable and TooLarge, and OSError for what ``target`` cannot hold (a full
+    disk), which is no fault of the archive."""
     found: set[str] = set()
-    try:
-        for name, size, source in _members(archive, most_bytes):
-            if name in found:
-                raise Unprocessable(f"The archive holds {name} more than once; send one adapter.")
-            found.add(name)
-            _write(source, target / name, size, CONFIG_BYTES if name == CONFIG else most_bytes)
-    except BROKEN:
-        raise Unprocessable("The archive cannot be read; it is damaged, cut short, or protected by a password.") from None
+    for name, size, source in _readable(archive, most_bytes):
+        if name in found:
+            raise Unprocessable(f"The archive holds {name} more than once; send one adapter.")
+        found.add(name)
+        _write(source, target / name, size, CONFIG_BYTES if name == CONFIG else most_bytes)
     missing = [name for name in FILES if name not in found]
     if missing:
         raise Unprocessable(f"The archive has no {' and no '.join(missing)}; pack the folder as PEFT's save_pretrained writes it.")
+
+
+def _readable(archive: BinaryIO, most_bytes: int) -> Iterator[Member]:
+    try:
+        yield from _members(archive, most_bytes)
+    except BROKEN:
+        raise Unprocessable(DAMAGED) from None
+
+
+def _piece(source: IO[bytes]) -> bytes:
+    try:
+        return source.read(PIECE)
+    except BROKEN:
+        raise Unprocessable(DAMAGED) from None
 
 
 def _members(archive: BinaryIO, most_bytes: int) -> Iterator[Member]:
@@ -94,7 +107,7 @@ def _taped(archive: BinaryIO, most_bytes: int) -> Iterator[Member]:
 def _write(source: IO[bytes], target: Path, size: int, most: int) -> None:
     left = most
     with target.open("xb") as file:
-        while piece := source.read(PIECE):
+        while piece := _piece(source):
             left -= len(piece)
             if left < 0:
                 raise TooLarge(f"{target.name} has {max(size, most + 1)} bytes, at most {most} are taken (see the setting adapters.bytes).")

@@ -13,6 +13,7 @@ import pytest
 from api.usage.ledger import UsageLedger
 from cluster.contracts.generation import GenerationRequest
 from cluster.fakes.gateway import FakeGateway
+from cluster.home import Home
 from tests.api.adapters.shelf import URL, data_of, taped, upload, zipped
 from tests.api.conftest import error_of
 from tests.api.fixtures.people import Person, add_person
@@ -51,6 +52,18 @@ async def test_an_uploaded_adapter_may_be_asked_at_once(client, editor: Person, 
     assert answer.json()["choices"][0]["provenance"]["served_by"] == "hearth-nano:records@1"
     assert "hearth-nano:records" in await models(client, editor)
     assert data_of(await client.get(f"{URL}/{adapter['id']}", headers=editor.headers)) == adapter
+
+
+async def test_what_the_disk_cannot_hold_is_no_fault_of_whoever_sends_it(client, store_settings, editor: Person, folder: Path):
+    place = Home(store_settings.home).adapters / str(editor.organisation_id)
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.touch()
+    answer = await upload(client, zipped(folder), headers=editor.headers)
+    assert answer.status_code == 503
+    assert "nothing was taken" in error_of(answer)["message"]
+    place.unlink()
+    assert data_of(await client.get(URL, headers=editor.headers))["adapters"] == []
+    data_of(await upload(client, zipped(folder), headers=editor.headers))
 
 
 async def test_another_organisation_neither_sees_nor_asks_it(client, stores, editor: Person, folder: Path):

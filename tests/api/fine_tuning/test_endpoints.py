@@ -113,7 +113,7 @@ async def test_a_base_must_have_weights_that_can_be_trained(made, gguf_only):
         for model, status, told in [
             (gguf_only, 422, "GGUF only"),
             ("hearth-nano-2", 404, "did you mean 'hearth-nano'"),
-            ("all-minilm-l6-v2", 422, "only language models"),
+            ("all-minilm-l6-v2", 422, "are for language models"),
         ]:
             with pytest.raises(openai.APIStatusError, match=told) as refused:
                 await world.ai.fine_tuning.jobs.create(model=model, training_file=file)
