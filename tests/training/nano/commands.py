@@ -9,6 +9,8 @@ import sys
 import time
 from pathlib import Path
 
+import ray
+
 from cluster.home import REPOSITORY
 from training.nano.checkpoint import Checkpoint, load_checkpoint
 
@@ -34,8 +36,8 @@ def killed(module: str, folder: Path, steps: int) -> Checkpoint:
 
 
 def trained_by_two(module: str, folder: Path) -> Checkpoint:
-    """What two workers of Ray leave in the folder."""
-    ended = ran(module, folder, "--workers", "2")
+    """What two workers of the Ray that runs here leave in the folder."""
+    ended = ran(module, folder, "--workers", "2", "--address", ray.get_runtime_context().gcs_address)
     assert ended.returncode == 0, ended.stderr[-3000:]
     found = load_checkpoint(folder)
     assert found is not None
