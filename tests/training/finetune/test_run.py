@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import math
+import resource
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -11,7 +14,7 @@ import torch
 from safetensors.torch import load_file
 from transformers import AutoTokenizer
 
-from cluster.errors import Cancelled, Unprocessable
+from cluster.errors import Cancelled, Unavailable, Unprocessable
 from cluster.learning.tuning.folders import read_metrics
 from cluster.learning.tuning.lines import Turn
 from cluster.learning.tuning.spec import Hyperparameters
@@ -85,6 +88,36 @@ def test_a_loss_that_is_no_number_ends_it_and_the_last_good_adapter_stays(task):
     again = Run(asked, "cpu")
     assert again.step == 1
     assert torch.isfinite(weights_of(again)).all()
+
+
+@contextmanager
+def full_disk(room: int = 2**14) -> Iterator[None]:
+    """No file of this process may grow over ``room`` bytes meanwhile, as on a disk that has no more. Python gets an error, no signal."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (room, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_a_full_disk_ends_it_with_what_to_do_and_it_goes_on_where_it_was(task):
+    asked = task()
+    run = Run(asked, "cpu")
+    run.update()
+    run.save()
+    run.keep_best()
+    there = {file: file.read_bytes() for file in asked.folder.rglob("*.*") if file.is_file()}
+    for act in (run.save, run.keep_best):
+        with full_disk(), pytest.raises(Unavailable, match=r"cannot be written to .*free some space there, and retry the job"):
+            act()
+    with full_disk(), pytest.raises(Unavailable, match="goes on from its last checkpoint"):
+        train(run, ignore)
+    left = {file: file.read_bytes() for file in asked.folder.rglob("*.*") if file.is_file() and file.name != "metrics.jsonl"}
+    assert left == there, "nothing is half written, and what was good is there"
+    again = Run(asked, "cpu")
+    assert again.step == 1
+    assert train(again, ignore).step == again.course.steps
 
 
 def test_it_stops_when_it_gets_no_better(task):
