@@ -120,4 +120,4 @@ async def test_an_adapter_that_was_being_trained_meanwhile_is_marked_when_it_is_
             made = {"organisation_id": learner.organisation_id, "sha256": letter.upper() * 64, "lineage": lineage, "version": version}
             await Adapters(session).add(**about, **made)
             await mark_if_taken_back(session, learner.organisation_id, letter * 64)
-    assert (await learner.marked())[1] == ["a", "A"]
+    assert sorted((await learner.marked())[1]) == ["A", "a"]

@@ -224,6 +224,31 @@ async def test_of_more_than_there_is_room_for_the_one_unused_longest_goes_and_a_
     assert await replica.refresh_adapters.remote() == []
 
 
+@pytest.mark.parametrize(
+    ("architecture", "loaded", "told"),
+    [
+        ("LlamaForCausalLM", 2, {"enable_lora": True, "max_loras": 3, "max_lora_rank": 8}),
+        ("LlamaForCausalLM", 0, {}),
+        ("GPT2LMHeadModel", 2, {}),
+        ("NobodyKnowsIt", 2, {}),
+    ],
+)
+async def test_room_for_adapters_is_made_where_the_architecture_takes_any_and_the_plan_has_counted_it(
+    replica: Any, tiny: TinyModel, tmp_path: Path, architecture: str, loaded: int, told: dict[str, Any]
+):
+    config = json.loads((tiny.hf / "config.json").read_text()) | {"architectures": [architecture]}
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    changes = {"adapters": {}, "adapters_loaded": loaded, "path": str(tmp_path)}
+    spec = spec_of(tiny, "vllm", "not-there-yet.json").model_copy(update=changes)
+
+    def said(_: Any) -> dict[str, Any]:
+        from deployments.engines.vllm_config import llm_config  # importing it takes the seconds that this process has spent already
+
+        return {name: value for name, value in llm_config(spec).engine_kwargs.items() if "lora" in name}
+
+    assert await replica.__ray_call__.remote(said) == told
+
+
 async def test_what_cannot_be_read_is_the_callers_mistake(replica: Any):
     with pytest.raises(Unprocessable):
         await replica.generate.remote(GenerationRequest(model="tiny", prompt=(40, 999_999)))
