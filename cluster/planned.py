@@ -110,6 +110,7 @@ class PlannedModel:
             max_image_pixels=settings.limits.image_pixels,
             max_audio_seconds=settings.limits.audio_seconds,
             capabilities=self.spec.capabilities,
+            sampling=self.spec.sampling,
             adapters={name: str(file.expanduser().absolute()) for name, file in self.served.adapters.items()},
             adapters_file=str(manifest_path(home, self.spec.id)) if self.spec.kind is ModelKind.LLM else "",
             adapters_loaded=need.adapters.later if variant.engine == "vllm" else settings.adapters.loaded,

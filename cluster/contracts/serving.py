@@ -8,7 +8,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from cluster.contracts.models import ModelKind
-from cluster.specs.catalog import Dtype, EngineName
+from cluster.specs.catalog import Dtype, EngineName, SamplingSpec
 
 # Serve application names. Every model is a deployment of MODELS_APP named by its catalog id; the HTTP front is the deployment
 # API_DEPLOYMENT of API_APP. MODELS_ROOT: the root deployment that Serve wants of every application.
@@ -53,6 +53,7 @@ class ReplicaSpec(BaseModel):
     max_image_pixels: int = 50_000_000
     max_audio_seconds: float = 14_400.0
     capabilities: tuple[str, ...] = ()
+    sampling: SamplingSpec = SamplingSpec()
     adapters: dict[str, str] = Field(default_factory=dict)
     # Where the adapters of organisations are written down (empty: nowhere), how many are held at once, and how long unused. vLLM makes room
     # for so many when it starts, each of ``adapter_rank`` at most.

@@ -94,6 +94,17 @@ class ReadingSpec(Spec):
     chars: int | None = Field(None, ge=40, description="Most characters of passages that it reads well; null: what its context holds.")
 
 
+class SamplingSpec(Spec):
+    """What its authors recommend, where a request says nothing of it. Both engines are told, so that they answer alike: of a model's own
+    ``generation_config.json`` vLLM reads a part and llama.cpp nothing (it would sample at 0.8)."""
+
+    temperature: float | None = Field(None, ge=0, le=2, description="0: always the likeliest token.")
+    top_p: float | None = Field(None, gt=0, le=1)
+    top_k: int | None = Field(None, ge=1)
+    min_p: float | None = Field(None, ge=0, le=1)
+    presence_penalty: float | None = Field(None, ge=-2, le=2)
+
+
 class ModelSpec(Spec):
     """One model of the catalog."""
 
@@ -109,6 +120,7 @@ class ModelSpec(Spec):
     context_tokens: int | None = Field(None, ge=1, description="Longest prompt plus answer the model was trained for, in tokens.")
     dimensions: int | None = Field(None, ge=1, description="Length of an embedding vector.")
     reading: ReadingSpec = ReadingSpec()
+    sampling: SamplingSpec = Field(SamplingSpec(), description="Of a language model; what is left out is the engine's own default.")
     architecture: Architecture | None = None
     variants: tuple[Variant, ...] = Field(min_length=1)
 

@@ -139,7 +139,7 @@ class LlamaCpp:
 
     def _body(self, request: GenerationRequest) -> JsonObject:
         # The progress reports are chances to stop in the middle of a long prompt.
-        return request_body(request) | constraint(request) | {"return_progress": True}
+        return request_body(request, self._spec.sampling) | constraint(request) | {"return_progress": True}
 
     def _begin(self, body: JsonObject, request: GenerationRequest, leave: Callable[[], None]) -> Mailbox[bytes]:
         """Starts the generation in a slot's thread; the slot is free again when the library has let go of it."""

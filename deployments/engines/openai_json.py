@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from cluster.contracts.generation import GenerationRequest, Json, JsonObject, Message, ResponseFormat, Sampling
+from cluster.specs.catalog import SamplingSpec
 
 
-def request_body(request: GenerationRequest) -> JsonObject:
-    """The streaming chat or completion request. ``response_format`` is left to the engine, whose ways of constraining differ."""
+def request_body(request: GenerationRequest, default: SamplingSpec) -> JsonObject:
+    """The streaming chat or completion request; ``default`` stands where it says nothing. ``response_format`` is left to the engine, whose
+    ways of constraining differ."""
     body: JsonObject = {"stream": True, "stream_options": {"include_usage": True}}
+    body |= default.model_dump(exclude_none=True)
     body |= _sampling(request.sampling)
     return body | (_completion(request) if request.prompt is not None else _chat(request))
 

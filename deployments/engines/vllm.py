@@ -156,7 +156,7 @@ class Vllm:
         return f"{self._spec.model}:{adapter}" if adapter else self._spec.model
 
     def _body(self, request: GenerationRequest) -> JsonObject:
-        body = request_body(request) | {
+        body = request_body(request, self._spec.sampling) | {
             "model": self._served_name(request.adapter),
             # The same id may come again in a retry, while the first try is still being ended.
             "request_id": f"{request.request_id}-{uuid.uuid4().hex[:12]}",

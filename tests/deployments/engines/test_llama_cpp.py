@@ -9,6 +9,7 @@ import pytest
 
 from cluster.contracts.generation import GenerationRequest, Message, ResponseFormat, Sampling, ToolCall
 from cluster.errors import Cancelled, ConfigError, ContextLengthExceeded, EngineError, NotFound, Overloaded, Unprocessable
+from cluster.specs.catalog import SamplingSpec
 from deployments.engines.llama_cpp import LlamaCpp, load
 from tests.deployments.fixtures.talks import GREETING, SCHEMA, UNENDING, WEATHER, chat, endless
 from tests.deployments.fixtures.tiny_model import TinyModel, llama_spec
@@ -42,6 +43,20 @@ async def test_a_streamed_answer_is_the_whole_answer_in_pieces(engine: LlamaCpp)
     assert len(deltas) > 5
     assert deltas[-1].finish_reason == whole.finish_reason == "stop"
     assert all(delta.finish_reason is None for delta in deltas[:-1])
+
+
+async def test_a_request_that_says_nothing_of_sampling_gets_what_the_models_authors_recommend(tiny: TinyModel):
+    greedy = load(llama_spec(tiny, sampling=SamplingSpec(temperature=0.0)))
+
+    async def answers(temperature: float | None) -> set[str]:
+        asked = [chat("what nobody taught it", seed=seed, temperature=temperature) for seed in range(6)]
+        return {answer.text for answer in await asyncio.gather(*map(greedy.generate, asked))}
+
+    try:
+        assert len(await answers(None)) == 1
+        assert len(await answers(1.5)) > 1
+    finally:
+        greedy.close()
 
 
 async def test_usage_is_counted_by_the_engine_and_names_cached_tokens(engine: LlamaCpp):
