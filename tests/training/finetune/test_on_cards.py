@@ -158,7 +158,6 @@ async def test_it_trains_beside_models_under_load_and_a_kill_of_any_of_its_proce
     assert len(steps) - len(set(steps)) <= 2, "but for a step whose checkpoint was not there yet"
     assert [one["step"] for one in read_metrics(training.folder) if "train_loss" in one] == list(range(1, STEPS + 1))
     assert await asked.say(PINNED, "pid") == pinned
-    assert min(asked.answers.values()) == 0
     assert min(asked.answers["north"], asked.answers[PINNED]) > 20
 
 

@@ -7,6 +7,7 @@ import math
 import resource
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,14 +16,14 @@ from safetensors.torch import load_file
 from transformers import AutoTokenizer
 
 from cluster.errors import Cancelled, Unavailable, Unprocessable
-from cluster.learning.tuning.folders import read_metrics
+from cluster.learning.tuning.folders import METRICS, read_metrics
 from cluster.learning.tuning.lines import Turn
 from cluster.learning.tuning.spec import Hyperparameters
 from tests.training.finetune.conftest import NANO
 from training.finetune.examples import Tally, encode, tokenise
 from training.finetune.loop import train
 from training.finetune.packing import pack
-from training.finetune.run import Run
+from training.finetune.run import Run, Task
 
 
 def ignore(figures: Any) -> None: ...
@@ -101,20 +102,24 @@ def full_disk(room: int = 2**14) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
+def files_of(task: Task) -> dict[Path, bytes]:
+    """All but the figures, of which there are more now."""
+    return {file: file.read_bytes() for file in task.folder.rglob("*.*") if file.is_file() and file.name != METRICS}
+
+
 def test_a_full_disk_ends_it_with_what_to_do_and_it_goes_on_where_it_was(task):
     asked = task()
     run = Run(asked, "cpu")
     run.update()
     run.save()
     run.keep_best()
-    there = {file: file.read_bytes() for file in asked.folder.rglob("*.*") if file.is_file()}
+    there = files_of(asked)
     for act in (run.save, run.keep_best):
         with full_disk(), pytest.raises(Unavailable, match=r"cannot be written to .*free some space there, and retry the job"):
             act()
     with full_disk(), pytest.raises(Unavailable, match="goes on from its last checkpoint"):
         train(run, ignore)
-    left = {file: file.read_bytes() for file in asked.folder.rglob("*.*") if file.is_file() and file.name != "metrics.jsonl"}
-    assert left == there, "nothing is half written, and what was good is there"
+    assert files_of(asked) == there, "nothing is half written, and what was good is there"
     again = Run(asked, "cpu")
     assert again.step == 1
     assert train(again, ignore).step == again.course.steps
