@@ -69,6 +69,14 @@ def all_are_back(seen: Any) -> bool:
     return resident(seen) == set(SHARES) and not seen.leases
 
 
+def titled(process: psutil.Process) -> str:
+    """What it calls itself; empty for one that has gone."""
+    try:
+        return " ".join(process.cmdline())
+    except psutil.Error:
+        return ""
+
+
 @dataclass(frozen=True)
 class Training:
     """A job of the kind `fine_tuning`; each attempt is a process of this machine, its worker one of Ray's."""
@@ -80,7 +88,7 @@ class Training:
 
     def worker(self) -> psutil.Process:
         """The process that Ray Train has started, on the Ray of the tests."""
-        (found,) = [one for one in psutil.Process().children(recursive=True) if "RayTrainWorker" in (one.cmdline() or [""])[0]]
+        (found,) = [one for one in psutil.Process().children(recursive=True) if "RayTrainWorker" in titled(one)]
         return found
 
     def driver(self) -> int:
@@ -134,9 +142,8 @@ async def test_it_trains_beside_models_under_load_and_a_kill_of_any_of_its_proce
     await dispatcher.start()
     try:
         async with asked.under_load("north", PINNED):
-            held = await asked.until_seen(lambda seen: [lease.taken for lease in seen.leases] == [True])
-            assert PINNED in resident(held)
-            assert len(resident(held)) == 2, "one of the two on demand has left"
+            held = await asked.until_seen(lambda seen: [lease.taken for lease in seen.leases] == [True] and len(resident(seen)) == 2)
+            assert PINNED in resident(held), "one of the two on demand has left"
             await training.past(2)
             os.kill(training.worker().pid, signal.SIGKILL)
             assert await asked.say("south", "still here") == "still here", "it takes turns with the other one"
