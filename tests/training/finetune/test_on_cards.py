@@ -8,7 +8,6 @@ import os
 import signal
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -179,13 +178,12 @@ async def test_of_trainings_that_want_the_same_cards_the_last_waits_and_is_told_
     told: list[str] = []
 
     def compete() -> None:
-        with ExitStack() as first, leased(RayLedger(), want(1), LIMITS, ignore) as one:
+        with leased(RayLedger(), want(1), LIMITS, ignore) as one:
             with leased(RayLedger(), want(2), LIMITS, ignore) as two:
                 assert {*one.devices, *two.devices} == {"gpu-0", "gpu-1"}
-                waiting = first.enter_context(ExitStack())
                 impatient = LIMITS.model_copy(update={"lease_wait_s": 1.0})
-                with pytest.raises(Conflict) as refused:
-                    waiting.enter_context(leased(RayLedger(), want(3), impatient, told.append))
+                with pytest.raises(Conflict) as refused, leased(RayLedger(), want(3), impatient, told.append):
+                    pass
                 told.append(refused.value.message)
             with leased(RayLedger(), want(3), LIMITS, ignore) as three:
                 assert three.devices == two.devices
