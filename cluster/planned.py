@@ -17,6 +17,7 @@ from cluster.placement import Placement, Rejected
 from cluster.settings import Settings
 from cluster.specs.catalog import EngineName, ModelSpec
 from cluster.specs.profile import ServedModel
+from cluster.vram.adapters import AdapterRoom
 from cluster.vram.estimate import Estimate
 from cluster.weights import Inspection, prepared
 
@@ -48,6 +49,7 @@ class Need:
     budget_bytes: int
     basis: str
     weights: Inspection
+    adapters: AdapterRoom
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +113,8 @@ class PlannedModel:
             sampling=self.spec.sampling,
             adapters={name: str(file.expanduser().absolute()) for name, file in self.served.adapters.items()},
             adapters_file=str(manifest_path(home, self.spec.id)) if self.spec.kind is ModelKind.LLM else "",
-            adapters_loaded=settings.adapters.loaded,
+            adapters_loaded=need.adapters.later if variant.engine == "vllm" else settings.adapters.loaded,
+            adapter_rank=need.adapters.rank,
             adapters_idle_s=settings.adapters.idle_s,
             pace_tokens_per_s=self.served.pace_tokens_per_s,
             state_dir=str(home.state),

@@ -19,7 +19,8 @@ from cluster.planned import PREPARED, Need, PlannedModel, measurement_key, seque
 from cluster.settings import Settings
 from cluster.specs.catalog import Catalog, EngineName, ModelSpec
 from cluster.specs.profile import ProfileSpec, ServedModel
-from cluster.vram.estimate import Estimate, estimate
+from cluster.vram.adapters import AdapterRoom
+from cluster.vram.estimate import Estimate, estimate, shape_of
 from cluster.vram.headers import WeightFacts, read_facts
 from cluster.weights import Inspection, inspect, prepared
 
@@ -171,10 +172,12 @@ def _need(
     served: ServedModel, spec: ModelSpec, context: int | None, choice: EngineChoice, device: Device, home: Home, book: Measurements
 ) -> Need:
     weights = inspect(spec, choice.variant, home)
-    guess = estimate(spec, choice, context or 0, sequences(served, spec), _facts(weights, choice))
+    facts = _facts(weights, choice)
+    adapters = AdapterRoom.of(served, choice.engine, shape_of(spec, facts))
+    guess = estimate(spec, choice, context or 0, sequences(served, spec), facts, adapters)
     measured = book.get(measurement_key(served, spec, choice, context, device))
     budget, basis = _budget(served, choice, guess, measured)
-    return Need(device, choice, guess, measured, budget, basis, weights)
+    return Need(device, choice, guess, measured, budget, basis, weights, adapters)
 
 
 def _facts(weights: Inspection, choice: EngineChoice) -> WeightFacts | None:

@@ -16,7 +16,7 @@ from pathlib import Path
 import structlog
 
 from cluster.contracts.serving import ReplicaSpec
-from cluster.errors import HearthError, Overloaded
+from cluster.errors import Conflict, HearthError, Overloaded
 from cluster.learning.adapters.manifest import Manifest, ManifestFile
 from deployments.engines.adapters import require_known
 from deployments.engines.protocols import GenerationEngine
@@ -132,6 +132,11 @@ class Shelf:
 
     def _with_room(self) -> dict[str, _Held]:
         """What stays beside one more: those that were used longest ago go first."""
+        if not self._spec.adapters_loaded:
+            raise Conflict(
+                f"'{self._spec.model}' was started without room for adapters; raise adapter_room of the model in the profile, and start "
+                "the cluster again (`hearth down`, `hearth up`)."
+            )
         spare = len(self._held) - self._spec.adapters_loaded + 1
         idle = sorted((held.used, name) for name, held in self._held.items() if not held.users)
         if spare > len(idle):

@@ -56,10 +56,13 @@ def save_adapter(model: PeftModel, folder: Path, base: str) -> None:
     this machine."""
     draft = folder.with_name(folder.name + ".new")
     shutil.rmtree(draft, ignore_errors=True)
-    model.save_pretrained(str(draft), safe_serialization=True)
-    (draft / "README.md").unlink(missing_ok=True)
-    config = json.loads((draft / CONFIG).read_text())
-    config["base_model_name_or_path"] = base
-    (draft / CONFIG).write_text(json.dumps(config, indent=2, sort_keys=True))
-    shutil.rmtree(folder, ignore_errors=True)
-    draft.rename(folder)
+    try:
+        model.save_pretrained(str(draft), safe_serialization=True)
+        (draft / "README.md").unlink(missing_ok=True)
+        config = json.loads((draft / CONFIG).read_text())
+        config["base_model_name_or_path"] = base
+        (draft / CONFIG).write_text(json.dumps(config, indent=2, sort_keys=True))
+        shutil.rmtree(folder, ignore_errors=True)
+        draft.rename(folder)
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)

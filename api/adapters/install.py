@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from fastapi import FastAPI
 
+from api.adapters.marking import record_marked
+from api.audit.trail import Origin, Trail
 from api.web.deps import Parts
 from cluster.home import Home
 from cluster.learning.adapters.publishing import publish_all, sweep
@@ -13,6 +15,8 @@ from cluster.upkeep import Upkeep
 SWEEP_EVERY_S = 3600.0
 # An upload is copied and named in one request, which takes no hour.
 UNCLAIMED_S = 3600.0
+# Whose words went is in the audit log already, where they asked for it.
+NOBODY = Origin(None, None)
 
 
 class AdapterKeeper:
@@ -38,8 +42,12 @@ class AdapterKeeper:
         await publish_all(self._parts.stores.database, Home(self._parts.settings.home))
 
     async def _take_back(self) -> None:
-        async with self._parts.stores.database.session() as session:
-            await take_back(session)
+        database, settings = self._parts.stores.database, self._parts.settings.adapters
+        async with database.session() as session:
+            taken = await take_back(session, settings)
+            record_marked(Trail(session, NOBODY), taken.marked)
+        if any(one.retired for one in taken.marked):
+            await publish_all(database, Home(self._parts.settings.home))
 
     async def _sweep(self) -> None:
         await sweep(self._parts.stores.database, Home(self._parts.settings.home), UNCLAIMED_S)

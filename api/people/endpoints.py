@@ -26,7 +26,7 @@ from api.people.schemas import (
 from api.people.service import Users
 from api.web.answers import Success, success
 from api.web.bodies import json_body
-from api.web.deps import WithSession
+from api.web.deps import WithParts, WithSession
 from api.web.openapi import READING, WORKING, json_request, responses
 from api.web.principal import AsAdmin, AsViewer
 from cluster.errors import Unprocessable
@@ -52,8 +52,8 @@ READS = (*READING, 401, 403, 404, 503)
 WRITES = (*WORKING, 401, 403, 409)
 
 
-async def users(session: WithSession, principal: AsViewer, identity: WithIdentity, trail: WithTrail) -> Users:
-    return Users(session, principal, identity, trail)
+async def users(session: WithSession, principal: AsViewer, identity: WithIdentity, trail: WithTrail, parts: WithParts) -> Users:
+    return Users(session, principal, identity, trail, parts.settings.adapters)
 
 
 async def organisations(session: WithSession, principal: AsViewer, trail: WithTrail) -> Organisations:

@@ -6,6 +6,7 @@ import uuid
 
 from sqlalchemy.exc import IntegrityError
 
+from api.adapters.marking import record_marked
 from api.audit.trail import Trail
 from api.auth.identity import Identity
 from api.auth.repository import RefreshTokens
@@ -16,18 +17,20 @@ from api.people.tables import User
 from api.web.principal import Principal, Role
 from cluster.errors import Conflict, Forbidden, NotFound
 from cluster.learning.taking_back import take_back_of
+from cluster.settings import AdapterSettings
 from cluster.stores.sql import AsyncSession
 
 
 class Users:
     """Those of ``principal``'s organisation, and no others."""
 
-    def __init__(self, session: AsyncSession, principal: Principal, identity: Identity, trail: Trail) -> None:
+    def __init__(self, session: AsyncSession, principal: Principal, identity: Identity, trail: Trail, adapters: AdapterSettings) -> None:
         self._session = session
         self._people = People(session)
         self._principal = principal
         self._identity = identity
         self._trail = trail
+        self._adapters = adapters
 
     async def page(self, cursor: str, limit: int) -> UserPage:
         found = await self._people.members(self._principal.organisation_id, cursor, limit + 1)
@@ -88,7 +91,7 @@ class Users:
         await RefreshTokens(self._session).revoke_all(user_id, here)
         if erase:
             await self._check_only_here(user_id)
-            await take_back_of(self._session, here, user_id)
+            record_marked(self._trail, await take_back_of(self._session, here, user_id, self._adapters))
             await self._people.erase(user_id)
         else:
             await self._people.leave(here, user_id)

@@ -55,9 +55,11 @@ class ReplicaSpec(BaseModel):
     capabilities: tuple[str, ...] = ()
     sampling: SamplingSpec = SamplingSpec()
     adapters: dict[str, str] = Field(default_factory=dict)
-    # Where the adapters of organisations are written down (empty: nowhere), how many are held at once, and how long unused.
+    # Where the adapters of organisations are written down (empty: nowhere), how many are held at once, and how long unused. vLLM makes room
+    # for so many when it starts, each of ``adapter_rank`` at most.
     adapters_file: str = ""
-    adapters_loaded: int = Field(8, ge=1)
+    adapters_loaded: int = Field(8, ge=0)
+    adapter_rank: int = Field(64, ge=0)
     adapters_idle_s: float = Field(600.0, gt=0)
     pace_tokens_per_s: float | None = Field(
         None,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import ByteSize, Field
 
 from cluster.settings.group import Group
@@ -19,4 +21,9 @@ class AdapterSettings(Group):
         600.0, gt=0, description="Seconds without a request after which an adapter leaves memory; those that are promoted stay."
     )
     look_s: float = Field(5.0, gt=0, le=300, description="Seconds between two looks whether gateways and replicas know what was decided.")
+    taken_back: Literal["mark", "retire"] = Field(
+        "mark",
+        description="What becomes of an adapter whose data somebody took back: `mark` leaves it where it is until people decide, `retire` "
+        "also takes it out of service at once, and what answered before it answers again.",
+    )
     history: int = Field(20, ge=1, le=1000, description="Promotions of a base that can be taken back one after another.")

@@ -42,6 +42,14 @@ class ServedModel(Spec):
     quantization: str | None = Field(None, description="Force a quantisation among the catalog's variants.")
     budget: ByteSize | None = Field(None, description="Force the memory budget; by default estimated, then measured.")
     adapters: dict[str, Path] = Field(default_factory=dict, description="LoRA adapters by name; served as <model>:<name>.")
+    adapter_room: int | None = Field(
+        None,
+        ge=0,
+        le=64,
+        description="Adapters of organisations that vLLM holds at once; their room costs memory whether they are there or not. By default "
+        "2, and none for a mixture of experts. llama.cpp makes no room beforehand, and holds `adapters.loaded`.",
+    )
+    adapter_rank: Literal[8, 16, 32, 64, 128, 256] = Field(64, description="Highest rank of an adapter that vLLM takes.")
     pace_tokens_per_s: float | None = Field(
         None,
         gt=0,

@@ -3,6 +3,7 @@
 weights   as stored, times the bytes of the dtype they are computed in over the bytes they are stored in
 KV cache  context x sequences x layers x 2 (K and V) x KV heads x head size x bytes of an entry
 compute   scratch space for one step, by engine (below)
+adapters  slots for LoRA adapters that may come, where the engine makes room for them at its start (adapters.py)
 runtime   what a process holds before the first weight: the CUDA context and libraries, or Python and libraries on the CPU
 """
 
@@ -15,6 +16,7 @@ from cluster.contracts.models import ModelKind
 from cluster.engines import PLAIN, EngineChoice
 from cluster.errors import ConfigError
 from cluster.specs.catalog import Architecture, Dtype, EngineName, ModelSpec
+from cluster.vram.adapters import NO_ROOM, AdapterRoom
 from cluster.vram.headers import WeightFacts
 
 MIB = 2**20
@@ -78,16 +80,24 @@ class Estimate:
     compute_bytes: int
     runtime_bytes: int
     origin: Origin
+    adapter_bytes: int = 0
 
     @property
     def total_bytes(self) -> int:
-        return self.weights_bytes + self.kv_cache_bytes + self.compute_bytes + self.runtime_bytes
+        return self.weights_bytes + self.kv_cache_bytes + self.compute_bytes + self.runtime_bytes + self.adapter_bytes
 
 
-def estimate(model: ModelSpec, choice: EngineChoice, context_tokens: int, parallel: int, facts: WeightFacts | None) -> Estimate:
+def estimate(
+    model: ModelSpec,
+    choice: EngineChoice,
+    context_tokens: int,
+    parallel: int,
+    facts: WeightFacts | None,
+    adapters: AdapterRoom = NO_ROOM,
+) -> Estimate:
     """The estimate for one replica. ``context_tokens`` are of one sequence. ``facts`` of the files when they are here; else the catalog's
     ``weights`` and ``architecture`` count. Raises ConfigError naming what the catalog would have to say."""
-    shape = (facts.architecture if facts else None) or model.architecture
+    shape = shape_of(model, facts)
     runtime = GPU_RUNTIME if choice.device == "cuda" else CPU_RUNTIME
     return Estimate(
         weights_bytes=weights_bytes(model, choice, facts),
@@ -95,7 +105,12 @@ def estimate(model: ModelSpec, choice: EngineChoice, context_tokens: int, parall
         compute_bytes=_compute(model, choice, shape, context_tokens, parallel),
         runtime_bytes=runtime[choice.engine],
         origin="file headers" if facts else "the catalog",
+        adapter_bytes=adapters.bytes(_known(model, shape), DTYPE_BYTES[choice.dtype]) if adapters.total else 0,
     )
+
+
+def shape_of(model: ModelSpec, facts: WeightFacts | None) -> Architecture | None:
+    return (facts.architecture if facts else None) or model.architecture
 
 
 def weights_bytes(model: ModelSpec, choice: EngineChoice, facts: WeightFacts | None) -> int:

@@ -26,6 +26,7 @@ EVENT_TYPES: Mapping[str, str] = {
     "message.created": "A message was written in a conversation.",
     "document.ready": "A document is in the index.",
     "document.failed": "A document could not be read.",
+    "adapter.marked": "An adapter was trained on words that somebody has taken back since.",
     "message.dead": "A message of the queue is dead; it waits to be replayed.",
     "webhook.disabled": "Another webhook was disabled, because too much failed.",
     "webhook.test": "Sent on request, to see whether it arrives.",

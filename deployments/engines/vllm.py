@@ -108,8 +108,8 @@ class Vllm:
         async with self._changing:
             if len(adapters) > adapter_room(self._spec):
                 raise Conflict(
-                    f"'{self._spec.model}' was started without room for adapters, which vLLM cannot make later; start it again "
-                    "(`hearth down`, `hearth up`)."
+                    f"vLLM has room for {adapter_room(self._spec)} adapters of '{self._spec.model}', and makes none later: its "
+                    "architecture takes no adapters, or the profile's adapter_room is too small."
                 )
             for name in [name for name, path in self._adapters.items() if adapters.get(name) != path]:
                 await self._loop.call(self._unload(name))

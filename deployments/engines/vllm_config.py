@@ -7,7 +7,9 @@ leave placement alone (vLLM finds the card by itself), and the placement group i
 
 from __future__ import annotations
 
+import json
 import os
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +18,12 @@ from ray.serve.llm import LLMConfig, ModelLoadingConfig
 
 from cluster.contracts.serving import ReplicaSpec
 from cluster.errors import ConfigError
+from cluster.vram.adapters import slots
 from cluster.vram.headers import config_architecture
 
 # When the plan states no context.
 DEFAULT_CONTEXT = 4096
 BYTES = {"float32": 4, "float16": 2, "bfloat16": 2}
-HIGHEST_RANK = 64
 # vLLM hands the KV cache out in blocks of tokens; a sequence may leave most of its last block empty.
 BLOCK_TOKENS = 128
 ENVIRONMENT = {
@@ -61,10 +63,20 @@ def set_environment(spec: ReplicaSpec) -> None:
 
 
 def adapter_room(spec: ReplicaSpec) -> int:
-    """How many adapters it may hold. Room costs memory and speed, so there is some only where somebody had an adapter of the model when it
-    was started."""
-    several = spec.adapters_loaded if spec.adapters_file and Path(spec.adapters_file).is_file() else 0
-    return len(spec.adapters) + several
+    """How many adapters it may hold: those of the profile, and as many of organisations as the plan has counted memory for. Of what vLLM
+    knows no adapters for, none beside the profile's."""
+    later = spec.adapters_loaded if spec.adapters_file else 0
+    return len(spec.adapters) + (later if later and takes_adapters(Path(spec.path)) else 0)
+
+
+@cache
+def takes_adapters(folder: Path) -> bool:
+    """Whether vLLM knows how to put adapters on the model of ``folder``."""
+    from vllm.model_executor.models import ModelRegistry, supports_lora
+
+    named = json.loads((folder / "config.json").read_text()).get("architectures") or []
+    known = [ModelRegistry.models[name] for name in named if name in ModelRegistry.models]
+    return any(supports_lora(model.load_model_cls()) for model in known)
 
 
 def llm_config(spec: ReplicaSpec) -> LLMConfig:
@@ -113,8 +125,8 @@ def _kv_bytes(spec: ReplicaSpec) -> int:
 
 
 def _adapters(spec: ReplicaSpec) -> dict[str, Any]:
-    # One slot more than there are adapters: rows without one use the index -1, and read whatever the last slot holds.
-    return {"enable_lora": True, "max_loras": adapter_room(spec) + 1, "max_lora_rank": HIGHEST_RANK} if adapter_room(spec) else {}
+    room = adapter_room(spec)
+    return {"enable_lora": True, "max_loras": slots(room), "max_lora_rank": spec.adapter_rank} if room else {}
 
 
 def _parsers(folder: Path) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from cluster.contracts.models import ModelState
 from cluster.errors import ConfigError, NotFound
 from cluster.fakes.nvml import FakeReader, p40s
 from cluster.hardware import Device, cpu_device
-from cluster.home import Home
+from cluster.home import CATALOG, Home
 from cluster.measurements import MeasurementKey, Measurements
 from cluster.planning import ResolvedPlan, resolve_plan
 from cluster.settings import Settings
@@ -200,6 +200,28 @@ def test_an_engine_that_fills_its_budget_is_not_measured_larger_every_time(catal
     assert after.plan.placements[0].budget_bytes == before.plan.placements[0].budget_bytes
     assert after.models[0].need is not None
     assert after.models[0].need.measured is not None
+
+
+@pytest.mark.parametrize(
+    ("told", "room", "rank"), [({}, 2, 64), ({"adapter_room": 0}, 0, 64), ({"adapter_room": 5, "adapter_rank": 16}, 5, 16)]
+)
+def test_vllm_has_room_for_adapters_from_the_start_and_it_is_planned(home, told, room, rank):
+    catalog = Catalog.load(CATALOG, home.catalog)
+    plan = resolved(catalog, home, (CPU,), {"model": "hearth-nano", "engine": "vllm", **told})
+    (replica,) = plan.replica_specs(Settings(), home)
+    assert (replica.adapters_loaded, replica.adapter_rank) == (room, rank)
+    (model,) = plan.models
+    assert model.need is not None
+    assert (model.need.estimate.adapter_bytes > 0) == (room > 0)
+    assert replica.budget_bytes == model.need.estimate.total_bytes
+
+
+def test_llama_cpp_holds_what_the_settings_say_and_needs_no_room(catalog, home):
+    plan = resolved(catalog, home, (CPU,), {"model": "here"})
+    (replica,) = plan.replica_specs(Settings.model_validate({"adapters": {"loaded": 3}}), home)
+    assert replica.adapters_loaded == 3
+    assert plan.models[0].need is not None
+    assert plan.models[0].need.estimate.adapter_bytes == 0
 
 
 def test_a_budget_of_the_profile_wins(catalog, home):

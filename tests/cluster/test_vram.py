@@ -12,6 +12,8 @@ from cluster.engines import EngineChoice, choose_engine
 from cluster.errors import ConfigError
 from cluster.hardware import Device, cpu_device
 from cluster.specs.catalog import Architecture, ModelSpec
+from cluster.specs.profile import ServedModel
+from cluster.vram.adapters import NO_ROOM, AdapterRoom
 from cluster.vram.estimate import GPU_RUNTIME, estimate
 from cluster.vram.headers import WeightFacts, read_facts
 
@@ -136,6 +138,18 @@ def test_the_kv_cache_of_a_known_model_is_what_its_shape_says():
     assert made.weights_bytes == 6_730_000_000
     assert made.runtime_bytes == GPU_RUNTIME["llama_cpp"]
     assert made.total_bytes == made.weights_bytes + made.kv_cache_bytes + made.compute_bytes + made.runtime_bytes
+
+
+def test_room_for_adapters_is_no_less_than_their_weights():
+    # Rank 64 on all linear layers of Qwen3-8B: 36 layers of (4096 + 4096) + 2 x (4096 + 1024) + (4096 + 4096) + 3 x (4096 + 12288).
+    weights = 64 * 36 * (2 * 8192 + 2 * 5120 + 3 * 16384) * 2
+    shape = Architecture.model_validate(QWEN3_8B)
+    served = ServedModel(model="any")
+    room = AdapterRoom.of(served, "vllm", shape)
+    assert weights <= room.bytes(shape, 2) / 3 <= 1.5 * weights, "two, and one slot that is nobody's"
+    experts = shape.model_copy(update={"experts": 128})
+    assert AdapterRoom.of(served, "vllm", experts).bytes(experts, 2) == 0
+    assert AdapterRoom.of(served, "llama_cpp", shape) == NO_ROOM
 
 
 def test_the_compute_buffer_agrees_with_a_published_log():

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from cluster.errors import NotFound, Overloaded, Unprocessable
+from cluster.errors import Conflict, NotFound, Overloaded, Unprocessable
 from cluster.home import Home
 from cluster.learning.adapters.manifest import Entry, Manifest, manifest_path, write_manifest
 from deployments.engines.llama_cpp import LlamaCpp, load
@@ -74,6 +74,18 @@ async def test_of_more_than_fit_the_one_unused_longest_goes(shelved: Shelved):
         shelved.now[0] = float(second)
         await shelved.said(name)
     assert shelved.shelf.held == ["north", "west"]
+
+
+async def test_where_no_room_was_made_whoever_asks_is_told_what_to_change(tiny: TinyModel, folders: dict[str, str], shelved: Shelved):
+    spec = llama_spec(tiny, adapters={}, adapters_file=str(manifest_path(shelved.home, "tiny")), adapters_loaded=0)
+    shelved.write("north", warm=("north",))
+    shelf = Shelf(spec, shelved.engine)
+    await shelf.tidy()
+    with pytest.raises(Conflict, match="adapter_room of the model in the profile"):
+        async with shelf.using("north"):
+            pass
+    async with shelf.using(None):
+        assert shelf.held == []
 
 
 async def test_one_that_is_being_asked_never_goes(shelved: Shelved):

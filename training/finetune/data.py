@@ -43,6 +43,11 @@ def load_data(sources: Sources, tokenizer: Any, parameters: Hyperparameters, lim
         train, held_out = _split(train, parameters)
     if not train:
         raise Unprocessable(f"All {tally.dropped} examples are longer than {parameters.max_tokens} tokens; raise max_tokens, or truncate.")
+    if len(train) > 1 and len({example.answered for example in train}) == 1:
+        raise Unprocessable(
+            f"All {len(train)} examples have the same answer, so all that can be learned is to say it whatever is asked; add examples that "
+            "are answered otherwise."
+        )
     return Data(train, held_out, tally)
 
 

@@ -20,6 +20,14 @@ class Tokens:
     ids: tuple[int, ...]
     learned: tuple[bool, ...]
 
+    @property
+    def asked(self) -> tuple[int, ...]:
+        return tuple(token for token, is_learned in zip(self.ids, self.learned, strict=True) if not is_learned)
+
+    @property
+    def answered(self) -> tuple[int, ...]:
+        return tuple(token for token, is_learned in zip(self.ids, self.learned, strict=True) if is_learned)
+
 
 @dataclass(slots=True)
 class Tally:

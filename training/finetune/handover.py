@@ -10,6 +10,7 @@ from sqlalchemy import select
 from cluster.jobs.work import Work
 from cluster.learning.adapters.registry import register
 from cluster.learning.adapters.table import Adapter
+from cluster.learning.taking_back import mark_if_taken_back
 from cluster.learning.tuning.spec import TuningSpec
 from cluster.stores.sql import AsyncSession
 from training.finetune.database import in_database
@@ -30,6 +31,7 @@ def hand_over(work: Work, spec: TuningSpec, folder: Path, lineage: dict[str, Any
             settings=work.settings,
             owner_id=work.owner_id,
         )
+        await mark_if_taken_back(session, work.organisation_id, spec.train.sha256)
         return str(row.id), row.version
 
     adapter_id, version = in_database(work.settings, registered)

@@ -30,12 +30,14 @@ from cluster.stores.sql import AsyncSession
 from training.finetune.course import Course
 from training.finetune.data import Data, Sources, load_data
 from training.finetune.database import in_database
+from training.finetune.disk import writing
 from training.finetune.handover import hand_over
 from training.finetune.lease import Held, Wanted, leased
 from training.finetune.ledger import RayLedger
 from training.finetune.lineage import lineage_of
 from training.finetune.loop import Outcome, train
 from training.finetune.memory import needed_bytes
+from training.finetune.remarks import remarks_on
 from training.finetune.run import Run, Task
 from training.finetune.turns import turn
 from training.finetune.workers import Place, cards_of, train_on
@@ -43,18 +45,20 @@ from training.finetune.workers import Place, cards_of, train_on
 HALF, FULL = 2, 4  # bytes of a weight
 
 
-def tune(work: Work) -> dict[str, Any]:
-    """The result: the ``adapter`` that was handed over, its ``model`` name, its ``lineage``, and ``trained_tokens``."""
+def tune(work: Work, card: str = "cuda") -> dict[str, Any]:
+    """The result: the ``adapter`` that was handed over, its ``model`` name, its ``lineage``, and ``trained_tokens``. ``card``: what torch
+    calls the cards that are leased; ``cpu`` where a profile only declares some."""
     stand_back(work.settings.tuning.niceness)
     spec = TuningSpec.model_validate(work.spec)
     task = _task(work, spec)
     data, parameters = _prepared(work, task)
-    outcome = _trained(work, spec, task)
+    outcome = _trained(work, spec, task, card)
     folder = task.folder / ADAPTER
-    shutil.rmtree(folder, ignore_errors=True)
-    shutil.copytree(task.folder / BEST, folder)
     lineage = lineage_of(spec, task, data, outcome, str(work.id), parameters)
-    (folder / LINEAGE).write_text(json.dumps(lineage, indent=2))
+    with writing(task.folder):
+        shutil.rmtree(folder, ignore_errors=True)
+        shutil.copytree(task.folder / BEST, folder)
+        (folder / LINEAGE).write_text(json.dumps(lineage, indent=2))
     adapter = hand_over(work, spec, folder, lineage)
     work.log(f"The adapter is '{adapter['model']}'.")
     return {**adapter, "lineage": lineage, "trained_tokens": outcome.tokens}
@@ -108,12 +112,15 @@ def _prepared(work: Work, task: Task) -> tuple[Data, dict[str, Any]]:
         f"{len(data.train)} examples to learn from and {len(data.held_out)} to judge by; {tally.truncated} were truncated and "
         f"{tally.dropped} dropped, being over {settled.max_tokens} tokens."
     )
+    for remark in remarks_on(data):
+        work.log(remark)
     work.log(f"{course.steps} steps of {settled.batch_size} examples, with a learning rate of {settled.learning_rate:.2g} at most.")
     return data, settled.model_dump(mode="json")
 
 
-def _trained(work: Work, spec: TuningSpec, task: Task) -> Outcome:
-    with _place(work, spec, task) as (place, held):
+def _trained(work: Work, spec: TuningSpec, task: Task, card: str) -> Outcome:
+    with _place(work, spec, task, card) as (place, held):
+        seen: list[str] = []
 
         def report(figures: Mapping[str, float]) -> None:
             work.log(line_of(figures))
@@ -121,9 +128,13 @@ def _trained(work: Work, spec: TuningSpec, task: Task) -> Outcome:
 
         def check() -> None:
             work.check()
-            if held is not None:
-                held.check()
-                held.taken = held.taken or _devices(work, cards_of(task.folder, spec.workers))
+            if held is None:
+                return
+            held.check()
+            # Workers that were replaced may be on another card than those that died.
+            if (cards := cards_of(task.folder, spec.workers)) and cards != seen:
+                held.taken = _devices(work, cards)
+                seen[:] = cards
 
         def stopping() -> bool:
             check()
@@ -136,7 +147,7 @@ def _trained(work: Work, spec: TuningSpec, task: Task) -> Outcome:
 
 
 @contextmanager
-def _place(work: Work, spec: TuningSpec, task: Task) -> Iterator[tuple[Place | None, Held | None]]:
+def _place(work: Work, spec: TuningSpec, task: Task, card: str) -> Iterator[tuple[Place | None, Held | None]]:
     """Where it trains, when it is its turn there. On cards a lease is held meanwhile."""
     home = Home(work.settings.home)
     if read_launch(home).gpus:
@@ -146,7 +157,7 @@ def _place(work: Work, spec: TuningSpec, task: Task) -> Iterator[tuple[Place | N
         wanted = Wanted(ids, f"fine-tuning {work.id}", each)
         with leased(RayLedger(), wanted, work.settings.tuning, lambda told: _waiting(work, told)) as held:
             work.log(f"Memory is leased on {', '.join(held.devices)}: {each / 2**30:.1f} GiB each.")
-            yield Place(spec.workers, held.share), held
+            yield Place(spec.workers, held.share, card), held
         return
     with turn(home, work.settings.tuning.turn_wait_s, lambda: _waiting(work, "another training has the CPU")):
         work.log("It trains on the CPU, in float32: this profile has no GPU, so there is no device memory to lease.")
@@ -158,7 +169,7 @@ def _place(work: Work, spec: TuningSpec, task: Task) -> Iterator[tuple[Place | N
 def _devices(work: Work, cards: list[str]) -> list[str]:
     """What the ledger calls Ray's ``cards``."""
     known = read_launch(Home(work.settings.home)).gpus
-    devices = [device.id for device in RayLedger().snapshot().devices if device.id != CPU] if cards else []
+    devices = [device.id for device in RayLedger().snapshot().devices if device.id != CPU]
     return [devices[known.index(card) if card in known else int(card)] for card in cards]
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from cluster.learning.tuning.folders import append_metrics
 from training.finetune.course import waning
+from training.finetune.disk import writing
 from training.finetune.run import Run
 
 Report = Callable[[Mapping[str, float]], None]
@@ -110,5 +111,6 @@ class _Journal:
         if run.ranks.rank:
             return
         told = {"step": run.step, "steps": run.course.steps, "epoch": run.course.epoch(run.step), "tokens": run.tokens, **figures}
-        append_metrics(run.task.folder, told | {"seconds": round(run.seconds, 2)})
+        with writing(run.task.folder):
+            append_metrics(run.task.folder, told | {"seconds": round(run.seconds, 2)})
         self._report(told)

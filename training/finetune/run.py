@@ -20,6 +20,7 @@ from cluster.learning.tuning.spec import Hyperparameters
 from cluster.settings import TuningSettings
 from training.finetune.course import Course
 from training.finetune.data import Data, Sources, load_data
+from training.finetune.disk import writing
 from training.finetune.examples import Tokens
 from training.finetune.packing import Row, pack
 from training.lora import adapter_state, load_base, put_on, restore_adapter, save_adapter
@@ -113,12 +114,14 @@ class Run:
         """Write the checkpoint; of several workers the first does, since all hold the same weights."""
         if self.ranks.rank == 0:
             state = adapter_state(self.model), self.optimizer.state_dict()
-            save_checkpoint(self.task.folder, Checkpoint(*state, self.step, self.tokens, self.seconds))
+            with writing(self.task.folder):
+                save_checkpoint(self.task.folder, Checkpoint(*state, self.step, self.tokens, self.seconds))
 
     def keep_best(self) -> None:
         """This adapter is the best so far."""
         if self.ranks.rank == 0:
-            save_adapter(self.model, self.task.folder / BEST, self.task.base)
+            with writing(self.task.folder):
+                save_adapter(self.model, self.task.folder / BEST, self.task.base)
 
     def held_out_losses(self) -> list[float]:
         """In their order; they stand in the folder, so a training that goes on knows them too."""
@@ -162,7 +165,8 @@ class Run:
             self.optimizer.load_state_dict(saved.optimizer)
             self.step, self.tokens, self.seconds = saved.step, saved.seen, saved.seconds
         if self.ranks.rank == 0:
-            forget_metrics_after(self.task.folder, self.step)
+            with writing(self.task.folder):
+                forget_metrics_after(self.task.folder, self.step)
 
 
 def number_format(device: str) -> torch.dtype:

@@ -17,7 +17,7 @@ import ray
 import ray.train
 import torch
 from ray.train import FailureConfig, RunConfig, ScalingConfig
-from ray.train.torch import TorchTrainer
+from ray.train.torch import TorchConfig, TorchTrainer
 
 from cluster.errors import HearthError, Unprocessable
 from cluster.learning.tuning.folders import read_metrics
@@ -32,26 +32,30 @@ LOOK_S = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """``share`` of a card each worker may use; None: they are on the CPU."""
+    """``share`` of a card each worker may use; None: they are on the CPU. ``card``: what torch calls a card."""
 
     workers: int
     share: float | None = None
+    card: str = "cuda"
+
+    @property
+    def device(self) -> str:
+        return "cpu" if self.share is None else self.card
 
 
 def work(told: Mapping[str, Any]) -> None:
     """What each worker does. What cannot be mended by starting again is written down instead of raised."""
     task: Task = told["task"]
     place: Place = told["place"]
-    device = "cpu" if place.share is None else "cuda"
     stand_back_entirely(task.limits.niceness)
-    if place.share is not None:
-        torch.cuda.set_per_process_memory_fraction(place.share)
-        number = ray.train.get_context().get_world_rank()
-        (task.folder / f"{CARD}{number}").write_text(str(ray.get_gpu_ids()[0]))
     context = ray.train.get_context()
-    ranks = Ranks(context.get_world_rank(), context.get_world_size(), device)
+    ranks = Ranks(context.get_world_rank(), context.get_world_size(), place.device)
+    if place.share is not None:
+        (task.folder / f"{CARD}{ranks.rank}").write_text(str(ray.get_gpu_ids()[0]))
+    if place.share is not None and place.device == "cuda":
+        torch.cuda.set_per_process_memory_fraction(place.share)
     try:
-        outcome = train(Run(task, device, ranks), lambda figures: None, (task.folder / STOP).exists)
+        outcome = train(Run(task, place.device, ranks), lambda figures: None, (task.folder / STOP).exists)
     except HearthError as error:
         (task.folder / ERROR).write_text(error.message)
         return
@@ -70,7 +74,13 @@ def train_on(task: Task, place: Place, report: Callable[[Mapping[str, float]], N
     )
     each = {"CPU": 1.0} if place.share is None else {"CPU": 1.0, "GPU": place.share}
     scaling = ScalingConfig(num_workers=place.workers, use_gpu=place.share is not None, resources_per_worker=each)
-    trainer = TorchTrainer(work, train_loop_config={"task": task, "place": place}, scaling_config=scaling, run_config=run_config)
+    trainer = TorchTrainer(
+        work,
+        train_loop_config={"task": task, "place": place},
+        torch_config=TorchConfig(backend="nccl" if place.device == "cuda" else "gloo"),
+        scaling_config=scaling,
+        run_config=run_config,
+    )
     with ThreadPoolExecutor(1, thread_name_prefix="Ray Train") as aside:
         fitting = aside.submit(trainer.fit)
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -27,13 +28,19 @@ class Checkpoint:
 
 
 def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
-    """Replace the folder's checkpoint; at every moment one whole checkpoint stands under its name."""
-    partial = folder / f"{NAME}.partial"
-    with partial.open("wb") as file:
-        torch.save(vars(checkpoint), file)
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(folder / NAME)
+    """Replace the folder's checkpoint; at every moment one whole checkpoint stands under its name. Raises OSError (a full disk); then the
+    old one stays."""
+    partial, packed = folder / f"{NAME}.partial", io.BytesIO()
+    # torch hides what the disk says behind an error of its own.
+    torch.save(vars(checkpoint), packed)
+    try:
+        with partial.open("wb") as file:
+            file.write(packed.getbuffer())
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(folder / NAME)
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def load_checkpoint(folder: Path) -> Checkpoint | None:

@@ -204,10 +204,10 @@ class Adapters:
         written = update(Adapter).where(Adapter.id == row.id).values(state=state, updated_at=func.now(), **values).returning(Adapter)
         return (await self._session.scalars(written, execution_options=FRESH)).one()
 
-    async def mark(self, organisation_id: uuid.UUID, dataset_sha256: Sequence[str], reason: str) -> list[uuid.UUID]:
-        """Marks every adapter whose lineage names one of these datasets (``dataset_sha256`` of it); their ids. They stay in service:
-        taking them out is decided by people."""
+    async def mark(self, organisation_id: uuid.UUID, dataset_sha256: Sequence[str], reason: str) -> Sequence[Adapter]:
+        """Marks every adapter whose lineage names one of these datasets (``dataset_sha256`` of it); those that were not marked before. They
+        stay in service: what becomes of them is the caller's to decide."""
         named = Adapter.lineage["dataset_sha256"].as_string().in_(dataset_sha256)
-        found = update(Adapter).where(Adapter.organisation_id == organisation_id, named)
+        found = update(Adapter).where(Adapter.organisation_id == organisation_id, named, Adapter.marked.is_(None))
         written = found.values(marked=reason[:500], updated_at=func.now()).returning(Adapter)
-        return [row.id for row in await self._session.scalars(written, execution_options=FRESH)]
+        return (await self._session.scalars(written, execution_options=FRESH)).all()

@@ -26,8 +26,7 @@ class InService:
             return row
         if row.state == AdapterState.RETIRED:
             raise Conflict("The adapter is retired; register its files again to put it into service.")
-        if row.state in {AdapterState.CANDIDATE, AdapterState.REFUSED} and not force:
-            said = "has not passed the gate" if row.state == AdapterState.CANDIDATE else "was refused by the gate"
+        if not force and (said := _against(row)):
             raise Conflict(f"'{versioned(row.name, row.version)}' {said}; an admin can put it into service with 'force'.")
         history = [*route.history, _id(route.default_id)][-self._history :]
         await self._turn(route, row, history)
@@ -40,12 +39,7 @@ class InService:
         route = await self.adapters.route(organisation_id, base)
         if route is None or (route.default_id is None and not route.history):
             raise Conflict(f"No adapter of '{base[:200]}' was promoted here; there is nothing to go back to.")
-        history, found = list(route.history), None
-        while history:
-            before = history.pop()
-            found = await self._usable(organisation_id, before)
-            if found is not None or not before:
-                break
+        history, found = await self._before(organisation_id, route.history, marked=True)
         route = await self._turn(route, found, history)
         if found is not None:
             found = await self.adapters.changed(found, AdapterState.IN_SERVICE)
@@ -75,6 +69,30 @@ class InService:
         await self.adapters.remove(row)
         return row, not shared
 
+    async def withdraw(self, organisation_id: uuid.UUID, adapter_id: uuid.UUID) -> None:
+        """It is not asked any more, whoever asked it: what answered before it answers again, and its canary ends. One that was marked does
+        not come back in its place."""
+        row = await self._locked(organisation_id, adapter_id)
+        route = await self.adapters.route(organisation_id, row.base)
+        if route is not None and route.canary_id == row.id:
+            route = await self.adapters.pointed(route, canary_id=None, percent=0.0)
+        await self.adapters.changed(row, AdapterState.RETIRED)
+        if route is not None and route.default_id == row.id:
+            history, found = await self._before(organisation_id, route.history, marked=False)
+            await self.adapters.pointed(route, default_id=found.id if found else None, canary_id=None, percent=0.0, history=history)
+            if found is not None:
+                await self.adapters.changed(found, AdapterState.IN_SERVICE)
+
+    async def _before(self, organisation_id: uuid.UUID, history: list[str], *, marked: bool) -> tuple[list[str], Adapter | None]:
+        """The latest of ``history`` that may answer (None: the base itself), and what is left of it. ``marked``: also one that is."""
+        left = list(history)
+        while left:
+            before = left.pop()
+            found = await self._usable(organisation_id, before)
+            if not before or (found is not None and (marked or found.marked is None)):
+                return left, found
+        return [], None
+
     async def _turn(self, route: AdapterRoute, row: Adapter | None, history: list[str]) -> AdapterRoute:
         """Points ``route`` at ``row``. What it was pointed at has passed its gate, whoever let it in."""
         if route.default_id is not None and (row is None or route.default_id != row.id):
@@ -98,6 +116,13 @@ class InService:
         if await self.adapters.in_use(row):
             raise Conflict("Requests go to this adapter; roll back, or end its canary, first.")
         return row
+
+
+def _against(row: Adapter) -> str | None:
+    """Why it should not go into service."""
+    said = {AdapterState.CANDIDATE: "has not passed the gate", AdapterState.REFUSED: "was refused by the gate"}
+    learned = "was trained on words that were taken back" if row.marked else None
+    return said.get(AdapterState(row.state), learned)
 
 
 def _id(adapter_id: uuid.UUID | None) -> str:

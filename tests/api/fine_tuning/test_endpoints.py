@@ -112,6 +112,7 @@ async def test_a_base_must_have_weights_that_can_be_trained(made, gguf_only):
         file = await uploaded(world, herd_file(12))
         for model, status, told in [
             (gguf_only, 422, "GGUF only"),
+            ("qwen3-8b", 409, "hearth models pull qwen3-8b"),
             ("hearth-nano-2", 404, "did you mean 'hearth-nano'"),
             ("all-minilm-l6-v2", 422, "are for language models"),
         ]:

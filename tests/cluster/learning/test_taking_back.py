@@ -16,10 +16,13 @@ from cluster.learning.datasets.store import Datasets
 from cluster.learning.datasets.tables import DatasetVersionRow
 from cluster.learning.example import Source
 from cluster.learning.feedback.table import ErasedExample
-from cluster.learning.taking_back import take_back, take_back_of
+from cluster.learning.taking_back import mark_if_taken_back, take_back, take_back_of
+from cluster.settings import AdapterSettings
 from cluster.stores.clients import StoreClients
 from cluster.stores.sql import Database
 from tests.organisations import new_organisation
+
+MARKS = AdapterSettings()
 
 
 @dataclass(frozen=True)
@@ -77,27 +80,44 @@ async def test_feedback_that_was_taken_back_marks_what_was_made_of_it_and_nothin
     await neighbour.fill()
     await learner.takes_back()
     async with stores.database.session() as session:
-        assert await take_back(session) >= 1
+        taken = await take_back(session, MARKS)
+    assert taken.examples >= 1
+    ours = [one for one in taken.marked if one.adapter.organisation_id == learner.organisation_id]
+    assert [(one.adapter.sha256[0], one.retired) for one in ours] == [("a", False)]
     assert await learner.marked() == (["a"], ["a"])
     assert await neighbour.marked() == ([], [])
     async with stores.database.session() as session:
-        assert await take_back(session) == 0, "each is handed on once"
+        again = await take_back(session, MARKS)
+    assert (again.examples, again.marked) == (0, ()), "each is handed on once"
 
 
 async def test_what_is_given_anew_may_be_in_datasets_again(stores: StoreClients, learner: Learner):
     here = ("feedback", learner.said)
     await learner.takes_back()
     async with stores.database.session() as session:
-        await take_back(session)
+        await take_back(session, MARKS)
         assert here in await erased(session, learner.organisation_id)
     await learner.gives_anew()
     async with stores.database.session() as session:
-        await take_back(session)
+        await take_back(session, MARKS)
         assert here not in await erased(session, learner.organisation_id)
     assert await learner.marked() == (["a"], ["a"]), "what was marked stays so: it is built anew"
 
 
 async def test_a_person_who_goes_takes_everything_back(stores: StoreClients, learner: Learner):
     async with stores.database.session() as session:
-        await take_back_of(session, learner.organisation_id, learner.user_id)
+        marked = await take_back_of(session, learner.organisation_id, learner.user_id, MARKS)
+    assert [one.adapter.sha256[0] for one in marked] == ["a"]
     assert await learner.marked() == (["a"], ["a"])
+
+
+async def test_an_adapter_that_was_being_trained_meanwhile_is_marked_when_it_is_registered(stores: StoreClients, learner: Learner):
+    async with stores.database.session() as session:
+        await take_back_of(session, learner.organisation_id, learner.user_id, MARKS)
+        about: dict[str, Any] = {"base": "nano", "name": "late", "bytes": 1, "rank": 1, "targets": [], "state": AdapterState.CANDIDATE}
+        for version, letter in enumerate("ab", 1):
+            lineage = {"dataset_sha256": letter * 64}
+            made = {"organisation_id": learner.organisation_id, "sha256": letter.upper() * 64, "lineage": lineage, "version": version}
+            await Adapters(session).add(**about, **made)
+            await mark_if_taken_back(session, learner.organisation_id, letter * 64)
+    assert sorted((await learner.marked())[1]) == ["A", "a"]

@@ -46,15 +46,15 @@ def spec_of(tiny: TinyModel, engine: str, adapters_file: str = "") -> ReplicaSpe
         parallel=4,
         adapters=tiny.adapters_peft if vllm else tiny.adapters_gguf,
         adapters_file=adapters_file,
+        adapters_loaded=2,
+        adapter_rank=8,
     )
 
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
-    """Where adapters are written down that come later; none so far."""
-    home = Home(tmp_path_factory.mktemp("home"))
-    write_manifest(home, Manifest(base="tiny"))
-    return home
+    """Where adapters are written down that come later; nobody has had one of the model before it is started."""
+    return Home(tmp_path_factory.mktemp("home"))
 
 
 @pytest.fixture(scope="module")
@@ -183,21 +183,70 @@ async def test_an_unknown_adapter_is_not_found_and_the_engine_lives(replica: Any
     await replica.check_health.remote()
 
 
-async def test_an_adapter_that_comes_later_may_be_asked_at_once_and_leaves_again(replica: Any, tiny: TinyModel, home: Home, tmp_path: Path):
+def write(home: Home, **folders: Path) -> None:
+    """What there is, by name."""
+    entries = [
+        Entry(id=name, organisation="o", name=name, version=1, folder=str(folder), named=True, warm=False)
+        for name, folder in folders.items()
+    ]
+    write_manifest(home, Manifest(base="tiny", adapters=tuple(entries)))
+
+
+async def test_the_first_adapter_of_a_base_may_be_asked_at_once_and_leaves_again(replica: Any, tiny: TinyModel, home: Home, tmp_path: Path):
     folder = save_adapter(tiny.hf, tmp_path / "late", 3)
-    entry = Entry(id="late", organisation="o", name="late", version=1, folder=str(folder), named=True, warm=False)
-    write_manifest(home, Manifest(base="tiny", adapters=(entry,)))
+    write(home, late=folder)
     names = ("late", None, "formal")
     alone = [(await replica.generate.remote(chat("hello", adapter=name))).text for name in names]
     assert len(set(alone)) == 3
     assert alone[0] == told_by_transformers(tiny.hf, folder, "hello", 24)
     together = await asyncio.gather(*(replica.generate.remote(chat("hello", adapter=name)) for name in names))
     assert [answer.text for answer in together] == alone
-    write_manifest(home, Manifest(base="tiny"))
+    write(home)
     assert await replica.refresh_adapters.remote() == []
     with pytest.raises(NotFound):
         await replica.generate.remote(chat("hello", adapter="late"))
     assert (await replica.generate.remote(chat("hello", adapter="formal"))).text == alone[2]
+
+
+async def test_of_more_than_there_is_room_for_the_one_unused_longest_goes_and_a_higher_rank_is_refused(
+    replica: Any, tiny: TinyModel, home: Home, tmp_path: Path
+):
+    folders = {name: save_adapter(tiny.hf, tmp_path / name, seed) for seed, name in enumerate(("one", "two", "three"), 5)}
+    high = save_adapter(tiny.hf, tmp_path / "high", 9, r=16)
+    write(home, **folders, high=high)
+    for name in (*folders, "one"):
+        answer = (await replica.generate.remote(chat("hello", adapter=name))).text
+        assert answer == told_by_transformers(tiny.hf, folders[name], "hello", 24)
+    with pytest.raises(Unprocessable, match=r"does not take adapter 'high'.*rank"):
+        await replica.generate.remote(chat("hello", adapter="high"))
+    assert (await replica.generate.remote(chat("hello"))).text == GREETING
+    write(home)
+    assert await replica.refresh_adapters.remote() == []
+
+
+@pytest.mark.parametrize(
+    ("architecture", "loaded", "told"),
+    [
+        ("LlamaForCausalLM", 2, {"enable_lora": True, "max_loras": 3, "max_lora_rank": 8}),
+        ("LlamaForCausalLM", 0, {}),
+        ("GPT2LMHeadModel", 2, {}),
+        ("NobodyKnowsIt", 2, {}),
+    ],
+)
+async def test_room_for_adapters_is_made_where_the_architecture_takes_any_and_the_plan_has_counted_it(
+    replica: Any, tiny: TinyModel, tmp_path: Path, architecture: str, loaded: int, told: dict[str, Any]
+):
+    config = json.loads((tiny.hf / "config.json").read_text()) | {"architectures": [architecture]}
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    changes = {"adapters": {}, "adapters_loaded": loaded, "path": str(tmp_path)}
+    spec = spec_of(tiny, "vllm", "not-there-yet.json").model_copy(update=changes)
+
+    def said(_: Any) -> dict[str, Any]:
+        from deployments.engines.vllm_config import llm_config  # importing it takes the seconds that this process has spent already
+
+        return {name: value for name, value in llm_config(spec).engine_kwargs.items() if "lora" in name}
+
+    assert await replica.__ray_call__.remote(said) == told
 
 
 async def test_what_cannot_be_read_is_the_callers_mistake(replica: Any):

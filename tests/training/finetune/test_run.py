@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import json
 import math
+import resource
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,15 +15,15 @@ import torch
 from safetensors.torch import load_file
 from transformers import AutoTokenizer
 
-from cluster.errors import Cancelled, Unprocessable
-from cluster.learning.tuning.folders import read_metrics
+from cluster.errors import Cancelled, Unavailable, Unprocessable
+from cluster.learning.tuning.folders import METRICS, read_metrics
 from cluster.learning.tuning.lines import Turn
 from cluster.learning.tuning.spec import Hyperparameters
 from tests.training.finetune.conftest import NANO
 from training.finetune.examples import Tally, encode, tokenise
 from training.finetune.loop import train
 from training.finetune.packing import pack
-from training.finetune.run import Run
+from training.finetune.run import Run, Task
 
 
 def ignore(figures: Any) -> None: ...
@@ -85,6 +89,40 @@ def test_a_loss_that_is_no_number_ends_it_and_the_last_good_adapter_stays(task):
     again = Run(asked, "cpu")
     assert again.step == 1
     assert torch.isfinite(weights_of(again)).all()
+
+
+@contextmanager
+def full_disk(room: int = 2**14) -> Iterator[None]:
+    """No file of this process may grow over ``room`` bytes meanwhile, as on a disk that has no more. Python gets an error, no signal."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (room, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def files_of(task: Task) -> dict[Path, bytes]:
+    """All but the figures, of which there are more now."""
+    return {file: file.read_bytes() for file in task.folder.rglob("*.*") if file.is_file() and file.name != METRICS}
+
+
+def test_a_full_disk_ends_it_with_what_to_do_and_it_goes_on_where_it_was(task):
+    asked = task()
+    run = Run(asked, "cpu")
+    run.update()
+    run.save()
+    run.keep_best()
+    there = files_of(asked)
+    for act in (run.save, run.keep_best):
+        with full_disk(), pytest.raises(Unavailable, match=r"cannot be written to .*free some space there, and retry the job"):
+            act()
+    with full_disk(), pytest.raises(Unavailable, match="goes on from its last checkpoint"):
+        train(run, ignore)
+    assert files_of(asked) == there, "nothing is half written, and what was good is there"
+    again = Run(asked, "cpu")
+    assert again.step == 1
+    assert train(again, ignore).step == again.course.steps
 
 
 def test_it_stops_when_it_gets_no_better(task):

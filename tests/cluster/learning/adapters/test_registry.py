@@ -259,8 +259,41 @@ async def test_adapters_of_a_dataset_are_marked_and_stay_in_service(place: Place
     one, two = await place.add(seed=1), await place.add(seed=2)
     await place.promote(one)
     async with place.database.session() as session:
-        assert await Adapters(session).mark(place.organisation_id, ["data-1"], "Somebody was erased.") == [one.id]
+        marked = await Adapters(session).mark(place.organisation_id, ["data-1"], "Somebody was erased.")
+        assert [row.id for row in marked] == [one.id]
+        assert not await Adapters(session).mark(place.organisation_id, ["data-1"], "Somebody was erased."), "each is told of once"
     async with place.database.session() as session:
         found = {row.id: row.marked for row in await Adapters(session).page(place.organisation_id)}
     assert found == {one.id: "Somebody was erased.", two.id: None}
     assert place.answers() == "records@1"
+
+
+async def test_one_that_is_marked_goes_into_service_by_force_only(place: Place):
+    row = await place.add(seed=1)
+    async with place.database.session() as session:
+        await Adapters(session).judged(row, passed=True)
+        await Adapters(session).mark(place.organisation_id, ["data-1"], "Somebody was erased.")
+    with pytest.raises(Conflict, match="words that were taken back"):
+        await place.promote(row, force=False)
+    await place.promote(row)
+    assert place.answers() == "records@1"
+
+
+async def test_what_is_withdrawn_leaves_as_a_canary_too_and_nothing_marked_comes_in_its_place(place: Place):
+    one, two, three = [await place.add(seed=seed) for seed in (1, 2, 3)]
+    for row in (one, two, three):
+        await place.promote(row)
+    async with place.database.session() as session:
+        await Adapters(session).mark(place.organisation_id, ["data-2", "data-3"], "Somebody was erased.")
+    async with place.service() as service:
+        await service.withdraw(place.organisation_id, three.id)
+    assert (place.answers(), await place.state(three), await place.state(one)) == ("records@1", "retired", "in_service")
+    async with place.service() as service:
+        await service.canary(place.organisation_id, two.id, 100)
+    assert place.answers() == "records@2"
+    async with place.service() as service:
+        await service.withdraw(place.organisation_id, two.id)
+    assert place.answers() == "records@1"
+    async with place.service() as service:
+        await service.withdraw(place.organisation_id, one.id)
+    assert place.answers() is None

@@ -1,0 +1,28 @@
+"""What is odd about examples, told to whoever trains on them: a training would go through, and teach little."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from training.finetune.data import Data
+from training.finetune.examples import Tokens
+
+Ids = tuple[int, ...]
+
+
+def remarks_on(data: Data) -> Iterator[str]:
+    distinct = len({example.ids for example in data.train})
+    if repeated := len(data.train) - distinct:
+        yield f"{repeated} examples are repetitions: {distinct} of them are different."
+    if contradicted := len(contradictions(data.train)):
+        yield f"{contradicted} questions have different answers; the model cannot learn both. A dataset keeps what the majority says."
+    if not data.held_out:
+        yield "Nothing is held out, so nobody judges: it stops when it is through. Add examples that differ, or a validation file."
+
+
+def contradictions(examples: Sequence[Tokens]) -> list[Ids]:
+    """What is asked in several examples and answered differently."""
+    answers: dict[Ids, set[Ids]] = {}
+    for example in examples:
+        answers.setdefault(example.asked, set()).add(example.answered)
+    return [question for question, found in answers.items() if len(found) > 1]
