@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pydantic import ValidationError
 
 from api.audit.trail import Trail
+from api.fine_tuning.data import TrainingData
 from api.fine_tuning.openai_schemas import (
     Checkpoint,
     CheckpointMetrics,
@@ -27,22 +28,17 @@ from api.fine_tuning.openai_schemas import (
 from api.fine_tuning.schemas import Tuning
 from api.jobs.install import JobDesk
 from api.web.principal import Principal, Role
-from cluster.batches.files import Files, file_store
-from cluster.batches.names import file_id_of
 from cluster.errors import BadInput, Forbidden, NotFound, TooLarge, Unprocessable
 from cluster.home import Home
 from cluster.jobs.states import JobState
 from cluster.jobs.store import Jobs, NewJob, Wanted
 from cluster.jobs.table import Job, JobEvent
-from cluster.learning.datasets.loading import load
 from cluster.learning.tuning.folders import Figures, read_metrics, tuning_folder
-from cluster.learning.tuning.lines import count_examples
-from cluster.learning.tuning.spec import DATASET, KIND, PRIORITY, DataFile, DataVersion, Hyperparameters, TuningSpec, name_of
-from cluster.learning.tuning.weights import find_base
+from cluster.learning.tuning.spec import KIND, PRIORITY, Hyperparameters, Method, TuningSpec, name_of
+from cluster.learning.tuning.weights import find_base, refuse_unquantizable
 from cluster.settings import Settings
 from cluster.stores.sql import AsyncSession
 
-PURPOSE = "fine-tune"
 EVENTS = 20_000
 _STEP = re.compile(r"^Step (\d+)/\d+: (training|validation) loss=")
 _FIGURE = {"training": "train_loss", "validation": "held_out_loss"}
@@ -56,6 +52,7 @@ class Start:
     training_file: str
     validation_file: str | None
     parameters: Hyperparameters
+    method: Method
     workers: int = 1
     name: str | None = None
     suffix: str | None = None
@@ -66,7 +63,6 @@ class TuningService:
     def __init__(self, session: AsyncSession, principal: Principal, trail: Trail, desk: JobDesk, settings: Settings) -> None:
         self._session = session
         self._jobs = Jobs(session)
-        self._files = Files(session)
         self._principal = principal
         self._trail = trail
         self._desk = desk
@@ -80,15 +76,12 @@ class TuningService:
             raise TooLarge(f"At most {self._settings.tuning.most_workers} workers train together (setting tuning.most_workers).").about(
                 "workers"
             )
+        refuse_unquantizable(asked.method)
         await asyncio.to_thread(find_base, asked.model, self._home)
-        train: DataFile | DataVersion
-        if asked.training_file.startswith(DATASET):
-            train = await self._version(asked.training_file)
-        else:
-            train = await self._examined(asked.training_file, "training_file", self._settings.tuning.least_examples)
-        told = {"base": asked.model, "name": asked.name or name_of(asked.suffix), "train": train, "parameters": asked.parameters}
-        if asked.validation_file is not None:
-            told["validation"] = await self._examined(asked.validation_file, "validation_file", 1)
+        data = TrainingData(self._session, self._principal.organisation_id, self._home, self._settings.tuning, asked.method)
+        train, validation = await data.training(asked.training_file), await data.validation(asked.validation_file)
+        told = {"base": asked.model, "name": asked.name or name_of(asked.suffix), "train": train, "validation": validation}
+        told |= {"parameters": asked.parameters, "method": asked.method}
         try:
             spec = TuningSpec(**told, workers=asked.workers, suffix=asked.suffix, labels=asked.labels)
         except ValidationError as error:
@@ -161,48 +154,6 @@ class TuningService:
                 step_number=step,
             )
         ]
-
-    async def _version(self, name: str) -> DataVersion:
-        """Raises NotFound, BadInput, Unprocessable for what cannot be learned from, and Conflict for words that were taken back."""
-        dataset, _, number = name.removeprefix(DATASET).partition(":")
-        if not dataset or not (number == "" or (number.isascii() and number.isdigit() and len(number) < 10)):
-            raise BadInput(f"'{name[:100]}' names no dataset; write dataset:<name> or dataset:<name>:<version>.").about("training_file")
-        found = await load(
-            self._session, self._principal.organisation_id, _id_or_name(dataset), int(number) if number else None, home=self._home
-        )
-        limits = self._settings.tuning
-
-        def count() -> int:
-            with found.path_train.open("rb") as file:
-                return count_examples(file, limits, limits.least_examples)
-
-        try:
-            examples = await asyncio.to_thread(count)
-        except Unprocessable as error:
-            raise error.about("training_file") from None
-        return DataVersion(dataset_id=found.dataset_id, version=found.version, sha256=found.sha256, examples=examples)
-
-    async def _examined(self, name: str, param: str, least: int) -> DataFile:
-        row = await self._files.get(self._principal.organisation_id, file_id_of(name))
-        if row.purpose != PURPOSE:
-            raise BadInput(f"The file has the purpose '{row.purpose}'; upload it with '{PURPOSE}'.").about(param)
-        store, limits = file_store(self._home), self._settings.tuning
-
-        def count() -> int:
-            with store.open(row.organisation_id, row.id) as file:
-                return count_examples(file, limits, least)
-
-        try:
-            return DataFile(file_id=row.id, sha256=row.sha256, examples=await asyncio.to_thread(count))
-        except Unprocessable as error:
-            raise error.about(param) from None
-
-
-def _id_or_name(dataset: str) -> uuid.UUID | str:
-    try:
-        return uuid.UUID(dataset)
-    except ValueError:
-        return dataset
 
 
 def spec_of(job: Job) -> TuningSpec:

@@ -64,7 +64,7 @@ def _task(work: Work, spec: TuningSpec) -> Task:
     home = Home(work.settings.home)
     folder = tuning_folder(home, work.organisation_id, work.id)
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    return Task(spec.base, find_base(spec.base, home), _sources(work, spec), spec.parameters, folder, work.settings.tuning)
+    return Task(spec.base, find_base(spec.base, home), _sources(work, spec), spec.parameters, folder, work.settings.tuning, spec.method)
 
 
 def _sources(work: Work, spec: TuningSpec) -> Sources:
@@ -99,10 +99,10 @@ def _prepared(work: Work, task: Task) -> tuple[Data, dict[str, Any]]:
     """The examples, which say what is left of the file, and the parameters with nothing left open."""
     work.progress(0, None, "steps", "reading examples")
     tokenizer = AutoTokenizer.from_pretrained(task.weights, local_files_only=True)
-    data = load_data(task.sources, tokenizer, task.parameters, task.limits)
+    data = load_data(task.sources, tokenizer, task.parameters, task.limits, task.method)
     config = json.loads((task.weights / "config.json").read_text())
     width = config.get("text_config", config)["hidden_size"]
-    settled = task.parameters.settled(len(data.train), width)
+    settled = task.parameters.settled(len(data.train), width, task.method)
     course, tally = Course(settled, len(data.train)), data.tally
     work.log(
         f"{len(data.train)} examples to learn from and {len(data.held_out)} to judge by; {tally.truncated} were truncated and "
@@ -169,9 +169,13 @@ def _waiting(work: Work, told: str) -> None:
 def line_of(figures: Mapping[str, float]) -> str:
     """For people, and for clients of OpenAI's that read its events."""
     where = f"Step {int(figures['step'])}/{int(figures['steps'])}: "
-    if "held_out_loss" in figures:
-        return f"{where}validation loss={figures['held_out_loss']:.4f}"
-    return f"{where}training loss={figures['train_loss']:.4f}, {figures['tokens_per_s']:.0f} tokens/s"
+    side, name = ("held_out", "validation") if "held_out_loss" in figures else ("train", "training")
+    told = [f"{name} loss={figures[f'{side}_loss']:.4f}"]
+    if f"{side}_reward_margin" in figures:
+        told.append(f"reward accuracy={figures[f'{side}_reward_accuracy']:.2f}, margin={figures[f'{side}_reward_margin']:.3f}")
+    if "tokens_per_s" in figures:
+        told.append(f"{figures['tokens_per_s']:.0f} tokens/s")
+    return where + ", ".join(told)
 
 
 def main() -> None:

@@ -23,6 +23,7 @@ def lineage_of(spec: TuningSpec, task: Task, data: Data, outcome: Outcome, job_i
         "dataset_sha256": spec.train.sha256,
         "training_file": spec.train.name,
         "validation_sha256": spec.validation.sha256 if spec.validation else None,
+        "method": spec.method.model_dump(mode="json"),
         "parameters": parameters,
         "workers": spec.workers,
         "code": {package: version(package) for package in CODE},
