@@ -29,6 +29,7 @@ PARAMETERS = {
     "beta": 0.1,
     "gradient_checkpointing": False,
     "seed": 0,
+    "search": None,
 }
 FIGURES = {"step": 20, "steps": 182, "epoch": 1.1, "tokens": 4224, "train_loss": 0.21, "tokens_per_s": 1830.0, "seconds": 2.31}
 TUNING = {

@@ -34,13 +34,13 @@ from cluster.jobs.states import JobState
 from cluster.jobs.store import Jobs, NewJob, Wanted
 from cluster.jobs.table import Job, JobEvent
 from cluster.learning.tuning.folders import Figures, read_metrics, tuning_folder
-from cluster.learning.tuning.spec import KIND, PRIORITY, Hyperparameters, Method, TuningSpec, name_of
+from cluster.learning.tuning.spec import KIND, PRIORITY, DataFile, DataVersion, Hyperparameters, Method, TuningSpec, name_of
 from cluster.learning.tuning.weights import find_base, refuse_unquantizable
 from cluster.settings import Settings
 from cluster.stores.sql import AsyncSession
 
 EVENTS = 20_000
-_STEP = re.compile(r"^Step (\d+)/\d+: (training|validation) loss=")
+_STEP = re.compile(r"^(?:Trial (\d+): )?Step (\d+)/\d+: (training|validation) loss=")
 _FIGURE = {"training": "train_loss", "validation": "held_out_loss"}
 
 
@@ -77,11 +77,13 @@ class TuningService:
                 "workers"
             )
         refuse_unquantizable(asked.method)
+        self._refuse_large_search(asked)
         await asyncio.to_thread(find_base, asked.model, self._home)
         data = TrainingData(self._session, self._principal.organisation_id, self._home, self._settings.tuning, asked.method)
         train, validation = await data.training(asked.training_file), await data.validation(asked.validation_file)
         told = {"base": asked.model, "name": asked.name or name_of(asked.suffix), "train": train, "validation": validation}
         told |= {"parameters": asked.parameters, "method": asked.method}
+        refuse_search(asked, train, validation)
         try:
             spec = TuningSpec(**told, workers=asked.workers, suffix=asked.suffix, labels=asked.labels)
         except ValidationError as error:
@@ -92,6 +94,13 @@ class TuningService:
         )
         self._trail.record("fine_tuning.started", f"job:{job.id}", model=spec.base, training_file=spec.train.name)
         return job
+
+    def _refuse_large_search(self, asked: Start) -> None:
+        search, most = asked.parameters.search, self._settings.tuning.most_trials
+        if search is not None and search.trials > most:
+            raise TooLarge(f"At most {most} trainings are tried in one search (setting tuning.most_trials).").about(
+                "hyperparameters.search.trials"
+            )
 
     async def one(self, job_id: uuid.UUID | None, *, lock: bool = False) -> Job:
         """Raises NotFound, also for a job of another kind."""
@@ -128,7 +137,12 @@ class TuningService:
     async def events(self, job: Job, asked: PageQuery) -> EventPage:
         """What happened, the latest first."""
         before = _event_number(job, asked.after)
-        figures = {(int(one["step"]), name): one for one in await self.metrics(job) for name in _FIGURE.values() if name in one}
+        figures = {
+            (int(one.get("trial", 0)), int(one["step"]), name): one
+            for one in await self.metrics(job)
+            for name in _FIGURE.values()
+            if name in one
+        }
         found = [event for event in await self._jobs.events(job.id, 0, EVENTS) if before is None or event.number < before]
         shown = [_event(job, event, figures) for event in found[::-1][: asked.limit]]
         return EventPage(data=shown, has_more=len(found) > asked.limit)
@@ -140,7 +154,8 @@ class TuningService:
         figures = await self.metrics(job)
         best = min((one for one in figures if "held_out_loss" in one), key=lambda one: one["held_out_loss"], default=None)
         step = int(best["step"]) if best is not None else int(job.result["lineage"]["metrics"]["steps"])
-        losses = [one["train_loss"] for one in figures if "train_loss" in one and one["step"] <= step]
+        same = [one for one in figures if best is None or one.get("trial") == best.get("trial")]
+        losses = [one["train_loss"] for one in same if "train_loss" in one and one["step"] <= step]
         told = CheckpointMetrics(
             step=step, train_loss=losses[-1] if losses else None, full_valid_loss=best["held_out_loss"] if best is not None else None
         )
@@ -156,17 +171,32 @@ class TuningService:
         ]
 
 
+def refuse_search(asked: Start, train: DataFile | DataVersion, validation: DataFile | None) -> None:
+    """Raises BadInput for a search on several workers, and for one whose trials nothing would compare."""
+    if asked.parameters.search is None:
+        return
+    if asked.workers > 1:
+        raise BadInput("The trials of a search run one after another on one worker; leave 'workers' out.").about("workers")
+    share = asked.parameters.held_out
+    held_out = train.held_out if isinstance(train, DataVersion) and train.held_out else round(train.examples * share)
+    if validation is None and not held_out:
+        raise BadInput(
+            f"A search compares trials by examples that are held out, and of {train.examples} examples a share of {share:g} is none; name a "
+            "validation file, or raise 'held_out'."
+        ).about("hyperparameters.held_out")
+
+
 def spec_of(job: Job) -> TuningSpec:
     return TuningSpec.model_validate(job.spec)
 
 
-def _event(job: Job, event: JobEvent, figures: dict[tuple[int, str], Figures]) -> FineTuningEvent:
+def _event(job: Job, event: JobEvent, figures: dict[tuple[int, int, str], Figures]) -> FineTuningEvent:
     state = event.data.get("state")
     message = str(event.data["text"]) if event.kind == "log" else f"The job is {state}: attempt {event.data.get('attempt')}."
     if state == JobState.FAILED and job.error:
         message = f"The job has failed: {job.error}"
     found = _STEP.match(message)
-    data = figures.get((int(found[1]), _FIGURE[found[2]])) if found else None
+    data = figures.get((int(found[1] or 0), int(found[2]), _FIGURE[found[3]])) if found else None
     return FineTuningEvent(
         id=f"ftevent-{job.id.hex}-{event.number}",
         created_at=int(event.created_at.timestamp()),

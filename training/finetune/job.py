@@ -16,17 +16,18 @@ import ray
 from transformers import AutoTokenizer
 
 from cluster.batches.files import file_store
-from cluster.errors import Conflict, NotFound
+from cluster.errors import Conflict, NotFound, Unprocessable
 from cluster.hardware import CPU
 from cluster.home import Home
 from cluster.jobs.work import Work, run_job
 from cluster.learning.datasets.loading import DatasetVersion, load
 from cluster.learning.tuning.folders import ADAPTER, BEST, LINEAGE, tuning_folder
-from cluster.learning.tuning.spec import DataFile, DataVersion, TuningSpec
+from cluster.learning.tuning.spec import DataFile, DataVersion, Hyperparameters, TuningSpec
 from cluster.learning.tuning.weights import find_base
 from cluster.runtime.launch import read_launch
 from cluster.standing_back import stand_back
 from cluster.stores.sql import AsyncSession
+from training.finetune.candidates import candidates, told
 from training.finetune.course import Course
 from training.finetune.data import Data, Sources, load_data
 from training.finetune.database import in_database
@@ -37,6 +38,7 @@ from training.finetune.lineage import lineage_of
 from training.finetune.loop import Outcome, train
 from training.finetune.memory import needed_bytes
 from training.finetune.run import Run, Task
+from training.finetune.trials import Trial, search
 from training.finetune.turns import turn
 from training.finetune.workers import Place, cards_of, train_on
 
@@ -49,11 +51,11 @@ def tune(work: Work) -> dict[str, Any]:
     spec = TuningSpec.model_validate(work.spec)
     task = _task(work, spec)
     data, parameters = _prepared(work, task)
-    outcome = _trained(work, spec, task)
+    outcome, trials = _trained(work, spec, task, parameters)
     folder = task.folder / ADAPTER
     shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(task.folder / BEST, folder)
-    lineage = lineage_of(spec, task, data, outcome, str(work.id), parameters)
+    lineage = lineage_of(spec, task, data, outcome, str(work.id), parameters, trials)
     (folder / LINEAGE).write_text(json.dumps(lineage, indent=2))
     adapter = hand_over(work, spec, folder, lineage)
     work.log(f"The adapter is '{adapter['model']}'.")
@@ -95,7 +97,7 @@ def _file(work: Work, file: DataFile) -> Path:
     return path
 
 
-def _prepared(work: Work, task: Task) -> tuple[Data, dict[str, Any]]:
+def _prepared(work: Work, task: Task) -> tuple[Data, Hyperparameters]:
     """The examples, which say what is left of the file, and the parameters with nothing left open."""
     work.progress(0, None, "steps", "reading examples")
     tokenizer = AutoTokenizer.from_pretrained(task.weights, local_files_only=True)
@@ -109,15 +111,26 @@ def _prepared(work: Work, task: Task) -> tuple[Data, dict[str, Any]]:
         f"{tally.dropped} dropped, being over {settled.max_tokens} tokens."
     )
     work.log(f"{course.steps} steps of {settled.batch_size} examples, with a learning rate of {settled.learning_rate:.2g} at most.")
-    return data, settled.model_dump(mode="json")
+    if settled.search is not None and not data.held_out:
+        raise Unprocessable("No example is held out, so trials of a search cannot be compared; raise held_out, or name a validation file.")
+    return data, settled
 
 
-def _trained(work: Work, spec: TuningSpec, task: Task) -> Outcome:
+def _trained(work: Work, spec: TuningSpec, task: Task, settled: Hyperparameters) -> tuple[Outcome, list[Trial]]:
+    chosen = candidates(settled, settled.search) if settled.search is not None else []
+    begun: set[int] = set()
     with _place(work, spec, task) as (place, held):
 
         def report(figures: Mapping[str, float]) -> None:
+            number = int(figures.get("trial", 0))
+            if number and number not in begun:
+                begun.add(number)
+                work.log(f"Trial {number} of {len(chosen)}: {told(chosen[number - 1])}.")
             work.log(line_of(figures))
-            work.progress(int(figures["step"]), int(figures["steps"]), "steps", "training")
+            if number:
+                work.progress(number - 1, len(chosen), "trials", f"trial {number} of {len(chosen)}")
+            else:
+                work.progress(int(figures["step"]), int(figures["steps"]), "steps", "training")
 
         def check() -> None:
             work.check()
@@ -131,8 +144,10 @@ def _trained(work: Work, spec: TuningSpec, task: Task) -> Outcome:
 
         if place is None:
             # One worker on the CPU is this process: another one would be no faster, and hold the model beside Ray's own processes.
-            return train(Run(task, "cpu"), report, stopping)
-        return train_on(task, place, report, check)
+            return train(Run(task, "cpu"), report, stopping), []
+        if chosen:
+            return search(task, place, chosen, report, check)
+        return train_on(task, place, report, check), []
 
 
 @contextmanager
@@ -142,7 +157,7 @@ def _place(work: Work, spec: TuningSpec, task: Task) -> Iterator[tuple[Place | N
     if read_launch(home).gpus:
         ray.init(log_to_driver=True, ignore_reinit_error=True)
         ids = [str(uuid.uuid5(work.id, str(number))) for number in range(spec.workers)]
-        each = needed_bytes(task.weights, task.parameters, FULL)
+        each = needed_bytes(task.weights, task.parameters, FULL, task.method)
         wanted = Wanted(ids, f"fine-tuning {work.id}", each)
         with leased(RayLedger(), wanted, work.settings.tuning, lambda told: _waiting(work, told)) as held:
             work.log(f"Memory is leased on {', '.join(held.devices)}: {each / 2**30:.1f} GiB each.")
@@ -150,9 +165,10 @@ def _place(work: Work, spec: TuningSpec, task: Task) -> Iterator[tuple[Place | N
         return
     with turn(home, work.settings.tuning.turn_wait_s, lambda: _waiting(work, "another training has the CPU")):
         work.log("It trains on the CPU, in float32: this profile has no GPU, so there is no device memory to lease.")
-        if spec.workers > 1:
+        elsewhere = spec.workers > 1 or spec.parameters.search is not None
+        if elsewhere:
             ray.init(log_to_driver=True, ignore_reinit_error=True)
-        yield (Place(spec.workers) if spec.workers > 1 else None), None
+        yield (Place(spec.workers) if elsewhere else None), None
 
 
 def _devices(work: Work, cards: list[str]) -> list[str]:
@@ -168,7 +184,8 @@ def _waiting(work: Work, told: str) -> None:
 
 def line_of(figures: Mapping[str, float]) -> str:
     """For people, and for clients of OpenAI's that read its events."""
-    where = f"Step {int(figures['step'])}/{int(figures['steps'])}: "
+    trial = f"Trial {int(figures['trial'])}: " if "trial" in figures else ""
+    where = f"{trial}Step {int(figures['step'])}/{int(figures['steps'])}: "
     side, name = ("held_out", "validation") if "held_out_loss" in figures else ("train", "training")
     told = [f"{name} loss={figures[f'{side}_loss']:.4f}"]
     if f"{side}_reward_margin" in figures:

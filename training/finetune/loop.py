@@ -36,8 +36,10 @@ def train(run: Run, report: Report, stopping: Callable[[], bool] = lambda: False
         journal.learned(run.update(), pace)
         if run.step % run.course.look_every == 0 or run.step == run.course.steps:
             pace.pause()
-            journal.judged(run.examine())
+            look = journal.judged(run.examine())
             run.save()
+            # Told last: who is ended by what it is told has lost nothing.
+            journal.tell(look)
             pace.go()
         elif run.ranks.first(pace.due()):
             run.save()
@@ -94,21 +96,26 @@ class _Journal:
             return
         per_s = (run.tokens - self._tokens) / max(1e-9, run.seconds - self._seconds)
         means = {name: sum(one[name] for one in self._seen) / len(self._seen) for name in self._seen[0]}
-        self._write({**means, "tokens_per_s": per_s, "learning_rate": run.course.rate(run.step - 1)})
+        self.tell(self._written({**means, "tokens_per_s": per_s, "learning_rate": run.course.rate(run.step - 1)}))
         self._seen, self._tokens, self._seconds = [], run.tokens, run.seconds
 
-    def judged(self, figures: Figures | None) -> None:
+    def judged(self, figures: Figures | None) -> Figures | None:
+        """What is still to be told of it."""
         if figures is None:
-            return
+            return None
         before = self._run.held_out_losses()
         if self._run.ranks.rank == 0 and figures["held_out_loss"] < min(before, default=float("inf")):
             self._run.keep_best()
-        self._write(figures)
+        return self._written(figures)
 
-    def _write(self, figures: Mapping[str, float]) -> None:
+    def tell(self, figures: Figures | None) -> None:
+        if figures is not None:
+            self._report(figures)
+
+    def _written(self, figures: Mapping[str, float]) -> Figures | None:
         run = self._run
         if run.ranks.rank:
-            return
+            return None
         told = {"step": run.step, "steps": run.course.steps, "epoch": run.course.epoch(run.step), "tokens": run.tokens, **figures}
         append_metrics(run.task.folder, told | {"seconds": round(run.seconds, 2)})
-        self._report(told)
+        return told

@@ -9,6 +9,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from cluster.batches.names import file_name
+from cluster.learning.tuning.search import Search
 
 KIND = "fine_tuning"
 # Anybody who asks for an answer has the machine first; batches go before as well.
@@ -55,6 +56,9 @@ class Hyperparameters(BaseModel):
     )
     gradient_checkpointing: bool = Field(False, description="Compute the forward pass twice and hold less: slower, for large models.")
     seed: int = Field(0, ge=0, le=2**31 - 1, description="Of the order of examples, and of the first weights.")
+    search: Search | None = Field(
+        None, description="Trainings with other parameters, one after another, of which the one with the lowest held-out loss is kept."
+    )
 
     def settled(self, examples: int, width: int, method: Method) -> Hyperparameters:
         """With a number wherever there was none, for so many examples and a model of hidden size ``width``.

@@ -169,6 +169,14 @@ async def test_what_is_wrong_is_refused(made, changes, param):
         {"quantization": "nf4"},
         {"held_out": 1},
         {"beta": 0},
+        {"search": {"trials": 1}},
+        {"search": {"learning_rate": {"low": 1e-2, "high": 1e-3}}},
+        {"search": {"rank": []}},
+        {"search": {"rank": [8, 8]}},
+        {"search": {"rank": [8]}},
+        {"search": {"rank": [0, 8]}},
+        {"search": {"epochs": [-1.0]}},
+        {"search": {"beta": [0.1]}},
     ],
 )
 async def test_wrong_hyperparameters_are_refused(made, wrong):

@@ -74,7 +74,7 @@ async def test_files_of_another_kind_are_told_from_pairs(made):
 async def test_a_dataset_of_answers_alone_is_refused(made):
     async with made() as world:
         await herd_dataset(world, 12, 4)
-        with pytest.raises(openai.BadRequestError, match="shape 'sft'.*'supervised'"):
+        with pytest.raises(openai.BadRequestError, match=r"shape 'sft'.*'supervised'"):
             await world.ai.fine_tuning.jobs.create(model=NANO, training_file="dataset:herd", method=DPO)
 
 
