@@ -137,12 +137,8 @@ class TuningService:
     async def events(self, job: Job, asked: PageQuery) -> EventPage:
         """What happened, the latest first."""
         before = _event_number(job, asked.after)
-        figures = {
-            (int(one.get("trial", 0)), int(one["step"]), name): one
-            for one in await self.metrics(job)
-            for name in _FIGURE.values()
-            if name in one
-        }
+        measured = await self.metrics(job)
+        figures = {(_trial(one), int(one["step"]), name): one for one in measured for name in _FIGURE.values() if name in one}
         found = [event for event in await self._jobs.events(job.id, 0, EVENTS) if before is None or event.number < before]
         shown = [_event(job, event, figures) for event in found[::-1][: asked.limit]]
         return EventPage(data=shown, has_more=len(found) > asked.limit)
@@ -154,7 +150,7 @@ class TuningService:
         figures = await self.metrics(job)
         best = min((one for one in figures if "held_out_loss" in one), key=lambda one: one["held_out_loss"], default=None)
         step = int(best["step"]) if best is not None else int(job.result["lineage"]["metrics"]["steps"])
-        same = [one for one in figures if best is None or one.get("trial") == best.get("trial")]
+        same = [one for one in figures if best is None or _trial(one) == _trial(best)]
         losses = [one["train_loss"] for one in same if "train_loss" in one and one["step"] <= step]
         told = CheckpointMetrics(
             step=step, train_loss=losses[-1] if losses else None, full_valid_loss=best["held_out_loss"] if best is not None else None
@@ -181,13 +177,18 @@ def refuse_search(asked: Start, train: DataFile | DataVersion, validation: DataF
     held_out = train.held_out if isinstance(train, DataVersion) and train.held_out else round(train.examples * share)
     if validation is None and not held_out:
         raise BadInput(
-            f"A search compares trials by examples that are held out, and of {train.examples} examples a share of {share:g} is none; name a "
-            "validation file, or raise 'held_out'."
+            f"A search compares trials by examples that are held out, and of {train.examples} examples a share of {share:g} is none; "
+            "name a validation file, or raise 'held_out'."
         ).about("hyperparameters.held_out")
 
 
 def spec_of(job: Job) -> TuningSpec:
     return TuningSpec.model_validate(job.spec)
+
+
+def _trial(figures: Figures) -> int:
+    """Of a search; 0: there was none."""
+    return int(figures.get("trial", 0))
 
 
 def _event(job: Job, event: JobEvent, figures: dict[tuple[int, int, str], Figures]) -> FineTuningEvent:

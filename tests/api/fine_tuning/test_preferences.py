@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import signal
-from typing import Any
 
 import httpx
 import openai
@@ -17,58 +15,21 @@ from cluster.learning.tuning.folders import read_metrics
 from tests.api.conftest import error_of
 from tests.api.fine_tuning.test_endpoints import NANO, ours, uploaded
 from tests.api.fine_tuning.test_training import adapters_of, folder_of, herd_dataset, until
-from tests.fine_tuning import herd_file, herd_line
+from tests.fine_tuning import herd_file
 from tests.patience import PATIENCE_S
-from tests.preferences import herd_pair, pair_file
+from tests.preferences import pair_file
 
 DPO = {"type": "dpo", "dpo": {"hyperparameters": {"n_epochs": 3, "batch_size": 4, "beta": 0.2}}}
-RIGHT = [json.dumps(herd_pair(number)) for number in range(12)]
 
 
-def changed(**fields: Any) -> str:
-    return json.dumps(herd_pair(0) | fields)
-
-
-def said(content: Any, role: str = "assistant") -> list[dict[str, Any]]:
-    return [{"role": role, "content": content}]
-
-
-@pytest.mark.parametrize(
-    ("content", "told"),
-    [
-        ("\n", "The file is empty"),
-        ("\n".join(RIGHT[:3]), "The file has 3 examples; at least 10"),
-        ("\n".join([RIGHT[0]] * 12), "All 12 lines are the same pair"),
-        ("\n".join([*RIGHT, "{not json"]), "Line 13: The line is not a JSON object"),
-        ("\n".join([RIGHT[0], json.dumps(herd_line(0))]), "Line 2 has one answer, and none that it is preferred to"),
-        ("\n".join([RIGHT[0], changed(non_preferred_output=herd_pair(0)["preferred_output"])]), "Line 2 prefers an answer to itself"),
-        (changed(preferred_output=[]), "Line 1: 'preferred_output' must be a list of one message"),
-        (changed(non_preferred_output=said(" ")), "Line 1: 'non_preferred_output.0' must be a message of 'assistant' with a text"),
-        (changed(preferred_output=said("a", "user")), "Line 1: 'preferred_output.0' must be a message of 'assistant'"),
-        (changed(input={"messages": said("a")}), "Line 1: What comes before the answer must be a message of 'user'"),
-        (changed(input={"messages": []}), "Line 1: 'input.messages' must be a list of messages"),
-        (changed(input=[]), "Line 1: 'input' must be an object"),
-        (changed(surprise=1), "Line 1: 'surprise' is not a field"),
-    ],
-)
-async def test_a_file_that_says_nothing_of_preferences_is_refused_by_its_line(made, content, told):
+async def test_a_file_of_another_kind_is_refused_by_its_line(made):
     async with made() as world:
-        file = await uploaded(world, content.encode())
-        with pytest.raises(openai.UnprocessableEntityError, match=told) as refused:
-            await world.ai.fine_tuning.jobs.create(model=NANO, training_file=file, method=DPO)
-        assert refused.value.param == "training_file"
-        assert (await world.ai.fine_tuning.jobs.list()).data == []
-
-
-async def test_files_of_another_kind_are_told_from_pairs(made):
-    async with made(line_bytes=1024) as world:
         pairs, answers = await uploaded(world, pair_file(12)), await uploaded(world, herd_file(12))
         for file, method, told in [(pairs, None, "Line 1 is a pair of answers.*'dpo'"), (answers, DPO, "Line 1 has one answer")]:
-            with pytest.raises(openai.UnprocessableEntityError, match=told):
+            with pytest.raises(openai.UnprocessableEntityError, match=told) as refused:
                 await world.ai.fine_tuning.jobs.create(model=NANO, training_file=file, method=method or openai.omit)
-        long = await uploaded(world, pair_file(12) + changed(surprise="x" * 2000).encode())
-        with pytest.raises(openai.UnprocessableEntityError, match="Line 13 is longer than 1024 bytes"):
-            await world.ai.fine_tuning.jobs.create(model=NANO, training_file=long, method=DPO)
+            assert refused.value.param == "training_file"
+        assert (await world.ai.fine_tuning.jobs.list()).data == []
 
 
 async def test_a_dataset_of_answers_alone_is_refused(made):
