@@ -32,7 +32,7 @@ def lineage_of(
         "method": spec.method.model_dump(mode="json"),
         "parameters": parameters,
         "workers": spec.workers,
-        "code": {package: version(package) for package in CODE},
+        "code": {package: version(package) for package in (*CODE, *(["bitsandbytes"] if spec.method.quantization else []))},
         "examples": {
             "train": len(data.train),
             "held_out": len(data.held_out),
