@@ -8,22 +8,30 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model, get_peft_model_state_dict, set_peft_model_state_dict
-from transformers import AutoModelForCausalLM
+from transformers import AutoModelForCausalLM, BitsAndBytesConfig
 
 from cluster.learning.tuning.spec import Hyperparameters
 
 CONFIG = "adapter_config.json"
 
 
-def load_base(folder: Path, dtype: torch.dtype, device: str) -> Any:
-    """The model of ``folder`` with its weights in ``dtype``; only files on this machine are read, and only safetensors."""
-    model: Any = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype, use_safetensors=True, local_files_only=True)
+def load_base(folder: Path, dtype: torch.dtype, device: str, quantization: Literal["nf4"] | None = None) -> Any:
+    """The model of ``folder`` with its weights in ``dtype``; only files on this machine are read, and only safetensors. With
+    ``quantization``, the weights of its linear layers are held in 4 bits, and computed with in ``dtype``."""
+    more: dict[str, Any] = {"quantization_config": _four_bits(dtype), "device_map": {"": device}} if quantization else {}
+    model: Any = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype, use_safetensors=True, local_files_only=True, **more)
     model.config.use_cache = False
-    return model.to(device)
+    return model if quantization else model.to(device)
+
+
+def _four_bits(dtype: torch.dtype) -> BitsAndBytesConfig:
+    """As in Dettmers et al., "QLoRA: Efficient Finetuning of Quantized LLMs" (NeurIPS 2023, arXiv 2305.14314): NormalFloat of 4 bits, and
+    its scales quantized once more. On a CPU, and on cards from compute capability 6.0."""
+    return BitsAndBytesConfig(load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_use_double_quant=True, bnb_4bit_compute_dtype=dtype)
 
 
 def put_on(model: Any, parameters: Hyperparameters) -> PeftModel:

@@ -53,7 +53,7 @@ def _ok(example: object) -> dict[str, object]:
 async def start_training(body: Annotated[StartBody, Depends(json_body(StartBody))], service: WithWriting) -> Response:
     """Checks base and files, every line of them, and queues the training. It stands back from whoever asks models, and on cards holds its
     memory by a lease; killed, it goes on from its last checkpoint."""
-    asked = Start(body.model, body.training_file, body.validation_file, body.hyperparameters, body.workers, body.name)
+    asked = Start(body.model, body.training_file, body.validation_file, body.hyperparameters, body.method, body.workers, body.name)
     return success(await service.shown(await service.start(asked)))
 
 

@@ -6,6 +6,7 @@ START = {
     "model": "hearth-nano",
     "training_file": "file-0b9e1d3c5f7a4e6b8c2d4f6a8b0c2d4e",
     "name": "herd-records",
+    "method": {"type": "supervised", "quantization": None},
     "hyperparameters": {"epochs": 3.0, "rank": 16},
     "workers": 1,
 }
@@ -25,8 +26,10 @@ PARAMETERS = {
     "held_out": 0.1,
     "evaluations": 10,
     "patience": 3,
+    "beta": 0.1,
     "gradient_checkpointing": False,
     "seed": 0,
+    "search": None,
 }
 FIGURES = {"step": 20, "steps": 182, "epoch": 1.1, "tokens": 4224, "train_loss": 0.21, "tokens_per_s": 1830.0, "seconds": 2.31}
 TUNING = {
@@ -40,6 +43,7 @@ TUNING = {
     "created_at": "2026-11-30T07:12:00Z",
     "started_at": "2026-11-30T07:12:03Z",
     "finished_at": None,
+    "method": START["method"],
     "hyperparameters": PARAMETERS,
     "metrics": FIGURES,
     "result": None,
@@ -64,7 +68,7 @@ JOB = {
     "status": "succeeded",
     "error": None,
     "hyperparameters": SHOWN,
-    "method": {"type": "supervised", "supervised": {"hyperparameters": SHOWN}},
+    "method": {"type": "supervised", "supervised": {"hyperparameters": SHOWN}, "dpo": None, "quantization": None},
     "training_file": START["training_file"],
     "validation_file": None,
     "result_files": [],

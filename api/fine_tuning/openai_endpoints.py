@@ -41,9 +41,11 @@ def _list(example: object, **more: object) -> dict[str, object]:
     openapi_extra=json_request(FineTuningBody, REQUEST),
 )
 async def create_fine_tuning_job(body: Annotated[FineTuningBody, Depends(json_body(FineTuningBody))], service: WithWriting) -> Response:
-    """Trains an adapter of `model` by supervised examples. Base and files are checked before the answer; a wrong line is named."""
+    """Trains an adapter of `model` by supervised examples, or by pairs of answers of which one is preferred (`dpo`). Base and files are
+    checked before the answer; a wrong line is named."""
     seed = body.seed if body.seed is not None else secrets.randbelow(2**31)
-    asked = Start(body.model, body.training_file, body.validation_file, body.chosen.ours(seed), suffix=body.suffix, labels=body.metadata)
+    files = (body.training_file, body.validation_file)
+    asked = Start(body.model, *files, body.chosen.ours(seed), body.how, suffix=body.suffix, labels=body.metadata)
     job = await service.start(asked)
     return json_answer(FineTuningJob.of(job, spec_of(job)))
 

@@ -6,12 +6,12 @@ import uuid
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from api.web.schema import Answer, Body, FormBody, ModelId
 from cluster.jobs.states import JobState
 from cluster.jobs.table import Job
-from cluster.learning.tuning.spec import MOST_NAME, Hyperparameters, TuningSpec
+from cluster.learning.tuning.spec import MOST_NAME, Hyperparameters, Method, TuningSpec
 
 Label = Annotated[str, Field(max_length=64)]
 LabelValue = Annotated[str, Field(max_length=512)]
@@ -25,17 +25,49 @@ class OpenAIHyperparameters(Body):
     learning_rate_multiplier: Auto | Annotated[float, Field(gt=0, le=100)] = Field("auto", description="What the rate is multiplied by.")
 
     def ours(self, seed: int) -> Hyperparameters:
-        told = {"epochs": self.n_epochs, "batch_size": self.batch_size, "multiplier": self.learning_rate_multiplier, "seed": seed}
-        return Hyperparameters.model_validate({name: value for name, value in told.items() if value != "auto"})
+        return Hyperparameters.model_validate({name: value for name, value in self.named(seed).items() if value != "auto"})
+
+    def named(self, seed: int) -> dict[str, Any]:
+        return {"epochs": self.n_epochs, "batch_size": self.batch_size, "multiplier": self.learning_rate_multiplier, "seed": seed}
+
+
+class DpoHyperparameters(OpenAIHyperparameters):
+    beta: Auto | Annotated[float, Field(gt=0, le=2)] = Field(
+        "auto", description="How much an answer's reward counts; small lets the adapter go far from the base. `auto`: 0.1."
+    )
+
+    def named(self, seed: int) -> dict[str, Any]:
+        return {**super().named(seed), "beta": self.beta}
 
 
 class Supervised(Body):
     hyperparameters: OpenAIHyperparameters = OpenAIHyperparameters()
 
 
+class Dpo(Body):
+    hyperparameters: DpoHyperparameters = DpoHyperparameters()
+
+
 class MethodBody(Body):
-    type: Literal["supervised"] = Field(description="`dpo` and `reinforcement` are not offered.")
-    supervised: Supervised = Supervised()
+    """Besides OpenAI's fields, `quantization`."""
+
+    type: Literal["supervised", "dpo"] = Field(description="`dpo`: of two answers, to prefer one. `reinforcement` is not offered.")
+    supervised: Supervised | None = None
+    dpo: Dpo | None = None
+    quantization: Literal["nf4"] | None = Field(None, description="`nf4`: the base is held in 4 bits while the adapter learns (QLoRA).")
+
+    @model_validator(mode="after")
+    def _one(self) -> MethodBody:
+        other = {"supervised": "dpo", "dpo": "supervised"}[self.type]
+        if getattr(self, other) is not None:
+            raise ValueError(f"'type' is '{self.type}', so leave '{other}' out")
+        return self
+
+    @property
+    def hyperparameters(self) -> OpenAIHyperparameters:
+        if self.type == "dpo":
+            return (self.dpo or Dpo()).hyperparameters
+        return (self.supervised or Supervised()).hyperparameters
 
 
 class FineTuningBody(Body):
@@ -47,7 +79,9 @@ class FineTuningBody(Body):
     validation_file: str | None = Field(None, max_length=64, description="Examples to judge by; by default a share of the training file.")
     suffix: str | None = Field(None, min_length=1, max_length=64, description="What the adapter is called.")
     seed: int | None = Field(None, ge=0, le=2**31 - 1, description="Of the order of examples, and of the first weights.")
-    hyperparameters: OpenAIHyperparameters | None = Field(None, description="The older place of `method.supervised.hyperparameters`.")
+    hyperparameters: OpenAIHyperparameters | None = Field(
+        None, description="The older place of `method.supervised.hyperparameters`; it counts where `method` is not given."
+    )
     method: MethodBody | None = None
     metadata: dict[Label, LabelValue] | None = Field(None, max_length=16, description="Yours, given back as it is.")
     integrations: list[dict[str, Any]] | None = Field(None, max_length=0, description="None are offered.")
@@ -55,8 +89,12 @@ class FineTuningBody(Body):
     @property
     def chosen(self) -> OpenAIHyperparameters:
         if self.method is not None:
-            return self.method.supervised.hyperparameters
+            return self.method.hyperparameters
         return self.hyperparameters or OpenAIHyperparameters()
+
+    @property
+    def how(self) -> Method:
+        return Method(type=self.method.type, quantization=self.method.quantization) if self.method is not None else Method()
 
 
 class PageQuery(FormBody):
@@ -80,9 +118,27 @@ class ShownSupervised(Answer):
     hyperparameters: ShownHyperparameters
 
 
-class Method(Answer):
-    type: Literal["supervised"] = "supervised"
-    supervised: ShownSupervised
+class ShownDpoHyperparameters(ShownHyperparameters):
+    beta: float
+
+
+class ShownDpo(Answer):
+    hyperparameters: ShownDpoHyperparameters
+
+
+class ShownMethod(Answer):
+    type: Literal["supervised", "dpo"]
+    supervised: ShownSupervised | None = None
+    dpo: ShownDpo | None = None
+    quantization: Literal["nf4"] | None = None
+
+    @classmethod
+    def of(cls, spec: TuningSpec, shown: ShownHyperparameters) -> ShownMethod:
+        told: dict[str, Any] = {"type": spec.method.type, "quantization": spec.method.quantization}
+        if spec.method.type == "supervised":
+            return cls(**told, supervised=ShownSupervised(hyperparameters=shown))
+        dpo = ShownDpoHyperparameters(**shown.model_dump(), beta=spec.parameters.beta)
+        return cls(**told, dpo=ShownDpo(hyperparameters=dpo))
 
 
 class FineTuningJob(Answer):
@@ -99,7 +155,7 @@ class FineTuningJob(Answer):
     status: Status
     error: FineTuningError | None
     hyperparameters: ShownHyperparameters
-    method: Method
+    method: ShownMethod
     training_file: str
     validation_file: str | None
     result_files: list[str] = Field(description="Empty; figures are in the events.")
@@ -126,7 +182,7 @@ class FineTuningJob(Answer):
             status=JobState(job.state).value,
             error=FineTuningError(code="training_failed", message=job.error) if job.error else None,
             hyperparameters=shown,
-            method=Method(supervised=ShownSupervised(hyperparameters=shown)),
+            method=ShownMethod.of(spec, shown),
             training_file=spec.train.name,
             validation_file=spec.validation.name if spec.validation else None,
             result_files=[],

@@ -12,18 +12,19 @@ from api.jobs.schemas import JobProgress
 from api.web.schema import Answer, Body, ModelId
 from cluster.jobs.states import JobState
 from cluster.jobs.table import Job
-from cluster.learning.tuning.spec import MOST_NAME, NAME, Hyperparameters, TuningSpec
+from cluster.learning.tuning.spec import MOST_NAME, NAME, SUPERVISED, Hyperparameters, Method, TuningSpec
 
 
 class StartBody(Body):
     model: ModelId = Field(description="The base: a language model of the catalog with safetensors weights on this machine.")
     training_file: str = Field(
         max_length=MOST_NAME,
-        description="A file with the purpose `fine-tune`, one conversation to a line; or a version of a dataset, as `dataset:<name>` (the "
-        "latest) or `dataset:<name>:<version>`, which also has what is judged by.",
+        description="A file with the purpose `fine-tune`, one conversation to a line, or for `dpo` one question with two answers; or a "
+        "version of a dataset, as `dataset:<name>` (the latest) or `dataset:<name>:<version>`, which also has what is judged by.",
     )
     validation_file: str | None = Field(None, max_length=64, description="Examples to judge by; by default a share of the training file.")
     name: str | None = Field(None, pattern=NAME, description="The adapter's name, which is asked for as `<model>:<name>`.")
+    method: Method = SUPERVISED
     hyperparameters: Hyperparameters = Hyperparameters()
     workers: int = Field(1, ge=1, le=1024, description="Processes that train together, each on a card of its own where there are cards.")
 
@@ -41,6 +42,7 @@ class Tuning(Answer):
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
+    method: Method
     hyperparameters: Hyperparameters = Field(description="As they were asked for; null: chosen when it begins, and then in `result`.")
     metrics: dict[str, float]
     result: dict[str, Any] | None
@@ -60,6 +62,7 @@ class Tuning(Answer):
             created_at=job.created_at,
             started_at=job.started_at,
             finished_at=job.finished_at,
+            method=spec.method,
             hyperparameters=spec.parameters,
             metrics=latest,
             result=job.result,

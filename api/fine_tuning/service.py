@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pydantic import ValidationError
 
 from api.audit.trail import Trail
+from api.fine_tuning.data import TrainingData
 from api.fine_tuning.openai_schemas import (
     Checkpoint,
     CheckpointMetrics,
@@ -27,24 +28,19 @@ from api.fine_tuning.openai_schemas import (
 from api.fine_tuning.schemas import Tuning
 from api.jobs.install import JobDesk
 from api.web.principal import Principal, Role
-from cluster.batches.files import Files, file_store
-from cluster.batches.names import file_id_of
 from cluster.errors import BadInput, Forbidden, NotFound, TooLarge, Unprocessable
 from cluster.home import Home
 from cluster.jobs.states import JobState
 from cluster.jobs.store import Jobs, NewJob, Wanted
 from cluster.jobs.table import Job, JobEvent
-from cluster.learning.datasets.loading import load
 from cluster.learning.tuning.folders import Figures, read_metrics, tuning_folder
-from cluster.learning.tuning.lines import count_examples
-from cluster.learning.tuning.spec import DATASET, KIND, PRIORITY, DataFile, DataVersion, Hyperparameters, TuningSpec, name_of
-from cluster.learning.tuning.weights import find_base
+from cluster.learning.tuning.spec import KIND, PRIORITY, DataFile, DataVersion, Hyperparameters, Method, TuningSpec, name_of
+from cluster.learning.tuning.weights import find_base, refuse_unquantizable
 from cluster.settings import Settings
 from cluster.stores.sql import AsyncSession
 
-PURPOSE = "fine-tune"
 EVENTS = 20_000
-_STEP = re.compile(r"^Step (\d+)/\d+: (training|validation) loss=")
+_STEP = re.compile(r"^(?:Trial (\d+): )?Step (\d+)/\d+: (training|validation) loss=")
 _FIGURE = {"training": "train_loss", "validation": "held_out_loss"}
 
 
@@ -56,6 +52,7 @@ class Start:
     training_file: str
     validation_file: str | None
     parameters: Hyperparameters
+    method: Method
     workers: int = 1
     name: str | None = None
     suffix: str | None = None
@@ -66,7 +63,6 @@ class TuningService:
     def __init__(self, session: AsyncSession, principal: Principal, trail: Trail, desk: JobDesk, settings: Settings) -> None:
         self._session = session
         self._jobs = Jobs(session)
-        self._files = Files(session)
         self._principal = principal
         self._trail = trail
         self._desk = desk
@@ -80,15 +76,14 @@ class TuningService:
             raise TooLarge(f"At most {self._settings.tuning.most_workers} workers train together (setting tuning.most_workers).").about(
                 "workers"
             )
+        refuse_unquantizable(asked.method)
+        self._refuse_large_search(asked)
         await asyncio.to_thread(find_base, asked.model, self._home)
-        train: DataFile | DataVersion
-        if asked.training_file.startswith(DATASET):
-            train = await self._version(asked.training_file)
-        else:
-            train = await self._examined(asked.training_file, "training_file", self._settings.tuning.least_examples)
-        told = {"base": asked.model, "name": asked.name or name_of(asked.suffix), "train": train, "parameters": asked.parameters}
-        if asked.validation_file is not None:
-            told["validation"] = await self._examined(asked.validation_file, "validation_file", 1)
+        data = TrainingData(self._session, self._principal.organisation_id, self._home, self._settings.tuning, asked.method)
+        train, validation = await data.training(asked.training_file), await data.validation(asked.validation_file)
+        told = {"base": asked.model, "name": asked.name or name_of(asked.suffix), "train": train, "validation": validation}
+        told |= {"parameters": asked.parameters, "method": asked.method}
+        refuse_search(asked, train, validation)
         try:
             spec = TuningSpec(**told, workers=asked.workers, suffix=asked.suffix, labels=asked.labels)
         except ValidationError as error:
@@ -99,6 +94,13 @@ class TuningService:
         )
         self._trail.record("fine_tuning.started", f"job:{job.id}", model=spec.base, training_file=spec.train.name)
         return job
+
+    def _refuse_large_search(self, asked: Start) -> None:
+        search, most = asked.parameters.search, self._settings.tuning.most_trials
+        if search is not None and search.trials > most:
+            raise TooLarge(f"At most {most} trainings are tried in one search (setting tuning.most_trials).").about(
+                "hyperparameters.search.trials"
+            )
 
     async def one(self, job_id: uuid.UUID | None, *, lock: bool = False) -> Job:
         """Raises NotFound, also for a job of another kind."""
@@ -135,7 +137,8 @@ class TuningService:
     async def events(self, job: Job, asked: PageQuery) -> EventPage:
         """What happened, the latest first."""
         before = _event_number(job, asked.after)
-        figures = {(int(one["step"]), name): one for one in await self.metrics(job) for name in _FIGURE.values() if name in one}
+        measured = await self.metrics(job)
+        figures = {(_trial(one), int(one["step"]), name): one for one in measured for name in _FIGURE.values() if name in one}
         found = [event for event in await self._jobs.events(job.id, 0, EVENTS) if before is None or event.number < before]
         shown = [_event(job, event, figures) for event in found[::-1][: asked.limit]]
         return EventPage(data=shown, has_more=len(found) > asked.limit)
@@ -147,7 +150,8 @@ class TuningService:
         figures = await self.metrics(job)
         best = min((one for one in figures if "held_out_loss" in one), key=lambda one: one["held_out_loss"], default=None)
         step = int(best["step"]) if best is not None else int(job.result["lineage"]["metrics"]["steps"])
-        losses = [one["train_loss"] for one in figures if "train_loss" in one and one["step"] <= step]
+        same = [one for one in figures if best is None or _trial(one) == _trial(best)]
+        losses = [one["train_loss"] for one in same if "train_loss" in one and one["step"] <= step]
         told = CheckpointMetrics(
             step=step, train_loss=losses[-1] if losses else None, full_valid_loss=best["held_out_loss"] if best is not None else None
         )
@@ -162,60 +166,38 @@ class TuningService:
             )
         ]
 
-    async def _version(self, name: str) -> DataVersion:
-        """Raises NotFound, BadInput, Unprocessable for what cannot be learned from, and Conflict for words that were taken back."""
-        dataset, _, number = name.removeprefix(DATASET).partition(":")
-        if not dataset or not (number == "" or (number.isascii() and number.isdigit() and len(number) < 10)):
-            raise BadInput(f"'{name[:100]}' names no dataset; write dataset:<name> or dataset:<name>:<version>.").about("training_file")
-        found = await load(
-            self._session, self._principal.organisation_id, _id_or_name(dataset), int(number) if number else None, home=self._home
-        )
-        limits = self._settings.tuning
 
-        def count() -> int:
-            with found.path_train.open("rb") as file:
-                return count_examples(file, limits, limits.least_examples)
-
-        try:
-            examples = await asyncio.to_thread(count)
-        except Unprocessable as error:
-            raise error.about("training_file") from None
-        return DataVersion(dataset_id=found.dataset_id, version=found.version, sha256=found.sha256, examples=examples)
-
-    async def _examined(self, name: str, param: str, least: int) -> DataFile:
-        row = await self._files.get(self._principal.organisation_id, file_id_of(name))
-        if row.purpose != PURPOSE:
-            raise BadInput(f"The file has the purpose '{row.purpose}'; upload it with '{PURPOSE}'.").about(param)
-        store, limits = file_store(self._home), self._settings.tuning
-
-        def count() -> int:
-            with store.open(row.organisation_id, row.id) as file:
-                return count_examples(file, limits, least)
-
-        try:
-            return DataFile(file_id=row.id, sha256=row.sha256, examples=await asyncio.to_thread(count))
-        except Unprocessable as error:
-            raise error.about(param) from None
-
-
-def _id_or_name(dataset: str) -> uuid.UUID | str:
-    try:
-        return uuid.UUID(dataset)
-    except ValueError:
-        return dataset
+def refuse_search(asked: Start, train: DataFile | DataVersion, validation: DataFile | None) -> None:
+    """Raises BadInput for a search on several workers, and for one whose trials nothing would compare."""
+    if asked.parameters.search is None:
+        return
+    if asked.workers > 1:
+        raise BadInput("The trials of a search run one after another on one worker; leave 'workers' out.").about("workers")
+    share = asked.parameters.held_out
+    held_out = train.held_out if isinstance(train, DataVersion) and train.held_out else round(train.examples * share)
+    if validation is None and not held_out:
+        raise BadInput(
+            f"A search compares trials by examples that are held out, and of {train.examples} examples a share of {share:g} is none; "
+            "name a validation file, or raise 'held_out'."
+        ).about("hyperparameters.held_out")
 
 
 def spec_of(job: Job) -> TuningSpec:
     return TuningSpec.model_validate(job.spec)
 
 
-def _event(job: Job, event: JobEvent, figures: dict[tuple[int, str], Figures]) -> FineTuningEvent:
+def _trial(figures: Figures) -> int:
+    """Of a search; 0: there was none."""
+    return int(figures.get("trial", 0))
+
+
+def _event(job: Job, event: JobEvent, figures: dict[tuple[int, int, str], Figures]) -> FineTuningEvent:
     state = event.data.get("state")
     message = str(event.data["text"]) if event.kind == "log" else f"The job is {state}: attempt {event.data.get('attempt')}."
     if state == JobState.FAILED and job.error:
         message = f"The job has failed: {job.error}"
     found = _STEP.match(message)
-    data = figures.get((int(found[1]), _FIGURE[found[2]])) if found else None
+    data = figures.get((int(found[1] or 0), int(found[2]), _FIGURE[found[3]])) if found else None
     return FineTuningEvent(
         id=f"ftevent-{job.id.hex}-{event.number}",
         created_at=int(event.created_at.timestamp()),

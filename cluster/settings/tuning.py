@@ -14,6 +14,7 @@ class TuningSettings(Group):
     most_examples: int = Field(1_000_000, ge=2, description="Examples that it may have.")
     line_bytes: ByteSize = Field(ByteSize(2**20), ge=1024, description="Longest line of a file of examples, in bytes.")
     most_workers: int = Field(16, ge=1, le=1024, description="Processes that one training may have.")
+    most_trials: int = Field(32, ge=2, le=10_000, description="Trainings that one search for hyper-parameters may try.")
     niceness: int = Field(
         19, ge=0, le=19, description="How far a training stands back from those who wait for an answer (as of nice(1)); 19: entirely."
     )

@@ -8,6 +8,7 @@ from typing import Any
 
 from cluster.errors import Unprocessable
 from cluster.learning.tuning.lines import Turns
+from cluster.learning.tuning.pairs import Pair
 from cluster.learning.tuning.spec import Hyperparameters
 
 Span = tuple[int, int]
@@ -28,6 +29,31 @@ class Tokens:
     def answered(self) -> tuple[int, ...]:
         return tuple(token for token, is_learned in zip(self.ids, self.learned, strict=True) if is_learned)
 
+    @property
+    def key(self) -> tuple[int, ...]:
+        """Examples with the same key are kept on one side of a split."""
+        return self.ids
+
+    def without_first(self, tokens: int) -> Tokens:
+        return Tokens(self.ids[tokens:], self.learned[tokens:])
+
+
+@dataclass(frozen=True, slots=True)
+class PairTokens:
+    """One question with two answers, of which the first is preferred."""
+
+    preferred: Tokens
+    other: Tokens
+
+    @property
+    def size(self) -> int:
+        return len(self.preferred.ids) + len(self.other.ids)
+
+    @property
+    def key(self) -> tuple[int, ...]:
+        """The question: who has learned one answer to it could judge no other."""
+        return self.preferred.ids[: self.preferred.learned.index(True)]
+
 
 @dataclass(slots=True)
 class Tally:
@@ -41,12 +67,11 @@ class Tally:
 def tokenise(conversations: Iterable[Turns], tokenizer: Any, parameters: Hyperparameters, tally: Tally) -> Iterator[Tokens]:
     """Each conversation of at most ``max_tokens``; longer ones as ``overlong`` says, counted in ``tally``. Raises Unprocessable for a
     tokenizer without a chat template."""
-    if not tokenizer.chat_template:
-        raise Unprocessable("The base has no chat template, so nobody knows how it is shown a conversation; use one that is made for chat.")
+    _refuse_without_template(tokenizer)
     for turns in conversations:
         tokens = encode(turns, tokenizer)
         if len(tokens.ids) > parameters.max_tokens:
-            tokens = Tokens(tokens.ids[-parameters.max_tokens :], tokens.learned[-parameters.max_tokens :])
+            tokens = tokens.without_first(len(tokens.ids) - parameters.max_tokens)
             # What has no answer any more teaches nothing. The first token is never predicted.
             if parameters.overlong == "drop" or not any(tokens.learned[1:]):
                 tally.dropped += 1
@@ -54,6 +79,28 @@ def tokenise(conversations: Iterable[Turns], tokenizer: Any, parameters: Hyperpa
             tally.truncated += 1
         tally.kept += 1
         yield tokens
+
+
+def tokenise_pairs(pairs: Iterable[Pair], tokenizer: Any, parameters: Hyperparameters, tally: Tally) -> Iterator[PairTokens]:
+    """The same of pairs, whose two conversations together have at most ``max_tokens``. Truncated, both lose the same beginning, so that
+    they still answer one question."""
+    _refuse_without_template(tokenizer)
+    for pair in pairs:
+        both = PairTokens(*(encode(turns, tokenizer) for turns in pair.conversations()))
+        if both.size > parameters.max_tokens:
+            surplus = (both.size - parameters.max_tokens + 1) // 2
+            both = PairTokens(both.preferred.without_first(surplus), both.other.without_first(surplus))
+            if parameters.overlong == "drop" or not (any(both.preferred.learned[1:]) and any(both.other.learned[1:])):
+                tally.dropped += 1
+                continue
+            tally.truncated += 1
+        tally.kept += 1
+        yield both
+
+
+def _refuse_without_template(tokenizer: Any) -> None:
+    if not tokenizer.chat_template:
+        raise Unprocessable("The base has no chat template, so nobody knows how it is shown a conversation; use one that is made for chat.")
 
 
 def encode(turns: Turns, tokenizer: Any) -> Tokens:

@@ -6,10 +6,10 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from cluster.learning.tuning.folders import append_metrics
+from cluster.learning.tuning.folders import Figures, append_metrics
 from training.finetune.course import waning
 from training.finetune.disk import writing
-from training.finetune.run import Run
+from training.finetune.run import Run, StepFigures
 
 Report = Callable[[Mapping[str, float]], None]
 LINES = 100
@@ -34,11 +34,13 @@ def train(run: Run, report: Report, stopping: Callable[[], bool] = lambda: False
     pace = _Pace(run)
     journal = _Journal(run, report)
     while run.step < run.course.steps and not run.ranks.first(stopping()) and not run.ranks.first(_enough(run)):
-        journal.learned(run.update().loss, pace)
+        journal.learned(run.update(), pace)
         if run.step % run.course.look_every == 0 or run.step == run.course.steps:
             pace.pause()
-            journal.judged(run.examine())
+            look = journal.judged(run.examine())
             run.save()
+            # Told last: who is ended by what it is told has lost nothing.
+            journal.tell(look)
             pace.go()
         elif run.ranks.first(pace.due()):
             run.save()
@@ -84,33 +86,38 @@ class _Journal:
     def __init__(self, run: Run, report: Report) -> None:
         self._run, self._report = run, report
         self._every = max(1, run.course.steps // LINES)
-        self._losses: list[float] = []
+        self._seen: list[Figures] = []
         self._tokens, self._seconds = run.tokens, run.seconds
 
-    def learned(self, loss: float, pace: _Pace) -> None:
+    def learned(self, step: StepFigures, pace: _Pace) -> None:
         run = self._run
         pace.count()
-        self._losses.append(loss)
+        self._seen.append({"train_loss": step.loss, **{f"train_{name}": value for name, value in step.figures.items()}})
         if run.step % self._every and run.step != run.course.steps:
             return
         per_s = (run.tokens - self._tokens) / max(1e-9, run.seconds - self._seconds)
-        mean = sum(self._losses) / len(self._losses)
-        self._write({"train_loss": mean, "tokens_per_s": per_s, "learning_rate": run.course.rate(run.step - 1)})
-        self._losses, self._tokens, self._seconds = [], run.tokens, run.seconds
+        means = {name: sum(one[name] for one in self._seen) / len(self._seen) for name in self._seen[0]}
+        self.tell(self._written({**means, "tokens_per_s": per_s, "learning_rate": run.course.rate(run.step - 1)}))
+        self._seen, self._tokens, self._seconds = [], run.tokens, run.seconds
 
-    def judged(self, loss: float | None) -> None:
-        if loss is None:
-            return
+    def judged(self, figures: Figures | None) -> Figures | None:
+        """What is still to be told of it."""
+        if figures is None:
+            return None
         before = self._run.held_out_losses()
-        if self._run.ranks.rank == 0 and loss < min(before, default=float("inf")):
+        if self._run.ranks.rank == 0 and figures["held_out_loss"] < min(before, default=float("inf")):
             self._run.keep_best()
-        self._write({"held_out_loss": loss})
+        return self._written(figures)
 
-    def _write(self, figures: Mapping[str, float]) -> None:
+    def tell(self, figures: Figures | None) -> None:
+        if figures is not None:
+            self._report(figures)
+
+    def _written(self, figures: Mapping[str, float]) -> Figures | None:
         run = self._run
         if run.ranks.rank:
-            return
+            return None
         told = {"step": run.step, "steps": run.course.steps, "epoch": run.course.epoch(run.step), "tokens": run.tokens, **figures}
         with writing(run.task.folder):
             append_metrics(run.task.folder, told | {"seconds": round(run.seconds, 2)})
-        self._report(told)
+        return told

@@ -27,22 +27,28 @@ class Row:
 
 
 def pack(examples: Sequence[Tokens], most: int) -> list[Row]:
-    """All of ``examples`` in rows of at most ``most`` tokens: the longest first, each into the first row that has room for it."""
-    rows: list[list[Tokens]] = []
+    """All of ``examples`` in rows of at most ``most`` tokens."""
+    return [row_of([examples[number] for number in row]) for row in filled([len(one.ids) for one in examples], most)]
+
+
+def filled(sizes: Sequence[int], most: int) -> list[list[int]]:
+    """The numbers of things of these ``sizes`` in rows of at most ``most``: the longest first, each into the first row that has room."""
+    rows: list[list[int]] = []
     free: list[int] = []
-    for example in sorted(examples, key=lambda one: len(one.ids), reverse=True):
-        size = len(example.ids)
-        place = next((number for number, room in enumerate(free) if room >= size), None)
+    for number in sorted(range(len(sizes)), key=lambda one: sizes[one], reverse=True):
+        size = sizes[number]
+        place = next((row for row, room in enumerate(free) if room >= size), None)
         if place is None:
-            rows.append([example])
+            rows.append([number])
             free.append(most - size)
         else:
-            rows[place].append(example)
+            rows[place].append(number)
             free[place] -= size
-    return [_row(examples) for examples in rows]
+    return rows
 
 
-def _row(examples: Sequence[Tokens]) -> Row:
+def row_of(examples: Sequence[Tokens]) -> Row:
+    """These in one row, in this order."""
     ids = [token for one in examples for token in one.ids]
     positions = [position for one in examples for position in range(len(one.ids))]
     learned = [position > 0 and is_learned for one in examples for position, is_learned in enumerate(one.learned)]

@@ -4,25 +4,24 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, distributed
-from torch.nn import functional
 from transformers import AutoTokenizer
 
 from cluster.errors import Unprocessable
-from cluster.learning.tuning.folders import BEST, forget_metrics_after, read_metrics
-from cluster.learning.tuning.spec import Hyperparameters
+from cluster.learning.tuning.folders import BEST, Figures, forget_metrics_after, read_metrics
+from cluster.learning.tuning.spec import SUPERVISED, Hyperparameters, Method
 from cluster.settings import TuningSettings
 from training.finetune.course import Course
 from training.finetune.data import Data, Sources, load_data
 from training.finetune.disk import writing
-from training.finetune.examples import Tokens
-from training.finetune.packing import Row, pack
+from training.finetune.objective import Objective, Supervised
+from training.finetune.preference import Preference
 from training.lora import adapter_state, load_base, put_on, restore_adapter, save_adapter
 from training.nano.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from training.nano.ranks import Ranks
@@ -30,7 +29,8 @@ from training.nano.ranks import Ranks
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """What is trained: travels to every worker. ``base``: its name; ``weights``: its folder. ``folder``: where the training writes."""
+    """What is trained: travels to every worker. ``base``: its name; ``weights``: its folder. ``folder``: where the training writes;
+    ``shared``: where it keeps what other trainings with the same data may use, None: there as well."""
 
     base: str
     weights: Path
@@ -38,14 +38,17 @@ class Task:
     parameters: Hyperparameters
     folder: Path
     limits: TuningSettings
+    method: Method = SUPERVISED
+    shared: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class StepFigures:
-    """``loss``: mean over the answers' tokens of all workers. ``tokens``: all that were computed, by all workers."""
+    """``loss`` and ``figures``: means over what the objective sums over, of all workers. ``tokens``: all that were computed, by all."""
 
     loss: float
     tokens: int
+    figures: Mapping[str, float]
 
 
 class Run:
@@ -60,13 +63,14 @@ class Run:
         # Threads that wait for each other while somebody else has a core get slower than one: measured, a hundred times.
         torch.set_num_threads(task.limits.threads or max(1, len(os.sched_getaffinity(0)) // 2))
         tokenizer = AutoTokenizer.from_pretrained(task.weights, local_files_only=True)
-        self.data: Data = load_data(task.sources, tokenizer, task.parameters, task.limits)
-        base = load_base(task.weights, number_format(device), device)
-        self.parameters = task.parameters.settled(len(self.data.train), base.config.get_text_config().hidden_size)
+        self.data: Data = load_data(task.sources, tokenizer, task.parameters, task.limits, task.method)
+        base = load_base(task.weights, number_format(device), device, task.method.quantization)
+        self.parameters = task.parameters.settled(len(self.data.train), base.config.get_text_config().hidden_size, task.method)
         self.course = Course(self.parameters, len(self.data.train))
         if self.parameters.gradient_checkpointing:
             base.gradient_checkpointing_enable({"use_reentrant": False})
         self.model: Any = put_on(base, self.parameters)
+        self.objective = self._objective()
         self._weights: list[Tensor] = [weight for weight in self.model.parameters() if weight.requires_grad]
         self.optimizer = torch.optim.AdamW(self._weights, lr=0.0, betas=(0.9, 0.99), weight_decay=self.parameters.weight_decay)
         self.step, self.tokens, self.seconds = 0, 0, 0.0
@@ -74,45 +78,49 @@ class Run:
 
     def update(self) -> StepFigures:
         """One step of the optimizer. Raises Unprocessable before a number that is none reaches the weights."""
-        chosen = self.course.batch_of(self.step, self.ranks.rank, self.ranks.size)
-        rows = pack([self.data.train[number] for number in chosen], self.parameters.max_tokens)
-        counted = self._summed([sum(row.answers.numel() for row in rows), sum(row.ids.numel() for row in rows)])
-        learned, tokens = counted
+        chosen = self.objective.passes("train", self.course.batch_of(self.step, self.ranks.rank, self.ranks.size))
+        weight, tokens = self._summed([chosen.weight, chosen.tokens])
         self.model.train()
         self.optimizer.zero_grad(set_to_none=False)
-        total = 0.0
-        for row in rows:
-            loss = self._loss(row.to(self.device))
-            (loss / learned).backward()  # type: ignore[no-untyped-call]
-            total += float(loss.detach())
+        totals = self._totals(chosen.passes, weight)
         self._share_gradients()
-        loss_of_all = self._summed([total])[0] / learned
+        loss, *figures = (total / weight for total in self._summed(totals))
         norm = float(torch.nn.utils.clip_grad_norm_(self._weights, self.parameters.clip))
-        self._refuse_bad_numbers(loss_of_all, norm)
+        self._refuse_bad_numbers(loss, norm)
         for group in self.optimizer.param_groups:
             group["lr"] = self.course.rate(self.step)
         self.optimizer.step()
         self.step += 1
         self.tokens += int(tokens)
-        return StepFigures(loss_of_all, int(tokens))
+        return StepFigures(loss, int(tokens), dict(zip(self.objective.figures, figures, strict=True)))
 
     @torch.no_grad()
-    def examine(self) -> float | None:
-        """The mean loss over the answers' tokens of the held-out examples; None: there are none."""
+    def examine(self) -> Figures | None:
+        """``held_out_loss``, and what else the objective measures, as means over the held-out examples; None: there are none."""
         if not self.data.held_out:
             return None
-        mine: Sequence[Tokens] = self.data.held_out[self.ranks.rank :: self.ranks.size]
         self.model.eval()
-        rows = pack(mine, self.parameters.max_tokens)
-        losses = [float(self._loss(row.to(self.device))) for row in rows]
-        loss, learned = self._summed([sum(losses), sum(row.answers.numel() for row in rows)])
-        if not math.isfinite(loss):
-            self._refuse_bad_numbers(loss, 0.0)
-        return loss / learned
+        mine = self.objective.passes("held_out", range(self.ranks.rank, len(self.data.held_out), self.ranks.size))
+        weight, *totals = self._summed([mine.weight, *self._totals(mine.passes)])
+        if not math.isfinite(totals[0]):
+            self._refuse_bad_numbers(totals[0], 0.0)
+        return {f"held_out_{name}": total / weight for name, total in zip(("loss", *self.objective.figures), totals, strict=True)}
+
+    def _totals(self, passes: Iterable[Any], weight: float | None = None) -> list[float]:
+        """Sums of the loss and of the objective's figures; with a ``weight``, the gradient of loss / weight is added to the weights'."""
+        totals = [0.0] * (1 + len(self.objective.figures))
+        for one in passes:
+            score = self.objective.score(one)
+            if weight is not None:
+                (score.loss / weight).backward()  # type: ignore[no-untyped-call]
+            found = (float(score.loss.detach()), *(score.figures[name] for name in self.objective.figures))
+            totals = [total + value for total, value in zip(totals, found, strict=True)]
+        return totals
 
     def save(self) -> None:
         """Write the checkpoint; of several workers the first does, since all hold the same weights."""
         if self.ranks.rank == 0:
+            self.objective.keep()
             state = adapter_state(self.model), self.optimizer.state_dict()
             with writing(self.task.folder):
                 save_checkpoint(self.task.folder, Checkpoint(*state, self.step, self.tokens, self.seconds))
@@ -127,10 +135,12 @@ class Run:
         """In their order; they stand in the folder, so a training that goes on knows them too."""
         return [figures["held_out_loss"] for figures in read_metrics(self.task.folder) if "held_out_loss" in figures]
 
-    def _loss(self, row: Row) -> Tensor:
-        """The sum over the tokens to learn. Only for those are logits computed, which for a large vocabulary is most of the memory."""
-        out = self.model(input_ids=row.ids, position_ids=row.positions, use_cache=False, logits_to_keep=row.asked)
-        return functional.cross_entropy(out.logits[0].float(), row.answers, reduction="sum")
+    def _objective(self) -> Objective:
+        most = self.parameters.max_tokens
+        if self.task.method.type == "dpo":
+            folder = self.task.shared or self.task.folder
+            return Preference(self.model, self.data, self.parameters.beta, most, self.device, folder)
+        return Supervised(self.model, self.data, most, self.device)
 
     def _share_gradients(self) -> None:
         if self.ranks.size == 1:

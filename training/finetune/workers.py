@@ -84,7 +84,7 @@ def train_on(task: Task, place: Place, report: Callable[[Mapping[str, float]], N
     with ThreadPoolExecutor(1, thread_name_prefix="Ray Train") as aside:
         fitting = aside.submit(trainer.fit)
         try:
-            _follow(task.folder, fitting, report, check)
+            follow(task.folder, fitting, report, check)
         except BaseException:
             (task.folder / STOP).touch()
             raise
@@ -100,7 +100,7 @@ def cards_of(folder: Path, workers: int) -> list[str]:
     return [file.read_text() for file in files] if all(file.exists() for file in files) else []
 
 
-def _follow(folder: Path, fitting: Future[Any], report: Callable[[Mapping[str, float]], None], check: Callable[[], None]) -> None:
+def follow(folder: Path, fitting: Future[Any], report: Callable[[Mapping[str, float]], None], check: Callable[[], None]) -> None:
     """Tells ``report`` what is new in the folder, until there is no more to come."""
     told = len(read_metrics(folder))
     while True:

@@ -3,6 +3,7 @@
 checkpoint.pt    the last checkpoint, from which a killed training goes on
 metrics.jsonl    one line of figures for each report: `train_loss` and `tokens_per_s`, or `held_out_loss`
 best/            the adapter with the lowest held-out loss so far
+trials/00, ...   of a search: a folder like this one for each trial
 adapter/         the one that was handed over, as PEFT saves it, with `lineage.json`
 """
 
@@ -18,6 +19,7 @@ from cluster.home import Home
 
 METRICS = "metrics.jsonl"
 BEST = "best"
+TRIALS = "trials"
 ADAPTER = "adapter"
 LINEAGE = "lineage.json"
 Figures = dict[str, float]
@@ -28,9 +30,17 @@ def tuning_folder(home: Home, organisation_id: uuid.UUID, job_id: uuid.UUID) -> 
     return home.files / "fine_tuning" / str(organisation_id) / str(job_id)
 
 
+def trial_folder(folder: Path, number: int) -> Path:
+    """Of the trial with this number, counted from 0, of the search that writes in ``folder``."""
+    return folder / TRIALS / f"{number:02d}"
+
+
 def read_metrics(folder: Path) -> list[Figures]:
-    """The figures so far, in the order of their steps; a last line that is only half written is left out."""
-    return list(_lines(folder / METRICS))
+    """The figures so far, in the order of their steps; a last line that is only half written is left out. Of a search, those of one trial
+    after another, with the number of the `trial`, counted from 1."""
+    trials = sorted((folder / TRIALS).glob("*"), key=lambda trial: int(trial.name))
+    told = [{"trial": int(trial.name) + 1, **figures} for trial in trials for figures in _lines(trial / METRICS)]
+    return [*_lines(folder / METRICS), *told]
 
 
 def append_metrics(folder: Path, figures: Figures) -> None:

@@ -45,6 +45,11 @@ class _Chat(BaseModel):
 def read_examples(file: BinaryIO, limits: TuningSettings) -> Iterator[Turns]:
     """The conversations of ``file``, in order; empty lines are passed over. Raises Unprocessable, with the number of the line, for one that
     is none, and for more than ``tuning.most_examples``."""
+    return (_example(number, raw) for number, raw in numbered_lines(file, limits))
+
+
+def numbered_lines(file: BinaryIO, limits: TuningSettings) -> Iterator[tuple[int, bytes]]:
+    """The lines that are not empty, counted from 1. Raises Unprocessable for one that is too long, and for too many."""
     most, seen, number = int(limits.line_bytes), 0, 0
     while raw := file.readline(most + 2):
         number += 1
@@ -55,20 +60,26 @@ def read_examples(file: BinaryIO, limits: TuningSettings) -> Iterator[Turns]:
         seen += 1
         if seen > limits.most_examples:
             raise Unprocessable(f"The file has more than {limits.most_examples} examples (setting tuning.most_examples); split it.")
-        yield _example(number, raw)
+        yield number, raw
 
 
 def count_examples(file: BinaryIO, limits: TuningSettings, least: int) -> int:
     """How many examples there are, when all lines are right. Raises Unprocessable, also for less than ``least``."""
     found = sum(1 for _ in read_examples(file, limits))
+    refuse_few(found, least)
+    return found
+
+
+def refuse_few(found: int, least: int) -> None:
     if found < least:
         said = "The file is empty" if not found else f"The file has {found} example{'s' if found > 1 else ''}"
         raise Unprocessable(f"{said}; at least {least} are needed to learn from them and to judge by others (tuning.least_examples).")
-    return found
 
 
 def _example(number: int, raw: bytes) -> Turns:
     told = _object(number, raw)
+    if "preferred_output" in told:
+        raise Unprocessable(f"Line {number} is a pair of answers, of which one is preferred; such are learned with the method 'dpo'.")
     try:
         turns = _from_feedback(told) if "chosen" in told else _Chat.model_validate(told).messages
     except ValidationError as error:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 from pathlib import Path
 
 from cluster.errors import Unprocessable
 from cluster.home import Home
 from cluster.learning.bases import base_here
+from cluster.learning.tuning.spec import Method
 
 
 def find_base(model: str, home: Home) -> Path:
@@ -20,6 +22,15 @@ def find_base(model: str, home: Home) -> Path:
         f"'{model}' is on this machine as GGUF only, which nothing can be trained on; add a variant with safetensors to its catalog "
         f"entry (engine vllm) and run `hearth models pull {model}`."
     ).about("model")
+
+
+def refuse_unquantizable(method: Method) -> None:
+    """Raises Unprocessable for 4 bits where the library that computes with them is not installed."""
+    if method.quantization is not None and importlib.util.find_spec("bitsandbytes") is None:
+        raise Unprocessable(
+            f"A base is held as '{method.quantization}' by bitsandbytes, which is not installed here; run `pip install '.[train]'`, or "
+            "leave 'method.quantization' out: then it is plain LoRA."
+        ).about("method.quantization")
 
 
 def base_sha256(folder: Path) -> str:

@@ -136,7 +136,11 @@ async def test_its_file_must_be_there_and_meant_for_it(made, stores):
 @pytest.mark.parametrize(
     ("changes", "param"),
     [
-        ({"method": {"type": "dpo"}}, "method.type"),
+        ({"method": {"type": "reinforcement"}}, "method.type"),
+        ({"method": {"type": "dpo", "dpo": {"hyperparameters": {"beta": 0}}}}, "method.dpo.hyperparameters.beta"),
+        ({"method": {"type": "dpo", "dpo": {"hyperparameters": {"beta": -1}}}}, "method.dpo.hyperparameters.beta"),
+        ({"method": {"type": "dpo", "supervised": {}}}, "method"),
+        ({"method": {"type": "supervised", "quantization": "int3"}}, "method.quantization"),
         ({"integrations": [{"type": "wandb", "wandb": {"project": "x"}}]}, "integrations"),
         ({"hyperparameters": {"n_epochs": 0}}, "hyperparameters.n_epochs"),
         ({"hyperparameters": {"learning_rate_multiplier": -1}}, "hyperparameters.learning_rate_multiplier"),
@@ -157,7 +161,24 @@ async def test_what_is_wrong_is_refused(made, changes, param):
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"rank": 0}, {"learning_rate": 1.0}, {"epochs": 0}, {"max_tokens": 1}, {"overlong": "cut"}, {"quantization": "nf4"}, {"held_out": 1}],
+    [
+        {"rank": 0},
+        {"learning_rate": 1.0},
+        {"epochs": 0},
+        {"max_tokens": 1},
+        {"overlong": "cut"},
+        {"quantization": "nf4"},
+        {"held_out": 1},
+        {"beta": 0},
+        {"search": {"trials": 1}},
+        {"search": {"learning_rate": {"low": 1e-2, "high": 1e-3}}},
+        {"search": {"rank": []}},
+        {"search": {"rank": [8, 8]}},
+        {"search": {"rank": [8]}},
+        {"search": {"rank": [0, 8]}},
+        {"search": {"epochs": [-1.0]}},
+        {"search": {"beta": [0.1]}},
+    ],
 )
 async def test_wrong_hyperparameters_are_refused(made, wrong):
     async with made() as world, ours(world) as client:

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from cluster.home import REPOSITORY
-from cluster.learning.tuning.spec import Hyperparameters
+from cluster.learning.tuning.spec import Hyperparameters, Method
 from cluster.settings import TuningSettings
+from tests.preferences import pair_file
 from training.finetune.data import Sources
 from training.finetune.run import Task
 
@@ -27,5 +28,20 @@ def task(tmp_path: Path, herd) -> Callable[..., Task]:
         folder = tmp_path / "training"
         folder.mkdir(exist_ok=True)
         return Task("hearth-nano", NANO, Sources(file), Hyperparameters(**quick), folder, LIMITS)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def pair_task() -> Callable[..., Task]:
+    """``pair_task(folder, pairs, **parameters)``: the same with the method `dpo`."""
+
+    def make(place: Path, pairs: int = 12, **parameters: Any) -> Task:
+        file = place / "pairs.jsonl"
+        file.write_bytes(pair_file(pairs))
+        quick = {"epochs": 1, "batch_size": 3, "rank": 4, "held_out": 0.25, "evaluations": 2} | parameters
+        folder = place / "training"
+        folder.mkdir(exist_ok=True)
+        return Task("hearth-nano", NANO, Sources(file), Hyperparameters(**quick), folder, LIMITS, Method(type="dpo"))
 
     return make

@@ -134,9 +134,9 @@ def test_it_stops_when_it_gets_no_better(task):
 
 def test_packed_examples_do_not_see_each_other(task):
     run = Run(task(), "cpu")
-    alone = sum(float(run._loss(row).detach()) for example in run.data.train for row in pack([example], 2048))
+    alone = sum(float(run.objective.score(row).loss.detach()) for example in run.data.train for row in pack([example], 2048))
     (together,) = pack(run.data.train, 2048)
-    assert float(run._loss(together).detach()) == pytest.approx(alone, rel=1e-4)
+    assert float(run.objective.score(together).loss.detach()) == pytest.approx(alone, rel=1e-4)
 
 
 def test_gradient_checkpointing_changes_nothing_but_memory(task):
