@@ -13,7 +13,7 @@ Ids = tuple[int, ...]
 def remarks_on(data: Data) -> Iterator[str]:
     distinct = len(set(data.train))
     if repeated := len(data.train) - distinct:
-        yield f"{repeated} repetitions: {distinct} of them are different."
+        yield f"{repeated} examples are repetitions: {distinct} of them are different."
     if contradicted := len(contradictions(data.train)):
         yield f"{contradicted} questions have different answers; the model cannot learn both. A dataset keeps what the majority says."
     if not data.held_out:
