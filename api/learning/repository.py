@@ -9,7 +9,7 @@ from datetime import datetime
 from sqlalchemy import exists, func, or_, select
 from sqlalchemy.orm import aliased
 
-from api.active_learning.repository import CONSENT
+from api.conversations.consent import consents
 from api.conversations.tables import Conversation, Message
 from cluster.stores.sql import AsyncSession
 
@@ -34,7 +34,7 @@ class Questions:
             select(Message.text)
             .join(Conversation, Conversation.id == Message.conversation_id)
             .where(Conversation.organisation_id == self._organisation_id, Conversation.deleted_at.is_(None))
-            .where(Conversation.details.contains(CONSENT), or_(Message.author_id.is_(None), Message.author_id == Conversation.owner_id))
+            .where(consents(), or_(Message.author_id.is_(None), Message.author_id == Conversation.owner_id))
             .where(Message.role == "user", Message.text != "", Message.created_at >= since, answered)
             .order_by(Message.created_at.desc(), Message.id)
         )

@@ -12,6 +12,7 @@ from cluster.learning.datasets import mark_erased, mark_person_erased
 from cluster.learning.datasets.tables import DatasetErasure, DatasetVersionRow
 from cluster.learning.example import Source
 from cluster.learning.feedback.table import ErasedExample
+from cluster.learning.gate.erasing import forget_answers
 from cluster.stores.sql import AsyncSession
 
 REASON = "It was trained on words that somebody has taken back since; train it again from a new version of its dataset."
@@ -20,13 +21,14 @@ AT_ONCE = 1000
 
 async def take_back(session: AsyncSession) -> int:
     """Hands on what people took back of their feedback since it was last called, of every organisation: how many examples. What somebody
-    gives anew after all may be in datasets again."""
+    gives anew after all may be in datasets again. Copies in answers that the gate kept go, whenever they were written."""
     await session.execute(delete(DatasetErasure).where(DatasetErasure.kind == "feedback", ~_is_erased()))
     gone: dict[uuid.UUID, list[Source]] = {}
     for row in await session.scalars(select(ErasedExample).where(~_is_noted()).limit(AT_ONCE)):
         gone.setdefault(row.organisation_id, []).append(Source(kind="feedback", id=row.source_id))
     for organisation_id in sorted(gone):
         await _mark_adapters(session, organisation_id, await mark_erased(session, organisation_id, gone[organisation_id]))
+    await forget_answers(session)
     return sum(map(len, gone.values()))
 
 

@@ -22,6 +22,8 @@ from training.gate.tally import Tally
 AnswerT = TypeVar("AnswerT")
 # A job that was cancelled looks up this often, however long answers take.
 LOOK_S = 1.0
+# Longest name of a source that can be taken back; a longer one is nobody's of ours.
+SOURCE_CHARS = 200
 
 
 class Waiting(Protocol):
@@ -75,7 +77,8 @@ class Examination:
 
     def _one(self, question: Question) -> None:
         example, of = question.example, question.of
-        item = Item(of.name, question.number, example.messages, example.chosen, subject_of(example))
+        whose = subject_of(example), example.source.kind, example.source.id[:SOURCE_CHARS]
+        item = Item(of.name, question.number, example.messages, example.chosen, *whose)
         # One after the other: two models of a pair may share a card that holds one of them.
         said = [self._said(side, question) for side in ("incumbent", "candidate")]
         self.wait(self.asked.keep, item, said[1], said[0])

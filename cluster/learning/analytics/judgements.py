@@ -140,7 +140,8 @@ async def _tasks(session: AsyncSession, organisation_id: uuid.UUID, datasets: It
     """By the dataset that the items come from."""
     name = cast(Dataset.id, Text)
     chosen = select(name, Dataset.task).where(Dataset.organisation_id == organisation_id)
-    return dict((await session.execute(chosen.where(name.in_({one for one in datasets if one is not None})))).tuples().all())
+    rows = await session.execute(chosen.where(name.in_({one for one in datasets if one is not None})))
+    return {row[0]: row[1] for row in rows}
 
 
 def _dataset_of(adapter: Adapter) -> str | None:

@@ -22,7 +22,8 @@ def texts(count: int, seed: int, towards: float = 0.0) -> np.ndarray:
 def test_the_same_kind_of_texts_is_steady():
     found = [compare_texts(texts(60, seed), texts(60, 100 + seed), HOW) for seed in range(10)]
     assert [one.finding for one in found] == ["steady"] * 10
-    assert 0.2 < np.median([one.p for one in found if one.p is not None]) < 0.8, "chances are spread over all of 0 to 1"
+    chances = [one.p for one in found if one.p is not None]
+    assert max(chances) - min(chances) > 0.5, "they are spread over all of 0 to 1"
 
 
 def test_another_kind_of_texts_has_drifted():
