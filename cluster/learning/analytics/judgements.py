@@ -29,6 +29,7 @@ class Data:
     ``label_seconds``: what labelling took, as far as somebody measured it."""
 
     dataset: str
+    task: str
     version: int
     train: int
     labels: int
@@ -106,20 +107,21 @@ def _place(model: str) -> tuple[str, str, int]:
 async def _data(session: AsyncSession, organisation_id: uuid.UUID, hashes: Iterable[str | None]) -> dict[str, Data]:
     """By the SHA-256 of the version; where two datasets hold the same, of the later one."""
     wanted = {one for one in hashes if one is not None}
-    versions = select(DatasetVersionRow, Dataset.name).join(Dataset, Dataset.id == DatasetVersionRow.dataset_id)
+    versions = select(DatasetVersionRow, Dataset).join(Dataset, Dataset.id == DatasetVersionRow.dataset_id)
     versions = versions.where(DatasetVersionRow.organisation_id == organisation_id, DatasetVersionRow.sha256.in_(wanted))
     rows = (await session.execute(versions.order_by(DatasetVersionRow.created_at))).all()
     origins = await origins_of(session, organisation_id, [row.id for row, _ in rows])
-    return {row.sha256: _data_of(row, name, origins.get(row.id, [])) for row, name in rows}
+    return {row.sha256: _data_of(row, dataset, origins.get(row.id, [])) for row, dataset in rows}
 
 
-def _data_of(row: DatasetVersionRow, name: str, origins: Sequence[Origin]) -> Data:
+def _data_of(row: DatasetVersionRow, dataset: Dataset, origins: Sequence[Origin]) -> Data:
     sources, chosen = Counter[str](), Counter[Chosen]()
     for one in origins:
         sources[one.kind] += one.count
         chosen[chosen_by(one.strategy)] += one.count
     return Data(
-        dataset=name,
+        dataset=dataset.name,
+        task=dataset.task,
         version=row.version,
         train=row.train,
         labels=sources.total(),
@@ -158,20 +160,23 @@ def _judgement(row: GateVerdict, adapter: Adapter, data: Mapping[str, Data], tas
         return None
     metrics = adapter.lineage.get("metrics")
     metrics = metrics if isinstance(metrics, dict) else {}
+    trained = data.get(_dataset_of(adapter) or "")
+    # Of items in a file nobody says what kind of work they are; they are to examine what was trained.
+    task = tasks.get(str(row.held_out.get("dataset")), trained.task if trained is not None else None)
     return Judgement(
         verdict_id=row.id,
         time=row.created_at,
         outcome=verdict.outcome,
         base=adapter.base,
         adapter=row.candidate.partition(":")[2],
-        task=tasks.get(str(row.held_out.get("dataset"))),
+        task=task,
         items=result.items,
         items_sha256=(row.inputs or {}).get(result.name),
         **figures,
         tokens=verdict.tokens,
         training_seconds=_number(metrics.get("seconds")),
         training_tokens=None if (tokens := _number(metrics.get("tokens"))) is None else int(tokens),
-        data=data.get(_dataset_of(adapter) or ""),
+        data=trained,
     )
 
 

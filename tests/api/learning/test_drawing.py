@@ -13,7 +13,6 @@ from cluster.errors import DeadlineExceeded, EngineError
 from cluster.home import Home
 from cluster.learning.analytics.charts import efficiency_chart
 from cluster.settings import AnalyticsSettings
-from tests.patience import until
 
 CHART = efficiency_chart([])
 
@@ -34,9 +33,9 @@ async def test_one_that_takes_too_long_is_ended(tmp_path):
     assert drawing("# endless") == []
 
 
-async def test_nobody_waits_for_one_whose_caller_has_left(tmp_path):
+async def test_nobody_waits_for_one_whose_caller_has_left(tmp_path, eventually):
     waiting = asyncio.ensure_future(plotter(tmp_path, "import time; time.sleep(600)  # left").png(CHART))
-    await until(lambda: drawing("# left"))
+    await eventually(lambda: drawing("# left"))
     waiting.cancel()
     with pytest.raises(asyncio.CancelledError):
         await waiting

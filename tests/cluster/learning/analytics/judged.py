@@ -26,7 +26,7 @@ TOKENS = {"candidate": Tokens(prompt=1000, completion=200), "incumbent": Tokens(
 
 
 def data(labels: int, chosen: Any = "active", **more: Any) -> Data:
-    return replace(Data("sums", 1, labels, labels, {"label": labels}, chosen, 3.0 * labels), **more)
+    return replace(Data("sums", "sums", 1, labels, labels, {"label": labels}, chosen, 3.0 * labels), **more)
 
 
 def judgement(score: float = 0.5, before: float = 0.3, labels: int | None = 50, chosen: Any = "active", **more: Any) -> Judgement:
