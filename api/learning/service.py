@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 
@@ -18,12 +18,13 @@ from cluster.errors import BadInput
 from cluster.home import Home
 from cluster.learning.analytics import charts
 from cluster.learning.analytics.cost import costs, totals
-from cluster.learning.analytics.drift import How, RateDrift, TextDrift, compare_rates, compare_texts
+from cluster.learning.analytics.drift import How, RateDrift, TextDrift
 from cluster.learning.analytics.efficiency import curves, savings
 from cluster.learning.analytics.judgements import Judgement, Wanted, judgements
+from cluster.learning.analytics.quality import Rate, quality
 from cluster.learning.analytics.quality import Wanted as WantedQuality
-from cluster.learning.analytics.quality import quality
 from cluster.learning.analytics.trained import Serving, asked_in, bases_in_service, rates, serving
+from cluster.learning.selection.space import Vectors
 from cluster.specs.prices import PriceTable
 
 NO_VERDICT = "No verdict about an adapter of the registry yet; POST /api/v1/gate/evaluate asks for one."
@@ -103,7 +104,7 @@ class LearningAnalytics:
             asked = await Questions(session, self._organisation_id).latest(base, recent, self._settings.texts)
             judged = [await rates(session, self._organisation_id, base, *when) for when in ((before, recent), (recent,))]
         texts, model = await self._texts(served, asked, query.embedding_model)
-        compared = compare_rates(judged[0], judged[1], self._settings.level)
+        compared = await asyncio.to_thread(_compared_rates, judged[0], judged[1], self._settings.level)
         notes = _notes(served.note, NO_TRAFFIC if not asked else None)
         return Told(self._drift_answer(served, texts, model, compared, notes), charts.drift_chart(texts, compared, notes))
 
@@ -119,7 +120,7 @@ class LearningAnalytics:
         embedding = await self._asking.model(ModelKind.EMBEDDING, model)
         vectors = await self._asking.whole([text[: settings.text_chars] for text in (*trained, *asked)], embedding)
         size = len(trained)
-        return await asyncio.to_thread(compare_texts, vectors[:size], vectors[size:], how), embedding
+        return await asyncio.to_thread(_compared_texts, vectors[:size], vectors[size:], how), embedding
 
     def _drift_answer(
         self, served: Serving, texts: TextDrift | None, model: str | None, compared: dict[str, RateDrift], notes: list[str]
@@ -140,6 +141,21 @@ class LearningAnalytics:
     async def _judged(self, query: JudgedQuery) -> list[Judgement]:
         async with self._database.session() as session:
             return await judgements(session, self._organisation_id, Wanted(self._settings.verdicts, query.base, query.task))
+
+
+# scipy takes a second to load: only where it is needed, and beside the event loop.
+
+
+def _compared_texts(trained: Vectors, recent: Vectors, how: How) -> TextDrift:
+    from cluster.learning.analytics.comparing import compare_texts
+
+    return compare_texts(trained, recent, how)
+
+
+def _compared_rates(before: Mapping[str, Rate], now: Mapping[str, Rate], level: float) -> dict[str, RateDrift]:
+    from cluster.learning.analytics.comparing import compare_rates
+
+    return compare_rates(before, now, level)
 
 
 def _only(bases: Sequence[str]) -> str | None:

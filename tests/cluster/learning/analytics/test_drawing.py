@@ -12,8 +12,9 @@ import pytest
 
 from cluster.home import REPOSITORY
 from cluster.learning.analytics.charts import Chart, cost_chart, drift_chart, efficiency_chart, quality_chart
+from cluster.learning.analytics.comparing import compare_rates, compare_texts
 from cluster.learning.analytics.cost import costs
-from cluster.learning.analytics.drift import How, compare_rates, compare_texts
+from cluster.learning.analytics.drift import How
 from cluster.learning.analytics.efficiency import curves
 from cluster.learning.analytics.quality import QualityPoint, Rate
 from cluster.specs.prices import PricesSpec, PriceTable

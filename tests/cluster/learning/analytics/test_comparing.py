@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from cluster.learning.analytics.drift import How, compare_rates, compare_texts
+from cluster.learning.analytics.comparing import compare_rates, compare_texts
+from cluster.learning.analytics.drift import How
 from cluster.learning.analytics.quality import Rate
 
 HOW = How(resamples=299, level=0.01, least=0.02, fewest=20)
