@@ -26,8 +26,8 @@ _UTC, _AT = literal_column("'UTC'", Text), literal_column("'@'", Text)
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """``hits`` of ``count``: their share, with Wilson's interval at 95 %. scipy's ``binomtest``, which has it, was rejected: the API would load
-    all of scipy at its start for three lines."""
+    """``hits`` of ``count``: their share, with Wilson's interval at 95 %. scipy's ``binomtest`` has it, and was rejected: the API would
+    load all of scipy at its start for three lines."""
 
     hits: int
     count: int

@@ -106,7 +106,8 @@ class Learned(Place):
     async def mark(self, sha256: str) -> None:
         """Words in this version were taken back."""
         async with self.database.session() as session:
-            row = await session.scalar(select(DatasetVersionRow).where(DatasetVersionRow.sha256 == sha256))
+            here = DatasetVersionRow.organisation_id == self.organisation_id
+            row = await session.scalar(select(DatasetVersionRow).where(here, DatasetVersionRow.sha256 == sha256))
             assert row is not None
             row.erased_at, row.contains_erased = datetime.now(UTC), 1
 
