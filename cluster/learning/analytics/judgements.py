@@ -84,7 +84,9 @@ async def judgements(session: AsyncSession, organisation_id: uuid.UUID, wanted: 
 
 async def _verdicts(session: AsyncSession, organisation_id: uuid.UUID, wanted: Wanted) -> Sequence[GateVerdict]:
     """The latest first."""
-    chosen = select(GateVerdict).where(GateVerdict.organisation_id == organisation_id, GateVerdict.verdict.is_not(None))
+    chosen = select(GateVerdict).where(
+        GateVerdict.organisation_id == organisation_id, GateVerdict.outcome.is_not(None), GateVerdict.verdict.is_not(None)
+    )
     if wanted.base is not None:
         chosen = chosen.where(func.split_part(GateVerdict.candidate, ":", 1) == wanted.base)
     return (await session.scalars(chosen.order_by(GateVerdict.created_at.desc(), GateVerdict.id.desc()).limit(wanted.most))).all()
@@ -93,6 +95,8 @@ async def _verdicts(session: AsyncSession, organisation_id: uuid.UUID, wanted: W
 async def _adapters(session: AsyncSession, organisation_id: uuid.UUID, models: Iterable[str]) -> dict[str, Adapter]:
     """By the name of the model."""
     named = {_place(model): model for model in models if ":" in model}
+    if not named:
+        return {}
     key = tuple_(Adapter.base, Adapter.name, Adapter.version)
     rows = await session.scalars(select(Adapter).where(Adapter.organisation_id == organisation_id, key.in_(list(named))))
     return {named[row.base, row.name, row.version]: row for row in rows}
