@@ -19,6 +19,7 @@ from api.content.install import install_content
 from api.documents.install import install_documents
 from api.jobs.install import install_jobs
 from api.knowledge.install import install_knowledge
+from api.learning.install import install_learning
 from api.limits.install import install_limits
 from api.mcp.install import install_mcp
 from api.mcp.shelf import Shelf
@@ -106,6 +107,7 @@ def create_app(
     app.state.parts = Parts(TracedGateway(everybody) if traced else everybody, settings, metrics, stores, vectors)
     install_jobs(app)
     install_adapters(app)
+    install_learning(app)
     install_knowledge(app)
     install_batches(app)
     install_documents(app)

@@ -36,6 +36,7 @@ from api.jobs import log_endpoints as logs
 from api.keys import endpoints as keys
 from api.knowledge import endpoints as knowledge
 from api.langgraph import endpoints as langgraph
+from api.learning import endpoints as learning
 from api.limits import endpoints as limits
 from api.mcp import endpoints as mcp
 from api.mcp_chat import endpoints as mcp_chat
@@ -112,6 +113,7 @@ _ROUTERS = (
     mcp_servers.router,
     workspaces.router,
     gate.router,
+    learning.router,
     jobs.router,
     logs.router,
     auth.router,
@@ -161,6 +163,7 @@ TAGS = [
     mcp_servers.TAG,
     workspaces.TAG,
     gate.TAG,
+    learning.TAG,
     jobs.TAG,
     semantic.TAG,
     feedback.TAG,

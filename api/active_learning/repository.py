@@ -10,13 +10,11 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, String, and_, cast, exists, func, literal, or_, select
 from sqlalchemy.orm import aliased
 
+from api.conversations.consent import consents
 from api.conversations.tables import Conversation, Message
 from cluster.graphs.table import GraphRun, GraphStep
 from cluster.learning.labels.table import LabelItem
 from cluster.stores.sql import AsyncSession
-
-# In the metadata of a conversation: its owner agrees that others of the organisation read it to label its answers.
-CONSENT = {"consent_to_learning": True}
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +105,7 @@ class Traffic:
 
     def _may_be_read(self) -> ColumnElement[bool]:
         """The one place that says of which conversations answers may be labelled."""
-        return or_(Conversation.owner_id == self._who.user_id, Conversation.details.contains(CONSENT))
+        return or_(Conversation.owner_id == self._who.user_id, consents())
 
     def _in_queue(self, kind: str, source_id: ColumnElement[str]) -> ColumnElement[bool]:
         here = and_(LabelItem.organisation_id == self._who.organisation_id, LabelItem.source_kind == kind)

@@ -9,6 +9,7 @@ from api.audit.trail import Origin, Trail
 from api.web.deps import Parts
 from cluster.home import Home
 from cluster.learning.adapters.publishing import publish_all, sweep
+from cluster.learning.leftovers import sweep_leftovers
 from cluster.learning.taking_back import take_back
 from cluster.upkeep import Upkeep
 
@@ -26,7 +27,7 @@ class AdapterKeeper:
         self._parts = parts
         self._upkeep = Upkeep("writing adapters down", parts.settings.adapters.look_s, self._look)
         self._taking_back = Upkeep("marking what was learned from words taken back", parts.settings.adapters.look_s, self._take_back)
-        self._sweeping = Upkeep("sweeping files of adapters", SWEEP_EVERY_S, self._sweep)
+        self._sweeping = Upkeep("sweeping files of what was learned from", SWEEP_EVERY_S, self._sweep)
 
     async def start(self) -> None:
         self._upkeep.start()
@@ -50,7 +51,9 @@ class AdapterKeeper:
             await publish_all(database, Home(self._parts.settings.home))
 
     async def _sweep(self) -> None:
-        await sweep(self._parts.stores.database, Home(self._parts.settings.home), UNCLAIMED_S)
+        database, home = self._parts.stores.database, Home(self._parts.settings.home)
+        await sweep(database, home, UNCLAIMED_S)
+        await sweep_leftovers(database, home, UNCLAIMED_S)
 
 
 def install_adapters(app: FastAPI) -> AdapterKeeper:

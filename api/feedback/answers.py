@@ -89,10 +89,21 @@ class Statistics(Answer):
     is_complete: bool = Field(description="False: there is more than feedback.stats_rows; ask for fewer days, or for one group.")
 
 
+class Promise(Answer):
+    """One of the two things that people agree to; neither holds for the other."""
+
+    what: Literal["feedback", "conversations"]
+    given: int = Field(description="To how much of yours you agree now: pieces of feedback, or conversations.")
+    of: int = Field(description="How much there is.")
+    allows: str
+    said_by: str = Field(description="How to agree to it, and to take it back.")
+
+
 class ConsentAnswer(Answer):
     organisation: bool = Field(description="Whether models may learn from feedback here, but for those who say otherwise of theirs.")
     yours: bool | None = Field(description="What you say; null: as the organisation says.")
     may_learn: bool = Field(description="Whether models may learn from your feedback.")
+    promises: list[Promise] = Field(description="All that you can agree to, and what each allows.")
 
 
 def _entry(row: Feedback) -> dict[str, Any]:

@@ -68,9 +68,12 @@ async def stats(service: WithFeedback, wanted: Annotated[StatsQuery, Query()], _
     return success(await service.statistics(wanted))
 
 
-@router.get("/consent", summary="May be learned from it?", response_model=Success[ConsentAnswer], responses=responses(ok(CONSENT), READS))
+@router.get(
+    "/consent", summary="What may be learned from you?", response_model=Success[ConsentAnswer], responses=responses(ok(CONSENT), READS)
+)
 async def get_consent(service: WithFeedback) -> Response:
-    """Whether models may learn from your feedback. Without consent it is only counted."""
+    """Whether models may learn from your feedback; without consent it is only counted. `promises` also tells of your conversations, for
+    which you agree one by one in their metadata: another promise, and what each allows is said here."""
     return success(await service.consent())
 
 

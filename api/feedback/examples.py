@@ -56,4 +56,17 @@ STATISTICS = {
     "reasons": [{"reason": "wrong-number", "given": 1}],
     "is_complete": True,
 }
-CONSENT = {"organisation": True, "yours": None, "may_learn": True}
+CONSENT = {
+    "organisation": True,
+    "yours": None,
+    "may_learn": True,
+    "promises": [
+        {
+            "what": "feedback",
+            "given": 12,
+            "of": 12,
+            "allows": "Models are trained on your corrections, preferences and approvals, with what was asked and answered there.",
+            "said_by": "PUT /api/v1/feedback/consent",
+        }
+    ],
+}

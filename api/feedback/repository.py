@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, delete, func, literal, select, tuple_
 from sqlalchemy.dialects.postgresql import insert
 
+from api.conversations.consent import consents
 from api.conversations.cursors import Position
 from api.conversations.tables import Conversation, Message, Participant
 from api.feedback.schemas import FeedbackQuery
@@ -94,6 +95,18 @@ class FeedbackRows:
             await self._session.execute(new.on_conflict_do_update(index_elements=["organisation_id", "subject_id"], set_=values))
         self._session.expire_all()
         await note_change(self._session, here, None if subject_id == here else subject_id)
+
+    async def count(self) -> int:
+        """Pieces of feedback of this person."""
+        mine = (Feedback.organisation_id == self._who.organisation_id, Feedback.owner_id == self._who.user_id)
+        return await self._session.scalar(select(func.count()).select_from(Feedback).where(*mine)) or 0
+
+    async def conversations(self) -> tuple[int, int]:
+        """Of this person: those that consent to learning, and all."""
+        mine = (Conversation.organisation_id == self._who.organisation_id, Conversation.owner_id == self._who.user_id)
+        counts = select(func.count().filter(consents()), func.count()).select_from(Conversation)
+        agreed, there = (await self._session.execute(counts.where(*mine, Conversation.deleted_at.is_(None)))).one()
+        return int(agreed), int(there)
 
 
 class TargetRows:

@@ -10,7 +10,7 @@ from typing import Any
 from api.audit.trail import Trail
 from api.conversations.answers import Listing
 from api.conversations.cursors import cursor_of, position_of
-from api.feedback.answers import BucketCounts, ConsentAnswer, Counts, FeedbackDetail, FeedbackEntry, ReasonCount, Statistics
+from api.feedback.answers import BucketCounts, ConsentAnswer, Counts, FeedbackDetail, FeedbackEntry, Promise, ReasonCount, Statistics
 from api.feedback.repository import FeedbackRows
 from api.feedback.schemas import FeedbackBody, FeedbackQuery, StatsQuery
 from api.feedback.stats_repository import StatsRows
@@ -23,6 +23,21 @@ from cluster.settings import Settings
 from cluster.stores.sql import AsyncSession
 
 _PROVENANCE = ("model", "adapter", "prompt", "prompt_version")
+FEEDBACK_PROMISE = {
+    "allows": (
+        "Models are trained on your corrections, preferences and approvals, with what was asked and answered there. It says nothing of the "
+        "rest of your conversations. Without it your feedback is only counted."
+    ),
+    "said_by": "PUT /api/v1/feedback/consent, within what PUT /api/v1/feedback/consent/organisation allows",
+}
+CONVERSATION_PROMISE = {
+    "allows": (
+        "Others of your organisation read answers in these conversations, with what led to them, to label them; models are trained on the "
+        "labels. Your questions there are compared with what adapters were trained on, and nobody reads them for that. It says nothing of "
+        "your feedback."
+    ),
+    "said_by": 'PATCH /api/v1/chat/conversations/{conversation_id} with {"metadata": {"consent_to_learning": true}}',
+}
 _SNAPSHOT = ("answered", "is_finished", "message_id", "subject_id", "provenance")
 
 
@@ -69,7 +84,13 @@ class FeedbackService:
 
     async def consent(self) -> ConsentAnswer:
         ours, yours = [await self._rows.consent(subject) for subject in (self._who.organisation_id, self._who.user_id)]
-        return ConsentAnswer(organisation=bool(ours), yours=yours, may_learn=bool(ours) and yours is not False)
+        may_learn = bool(ours) and yours is not False
+        given, (agreed, conversations) = await self._rows.count(), await self._rows.conversations()
+        promises = [
+            Promise(what="feedback", given=given if may_learn else 0, of=given, **FEEDBACK_PROMISE),
+            Promise(what="conversations", given=agreed, of=conversations, **CONVERSATION_PROMISE),
+        ]
+        return ConsentAnswer(organisation=bool(ours), yours=yours, may_learn=may_learn, promises=promises)
 
     async def agree(self, may_learn: bool | None) -> ConsentAnswer:
         await self._rows.agree(self._who.user_id, may_learn)

@@ -1,4 +1,4 @@
-"""Plots of a bench as PNG, with matplotlib (dev extra). No window is opened."""
+"""Plots of a bench as PNG, with matplotlib. No window is opened."""
 
 from __future__ import annotations
 

@@ -16,6 +16,7 @@ from cluster.learning.datasets.erasing import take_turns
 from cluster.learning.datasets.tables import DatasetErasure, DatasetVersionRow
 from cluster.learning.example import Source
 from cluster.learning.feedback.table import ErasedExample
+from cluster.learning.gate.erasing import forget_answers
 from cluster.settings import AdapterSettings
 from cluster.stores.sql import AsyncSession
 from cluster.webhooks.events import tell
@@ -44,7 +45,7 @@ class TakenBack:
 
 async def take_back(session: AsyncSession, settings: AdapterSettings) -> TakenBack:
     """Hands on what people took back of their feedback since it was last called, of every organisation. What somebody gives anew after all
-    may be in datasets again. Webhooks are told of each adapter."""
+    may be in datasets again. Webhooks are told of each adapter. Copies in answers that the gate kept go, whenever they were written."""
     await session.execute(delete(DatasetErasure).where(DatasetErasure.kind == "feedback", ~_is_erased()))
     gone: dict[uuid.UUID, list[Source]] = {}
     for row in await session.scalars(select(ErasedExample).where(~_is_noted()).limit(AT_ONCE)):
@@ -53,6 +54,7 @@ async def take_back(session: AsyncSession, settings: AdapterSettings) -> TakenBa
     for organisation_id in sorted(gone):
         versions = await mark_erased(session, organisation_id, gone[organisation_id])
         marked += await _mark_adapters(session, organisation_id, versions, settings)
+    await forget_answers(session)
     return TakenBack(sum(map(len, gone.values())), tuple(marked))
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from cluster.settings.active_learning import ActiveLearningSettings
 from cluster.settings.adapters import AdapterSettings
+from cluster.settings.analytics import AnalyticsSettings
 from cluster.settings.datasets import DatasetSettings
 from cluster.settings.feedback import FeedbackSettings
 from cluster.settings.gate import GateSettings
@@ -27,6 +28,7 @@ __all__ = [
     "PREFIX",
     "ActiveLearningSettings",
     "AdapterSettings",
+    "AnalyticsSettings",
     "AuthSettings",
     "BackupSettings",
     "BatchSettings",

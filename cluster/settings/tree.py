@@ -9,6 +9,7 @@ from pydantic import Field
 
 from cluster.settings.active_learning import ActiveLearningSettings
 from cluster.settings.adapters import AdapterSettings
+from cluster.settings.analytics import AnalyticsSettings
 from cluster.settings.datasets import DatasetSettings
 from cluster.settings.feedback import FeedbackSettings
 from cluster.settings.gate import GateSettings
@@ -55,6 +56,7 @@ class Settings(Group):
     feedback: FeedbackSettings = FeedbackSettings()
     active_learning: ActiveLearningSettings = ActiveLearningSettings()
     gate: GateSettings = GateSettings()
+    analytics: AnalyticsSettings = AnalyticsSettings()
     queue: QueueSettings = QueueSettings()
     webhooks: WebhookSettings = WebhookSettings()
     outgoing: OutgoingSettings = OutgoingSettings()

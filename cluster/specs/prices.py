@@ -25,6 +25,8 @@ class PricesSpec(Spec):
 
     currency: str = Field("EUR", pattern=r"^[A-Z]{3}$", description="Of all prices, those in providers.yaml included.")
     default: Price = Field(FREE, description="Of a model that has no price, here or in providers.yaml.")
+    training_hour: float | None = Field(None, ge=0, description="What an hour of training costs, such as its electricity; null: unknown.")
+    labelling_hour: float | None = Field(None, ge=0, description="What an hour of a person's labelling costs; null: unknown.")
     models: dict[str, Price] = Field(default_factory=dict, description="By model id; a provider's model is `<provider>/<model>`.")
 
 
@@ -45,6 +47,8 @@ class PriceTable:
 
     def __init__(self, spec: PricesSpec, providers: ProvidersSpec) -> None:
         self.currency = spec.currency
+        self.training_hour = spec.training_hour
+        self.labelling_hour = spec.labelling_hour
         self._default = spec.default
         self._prices: Mapping[str, Price] = {**spec.models, **_beside_providers(providers)}
 
@@ -53,6 +57,10 @@ class PriceTable:
             # An adapter costs what its base does; a provider's models may have a colon in their own names.
             model = model.partition(":")[0]
         return self._prices.get(model, self._default)
+
+    def is_known(self, model: str) -> bool:
+        """Whether somebody said what it costs; else it counts as free."""
+        return self.price(model) != FREE
 
     def cost(self, model: str, used: Consumption) -> Decimal:
         """Exact to a billionth of the currency."""

@@ -19,6 +19,7 @@ NOTEBOOKS = sorted((REPOSITORY / "notebooks").glob("*.ipynb"))
 SHOWN = {
     "batch_inference": ("(320, 384)", "image/png"),
     "evaluate_retrieval": ("nDCG@10", "image/png", "default - semantic"),
+    "learning_loop": ("answers were right", "task: ", "labels", "image/png", "gate_tokens", "steady"),
     "ingest_and_search": ("succeeded", "keys.md", "ferry.html", "stock.csv"),
 }
 CELL_S = 240

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from jinja2.exceptions import TemplateError
+
 from cluster.errors import Unprocessable
-from cluster.learning.tuning.lines import Turns
+from cluster.learning.chat_lines import Turn, Turns
 from cluster.learning.tuning.pairs import Pair
 from cluster.learning.tuning.spec import Hyperparameters
 
@@ -105,7 +108,7 @@ def _refuse_without_template(tokenizer: Any) -> None:
 
 def encode(turns: Turns, tokenizer: Any) -> Tokens:
     """One conversation as the model is shown it. A token that begins within an answer belongs to it, its end mark included."""
-    messages = [{"role": turn.role, "content": turn.content} for turn in turns]
+    messages = [_shown(turn) for turn in turns]
     text = _render(tokenizer, messages, asks=False)
     spans = [span for number, turn in enumerate(turns) if turn.learned and (span := _span(tokenizer, messages, number, text))]
     if not spans:
@@ -117,7 +120,7 @@ def encode(turns: Turns, tokenizer: Any) -> Tokens:
     return Tokens(tuple(encoded["input_ids"]), learned)
 
 
-def _span(tokenizer: Any, messages: list[dict[str, str]], number: int, text: str) -> Span | None:
+def _span(tokenizer: Any, messages: list[dict[str, Any]], number: int, text: str) -> Span | None:
     """Where the answer stands in ``text``: behind what the model is shown when it is asked for it. None where the template shows it
     otherwise once the conversation has gone on, as some do with thoughts."""
     before = _render(tokenizer, messages[:number], asks=True)
@@ -125,5 +128,33 @@ def _span(tokenizer: Any, messages: list[dict[str, str]], number: int, text: str
     return (len(before), len(through)) if text.startswith(before) and text.startswith(through) else None
 
 
-def _render(tokenizer: Any, messages: list[dict[str, str]], *, asks: bool) -> str:
-    return str(tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=asks)) if messages or asks else ""
+def _shown(turn: Turn) -> dict[str, Any]:
+    """As engines hand a message to a chat template: that knows no developer, a text always, and arguments of calls as objects."""
+    message = turn.message() | {"role": "system" if turn.role == "developer" else turn.role, "content": turn.content or ""}
+    if turn.tool_calls:
+        message["tool_calls"] = [_call(call) for call in turn.tool_calls]
+    return message
+
+
+def _call(call: dict[str, Any]) -> dict[str, Any]:
+    function = call.get("function")
+    arguments = function.get("arguments") if isinstance(function, dict) else None
+    if not isinstance(function, dict) or not isinstance(arguments, str):
+        return call
+    try:
+        return call | {"function": function | {"arguments": json.loads(arguments)}}
+    except ValueError:
+        # A model wrote it, so it may be no JSON; a template shows it as it is.
+        return call
+
+
+def _render(tokenizer: Any, messages: list[dict[str, Any]], *, asks: bool) -> str:
+    if not messages and not asks:
+        return ""
+    try:
+        return str(tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=asks))
+    except (TemplateError, TypeError) as error:
+        raise Unprocessable(
+            f"The chat template of the base cannot show one of the conversations ({str(error)[:200]}); leave out what it does not know, "
+            "such as calls of tools."
+        ) from None

@@ -14,12 +14,16 @@ from cluster.learning.example import Example
 from cluster.learning.gate.asked import Asked, Item, Said
 from cluster.learning.gate.marks import mark
 from cluster.learning.gate.sets import subject_of
+from cluster.learning.gate.verdict import Side
 from cluster.specs.gate import GateSetSpec, GateSpec
 from training.gate.asking import refusal_of, request_of
+from training.gate.tally import Tally
 
 AnswerT = TypeVar("AnswerT")
 # A job that was cancelled looks up this often, however long answers take.
 LOOK_S = 1.0
+# Longest name of a source that can be taken back; a longer one is nobody's of ours.
+SOURCE_CHARS = 200
 
 
 class Waiting(Protocol):
@@ -39,7 +43,7 @@ class Question:
 
 @dataclass(frozen=True)
 class Examination:
-    """``concurrency``: items that are asked at once."""
+    """``concurrency``: items that are asked at once. ``tally``: of the tokens they take."""
 
     work: Work
     wait: Waiting
@@ -49,6 +53,7 @@ class Examination:
     candidate: str
     incumbent: str
     concurrency: int
+    tally: Tally
 
     def ask(self, questions: Sequence[Question]) -> None:
         """Raises what asking raised, Cancelled when the job is to stop; what was answered by then is kept."""
@@ -68,23 +73,25 @@ class Examination:
             pool.shutdown(cancel_futures=True)
 
     def _tell(self, total: int, pending: int) -> None:
-        self.work.progress(total - pending, total, "items", "asking")
+        self.work.progress(total - pending, total, "items", "asking", checkpoint=self.tally.noted())
 
     def _one(self, question: Question) -> None:
         example, of = question.example, question.of
-        item = Item(of.name, question.number, example.messages, example.chosen, subject_of(example))
+        whose = subject_of(example), example.source.kind, example.source.id[:SOURCE_CHARS]
+        item = Item(of.name, question.number, example.messages, example.chosen, *whose)
         # One after the other: two models of a pair may share a card that holds one of them.
-        said = [self._said(model, question) for model in (self.incumbent, self.candidate)]
+        said = [self._said(side, question) for side in ("incumbent", "candidate")]
         self.wait(self.asked.keep, item, said[1], said[0])
 
-    def _said(self, model: str, question: Question) -> Said:
+    def _said(self, side: Side, question: Question) -> Said:
         """An item that a model does not take is the model's failure, or the item's; anything else is nobody's answer, and raised."""
-        example = question.example
+        model, example = {"candidate": self.candidate, "incumbent": self.incumbent}[side], question.example
         name = f"gate-{self.work.id.hex[:12]}-{question.of.name}-{question.number}"
         try:
             request = request_of(model, example.messages, self.gate.answer_tokens, str(self.work.organisation_id), name)
             answer = self.wait(self.models.generate, request)
         except BadInput as error:
             return Said(None, 0.0, refusal_of(error))
+        self.tally.add(side, answer.usage)
         by = answer.provenance.served_by if answer.provenance is not None else model
         return Said(answer.text, mark(question.of, example.task, example.chosen, answer.text), by=by)

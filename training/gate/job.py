@@ -26,6 +26,7 @@ from cluster.serving.reach import Attachment
 from cluster.specs.gate import GateSetSpec, GateSpec, gates
 from cluster.stores.sql import Database
 from training.gate.examination import Examination, Question, Waiting
+from training.gate.tally import Tally
 
 
 def evaluate(work: Work) -> dict[str, Any]:
@@ -54,12 +55,13 @@ class Evaluation:
         sets = {one.name: self._items(row, gate, one) for one in gate.sets}
         self.wait(asked.begin, {name: found.sha256 for name, found in sets.items()})
         questions = self._questions(asked, gate, sets)
+        tally = Tally(self.work.checkpoint)
         examination = Examination(
-            self.work, self.wait, self.models, asked, gate, row.candidate, row.incumbent, self.work.settings.gate.concurrency
+            self.work, self.wait, self.models, asked, gate, row.candidate, row.incumbent, self.work.settings.gate.concurrency, tally
         )
         examination.ask(questions)
         self.work.progress(len(questions), len(questions), "items", "weighing")
-        verdict = decide(gate, self.wait(asked.marks))
+        verdict = decide(gate, self.wait(asked.marks)).model_copy(update={"tokens": tally.tokens()})
         for reason in verdict.reasons:
             self.work.log(reason)
         base = self.wait(asked.end, verdict)

@@ -13,6 +13,7 @@ from pathlib import Path
 from cluster.errors import TooLarge
 from cluster.home import Home
 from cluster.learning.adapters.peft_folder import FILES, WEIGHTS
+from cluster.learning.placing import place
 
 PIECE = 2**20
 HALF_WRITTEN = ".part"
@@ -33,16 +34,16 @@ class AdapterFolders:
         size = (folder / WEIGHTS).stat().st_size
         if size > most_bytes:
             raise TooLarge(f"The adapter has {size} bytes, at most {most_bytes} are taken (setting adapters.bytes); train a lower rank.")
-        place = self._root / str(organisation_id)
-        place.mkdir(parents=True, exist_ok=True, mode=0o700)
-        part = place / f"{uuid.uuid4()}{HALF_WRITTEN}"
+        ours = self._root / str(organisation_id)
+        ours.mkdir(parents=True, exist_ok=True, mode=0o700)
+        part = ours / f"{uuid.uuid4()}{HALF_WRITTEN}"
         part.mkdir(mode=0o700)
         try:
             digest, copied = hashlib.sha256(), 0
             for name in FILES:
                 copied += _copy(folder / name, part / name, digest)
             sha256 = digest.hexdigest()
-            self._settle(part, place / sha256)
+            self._settle(part, ours / sha256)
         finally:
             shutil.rmtree(part, ignore_errors=True)
         return sha256, copied
@@ -68,10 +69,9 @@ class AdapterFolders:
                     found.append((uuid.UUID(path.parent.name), path.name))
         return found
 
-    @staticmethod
-    def _settle(part: Path, target: Path) -> None:
+    def _settle(self, part: Path, target: Path) -> None:
         try:
-            part.rename(target)
+            place(part, target, self._root)
         except OSError:
             if not target.is_dir():
                 raise
@@ -87,6 +87,4 @@ def _copy(source: Path, target: Path, digest: hashlib._Hash) -> int:
             digest.update(piece)
             write.write(piece)
             size += len(piece)
-        write.flush()
-        os.fsync(write.fileno())
     return size

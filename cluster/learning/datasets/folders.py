@@ -6,7 +6,6 @@ there. A crash before the commit leaves a folder that no row names, which the ne
 
 from __future__ import annotations
 
-import os
 import shutil
 import uuid
 from collections.abc import Collection, Iterator
@@ -15,6 +14,7 @@ from pathlib import Path
 
 from cluster.home import Home
 from cluster.learning.datasets.recipe import Split
+from cluster.learning.placing import place
 
 BUILDING = ".building-"
 SHEET, SHEET_MARKDOWN = "datasheet.json", "datasheet.md"
@@ -24,7 +24,7 @@ class DatasetFolders:
     """Blocking. Names are made of ids and hashes only."""
 
     def __init__(self, home: Home) -> None:
-        self._root = home.files / "datasets"
+        self.root = home.files / "datasets"
 
     def of(self, organisation_id: uuid.UUID, dataset_id: uuid.UUID, sha256: str) -> Path:
         """Where a version is, or would be."""
@@ -48,13 +48,9 @@ class DatasetFolders:
 
     def publish(self, written: Path, organisation_id: uuid.UUID, dataset_id: uuid.UUID, sha256: str) -> None:
         """``written``, a folder below one of :meth:`building`, becomes the version's. No row names it yet."""
-        for file in written.iterdir():
-            _sync(file)
-        _sync(written)
         target = self.of(organisation_id, dataset_id, sha256)
         shutil.rmtree(target, ignore_errors=True)
-        written.rename(target)
-        _sync(target.parent)
+        place(written, target, self.root)
 
     def keep_only(self, organisation_id: uuid.UUID, dataset_id: uuid.UUID, hashes: Collection[str]) -> None:
         """Removes the folders of versions that no row names."""
@@ -66,16 +62,8 @@ class DatasetFolders:
         shutil.rmtree(self._of_dataset(organisation_id, dataset_id), ignore_errors=True)
 
     def _of_dataset(self, organisation_id: uuid.UUID, dataset_id: uuid.UUID) -> Path:
-        return self._root / str(organisation_id) / str(dataset_id)
+        return self.root / str(organisation_id) / str(dataset_id)
 
 
 def file_of(split: Split) -> str:
     return f"{split}.jsonl"
-
-
-def _sync(path: Path) -> None:
-    number = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(number)
-    finally:
-        os.close(number)

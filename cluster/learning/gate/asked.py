@@ -46,13 +46,15 @@ class Said:
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """``number``: its place in the set. ``subject_id``: whose words it holds."""
+    """``number``: its place in the set. ``subject_id``: whose words it holds. ``source_kind``, ``source_id``: of its example."""
 
     set_name: str
     number: int
     messages: Sequence[dict[str, Any]]
     expected: str
     subject_id: uuid.UUID | None = None
+    source_kind: str | None = None
+    source_id: str | None = None
 
 
 class Asked:

@@ -36,14 +36,18 @@ class GateVerdict(Identified, Table):
 
 class GateAnswer(Table):
     """What both said to one item, side by side. ``subject_id``: whose words the item holds; with them it goes. A model that could not be
-    asked has an ``error`` in place of an answer, and the mark 0. ``by``: the model, and version of an adapter, that answered."""
+    asked has an ``error`` in place of an answer, and the mark 0. ``by``: the model, and version of an adapter, that answered.
+    ``source_kind``, ``source_id``: of which example it is a copy, and goes when that is taken back."""
 
     __tablename__ = "gate_answers"
+    __table_args__ = (Index("ix_gate_answers_source_kind_source_id", "source_kind", "source_id"),)
 
     verdict_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("gate_verdicts.id", ondelete="CASCADE"), primary_key=True)
     set_name: Mapped[str] = mapped_column(String(64), primary_key=True)
     number: Mapped[int] = mapped_column(Integer, primary_key=True)
     subject_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
+    source_kind: Mapped[str | None] = mapped_column(String(16))
+    source_id: Mapped[str | None] = mapped_column(String(200))
     messages: Mapped[list[dict[str, Any]]]
     expected: Mapped[str] = mapped_column(Text)
     candidate: Mapped[str | None] = mapped_column(Text)

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from cluster.specs.gate import Metric, Role
 
 Outcome = Literal["passed", "refused", "undecided"]
+Side = Literal["candidate", "incumbent"]
 Finding = Literal["better", "not_worse", "worse", "too_low", "unclear", "too_few"]
 
 
@@ -38,8 +39,18 @@ class SetResult(BaseModel):
     tolerance: float = 0.0
 
 
+class Tokens(BaseModel):
+    """What answers took of one model."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    prompt: int = 0
+    completion: int = 0
+
+
 class Verdict(BaseModel):
-    """``reasons``: sentences for people, one for each set. ``gate``: name and version, as ``default@1``."""
+    """``reasons``: sentences for people, one for each set. ``gate``: name and version, as ``default@1``. ``tokens``: those that were asked
+    for it, of `candidate` and `incumbent`; None where nobody counted."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -50,3 +61,4 @@ class Verdict(BaseModel):
     confidence: float
     resamples: int
     seed: int
+    tokens: dict[Side, Tokens] | None = None

@@ -27,7 +27,12 @@ Figures = dict[str, float]
 
 def tuning_folder(home: Home, organisation_id: uuid.UUID, job_id: uuid.UUID) -> Path:
     """Where a training writes; it need not be there yet."""
-    return home.files / "fine_tuning" / str(organisation_id) / str(job_id)
+    return tunings(home) / str(organisation_id) / str(job_id)
+
+
+def tunings(home: Home) -> Path:
+    """Where the folders of all organisations are."""
+    return home.files / "fine_tuning"
 
 
 def trial_folder(folder: Path, number: int) -> Path:

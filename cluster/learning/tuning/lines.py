@@ -1,45 +1,16 @@
-"""Files of examples, one JSON object to a line: OpenAI's chat format, or the shape in which feedback becomes data::
-
-    {"messages": [{"role": "user", "content": "..."}, {"role": "assistant", "content": "..."}]}
-    {"messages": [{"role": "user", "content": "..."}], "chosen": "...", "source": {...}}
+"""Files of examples, one to a line, in a format of ``chat_lines.py``; of two answers that feedback left the better one is learned.
 
 Read line by line and never held, so that a large file costs the API no memory.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
-from typing import Annotated, Any, BinaryIO, Literal
-
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from typing import BinaryIO
 
 from cluster.errors import Unprocessable
-from cluster.learning.example import Example
+from cluster.learning.chat_lines import Turns, chat_line
 from cluster.settings import TuningSettings
-
-Turns = tuple["Turn", ...]
-
-
-class Turn(BaseModel):
-    """One message. ``weight`` 0: an answer that is shown and not learned."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    role: Literal["system", "user", "assistant", "tool"]
-    content: str
-    name: str | None = None
-    weight: Annotated[int, Field(ge=0, le=1)] | None = None
-
-    @property
-    def learned(self) -> bool:
-        return self.role == "assistant" and self.weight != 0
-
-
-class _Chat(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    messages: Turns = Field(min_length=2)
 
 
 def read_examples(file: BinaryIO, limits: TuningSettings) -> Iterator[Turns]:
@@ -77,37 +48,15 @@ def refuse_few(found: int, least: int) -> None:
 
 
 def _example(number: int, raw: bytes) -> Turns:
-    told = _object(number, raw)
-    if "preferred_output" in told:
+    try:
+        line = chat_line(raw)
+    except Unprocessable as error:
+        raise Unprocessable(f"Line {number}: {error.message}") from None
+    if line.is_pair:
         raise Unprocessable(f"Line {number} is a pair of answers, of which one is preferred; such are learned with the method 'dpo'.")
-    try:
-        turns = _from_feedback(told) if "chosen" in told else _Chat.model_validate(told).messages
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(map(str, first["loc"]))
-        raise Unprocessable(f"Line {number}: {where + ': ' if where else ''}{first['msg']}.") from None
-    if not any(turn.learned for turn in turns):
-        raise Unprocessable(f"Line {number} has no answer to learn: no message has the role 'assistant', or all have the weight 0.")
-    if turns[-1].role != "assistant":
-        raise Unprocessable(f"Line {number} ends with a message of the role '{turns[-1].role}'; end it with the answer ('assistant').")
-    if any(not turn.content.strip() for turn in turns if turn.learned):
+    learned = [turn for turn in line.turns if turn.learned]
+    if not learned:
+        raise Unprocessable(f"Line {number} has no answer to learn: all messages of 'assistant' have the weight 0.")
+    if any(not (turn.content or "").strip() for turn in learned):
         raise Unprocessable(f"Line {number} has an answer that is empty; leave the line out, or write the answer.")
-    return turns
-
-
-def _from_feedback(told: dict[str, Any]) -> Turns:
-    example = Example.model_validate(told)
-    asked = [Turn.model_validate({"role": one.get("role"), "content": one.get("content")}) for one in example.messages]
-    shown = [turn.model_copy(update={"weight": 0}) if turn.role == "assistant" else turn for turn in asked]
-    return (*shown, Turn(role="assistant", content=example.chosen))
-
-
-def _object(number: int, raw: bytes) -> dict[str, Any]:
-    try:
-        told = json.loads(raw.decode("utf-8-sig" if number == 1 else "utf-8"))
-    except (ValueError, RecursionError) as error:
-        why = "not UTF-8" if isinstance(error, UnicodeDecodeError) else "not JSON"
-        raise Unprocessable(f"Line {number} is {why}; write one JSON object to a line, with the field 'messages'.") from None
-    if not isinstance(told, dict):
-        raise Unprocessable(f"Line {number} is no JSON object; write one to a line, with the field 'messages'.")
-    return told
+    return line.turns

@@ -10,12 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import BinaryIO, NamedTuple
 
-from pydantic import ValidationError
-
 from cluster.errors import Unprocessable
-from cluster.learning.datasets.lines import PREFERENCE, example_of
-from cluster.learning.example import Example, Source
-from cluster.learning.tuning.lines import Turn, Turns, numbered_lines, refuse_few
+from cluster.learning.chat_lines import PREFERENCE, Turn, Turns, chat_line
+from cluster.learning.tuning.lines import numbered_lines, refuse_few
 from cluster.settings import TuningSettings
 
 
@@ -51,20 +48,12 @@ def count_pairs(file: BinaryIO, limits: TuningSettings, least: int) -> int:
 
 def _pair(number: int, raw: bytes) -> Pair:
     try:
-        example = example_of(raw, Source(kind="upload", id=str(number)), "chat")
+        line = chat_line(raw)
     except Unprocessable as error:
         raise Unprocessable(f"Line {number}: {error.message}") from None
-    if example.rejected is None:
+    answer = line.answer.content or ""
+    if line.rejected is None:
         raise Unprocessable(f"Line {number} has one answer, and none that it is preferred to; expected {PREFERENCE}.")
-    if example.rejected.strip() == example.chosen.strip():
+    if line.rejected.strip() == answer.strip():
         raise Unprocessable(f"Line {number} prefers an answer to itself: both are the same. Leave the line out.")
-    return Pair(_asked(number, example), example.chosen, example.rejected)
-
-
-def _asked(number: int, example: Example) -> Turns:
-    try:
-        turns = [Turn.model_validate(message) for message in example.messages]
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        raise Unprocessable(f"Line {number}: {'.'.join(map(str, first['loc']))}: {first['msg']}.") from None
-    return tuple(turn.model_copy(update={"weight": 0}) if turn.role == "assistant" else turn for turn in turns)
+    return Pair(tuple(turn.shown for turn in line.asked), answer, line.rejected)

@@ -5,15 +5,16 @@ from __future__ import annotations
 from tests.api.feedback.saying import FEEDBACK, Saying
 
 CONSENT = f"{FEEDBACK}/consent"
+SAID = ("organisation", "yours", "may_learn")
 
 
 async def test_at_first_feedback_is_only_counted(saying: Saying):
     kept = await saying.says(message_id=await saying.answered(), correction="4")
     told = (await saying.person.client.get(CONSENT)).json()["data"]
-    assert told == {"organisation": False, "yours": None, "may_learn": False}
+    assert [told[name] for name in SAID] == [False, None, False]
     assert (kept["is_example"], await saying.learned()) == (False, [])
     mine = await saying.person.client.put(CONSENT, json={"may_learn": True})
-    assert mine.json()["data"] == {"organisation": False, "yours": True, "may_learn": False}
+    assert [mine.json()["data"][name] for name in SAID] == [False, True, False]
     assert await saying.learned() == []
 
 
@@ -58,3 +59,20 @@ async def test_consent_is_said_in_so_many_words(saying: Saying):
     for body in ({}, {"may_learn": "yes"}, {"may_learn": 1}):
         assert (await saying.person.client.put(CONSENT, json=body)).status_code == 422
     assert (await saying.person.client.put(f"{CONSENT}/organisation", json={"may_learn": True})).status_code == 403
+
+
+async def test_what_each_promise_allows_is_told_in_one_place_and_neither_holds_for_the_other(saying: Saying, person):
+    async def given() -> dict[str, tuple[int, int]]:
+        promises = (await saying.person.client.get(CONSENT)).json()["data"]["promises"]
+        assert all(one["allows"] and one["said_by"] for one in promises)
+        return {one["what"]: (one["given"], one["of"]) for one in promises}
+
+    await saying.says(message_id=await saying.answered(), correction="4")
+    await saying.asked(metadata={"consent_to_learning": True})
+    await saying.asked(metadata={"consent_to_learning": False})
+    assert await given() == {"feedback": (0, 1), "conversations": (1, 3)}
+    await saying.agrees(await person("admin", saying.person.organisation_id))
+    assert await given() == {"feedback": (1, 1), "conversations": (1, 3)}
+    somebody = Saying(await person("viewer", saying.person.organisation_id), saying.stores)
+    told = (await somebody.person.client.get(CONSENT)).json()["data"]["promises"]
+    assert [(one["given"], one["of"]) for one in told] == [(0, 0), (0, 0)], "one's own"

@@ -73,15 +73,21 @@ RIGHT = [json.dumps(herd_line(number)) for number in range(12)]
     [
         ("\n\n", "The file is empty"),
         (RIGHT[0], "The file has 1 example; at least 10"),
-        ("\n".join([*RIGHT, "{not json"]), "Line 13 is not JSON"),
-        ("\n".join([RIGHT[0], "[]"]), "Line 2 is no JSON object"),
-        ("\n".join([RIGHT[0], '{"prompt": "a", "completion": "b"}']), "Line 2: messages: Field required"),
+        ("\n".join([*RIGHT, "{not json"]), "Line 13: The line is not a JSON object in UTF-8"),
+        ("\n".join([RIGHT[0], "[]"]), "Line 2: The line is not a JSON object"),
+        ("\n".join([RIGHT[0], '{"prompt": "a", "completion": "b"}']), "Line 2: 'completion' is not a field that is taken here"),
         (
             "\n".join([RIGHT[0], '{"messages": [{"role": "user", "content": "a"}, {"role": "bot", "content": "b"}]}']),
-            "Line 2: messages.1.role",
+            "Line 2: 'messages.1' must be an object with a 'role'",
         ),
-        ('{"messages": [{"role": "user", "content": "a"}, {"role": "user", "content": "b"}]}', "Line 1 has no answer to learn"),
-        ('{"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": " "}]}', "Line 1 has an answer that is empty"),
+        (
+            '{"messages": [{"role": "user", "content": "a"}, {"role": "user", "content": "b"}]}',
+            "Line 1: 'messages.1' must be a message of 'assistant'",
+        ),
+        (
+            '{"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": " "}]}',
+            "Line 1: 'messages.1' must be a message of 'assistant' with a text",
+        ),
     ],
 )
 async def test_a_file_that_cannot_be_learned_from_is_refused_by_its_line(made, content, told):

@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import load_file
 from transformers import AutoTokenizer
 
-from cluster.learning.tuning.lines import Turn
+from cluster.learning.chat_lines import Turn
 from cluster.learning.tuning.pairs import Pair
 from cluster.learning.tuning.spec import Hyperparameters
 from tests.training.finetune.conftest import NANO

@@ -16,8 +16,8 @@ from safetensors.torch import load_file
 from transformers import AutoTokenizer
 
 from cluster.errors import Cancelled, Unavailable, Unprocessable
+from cluster.learning.chat_lines import Turn
 from cluster.learning.tuning.folders import METRICS, read_metrics
-from cluster.learning.tuning.lines import Turn
 from cluster.learning.tuning.spec import Hyperparameters
 from tests.training.finetune.conftest import NANO
 from training.finetune.examples import Tally, encode, tokenise
@@ -172,3 +172,17 @@ def test_over_long_examples_are_dropped_or_truncated_and_counted():
     assert [len(one.ids) <= 64 for one in kept] == [True, True]
     assert (cutting.kept, cutting.truncated) == (2, 1)
     assert str(tokenizer.decode(list(kept[1].ids))).endswith("indeed.<|end|>")
+
+
+def test_developers_and_calls_of_tools_are_shown_as_templates_know_them():
+    tokenizer = AutoTokenizer.from_pretrained(NANO)
+    call = {"id": "c", "type": "function", "function": {"name": "add", "arguments": '{"a": 2}'}}
+    shown = Turn(role="assistant", content=None, tool_calls=(call,))
+    told = (Turn(role="developer", content="Count."), Turn(role="user", content="2?"), shown, Turn(role="tool", content="2"))
+    text = tokenizer.decode(encode((*told, Turn(role="assistant", content="2")), tokenizer).ids)
+    assert text == "<|system|>Count.<|end|><|user|>2?<|end|><|assistant|><|end|><|tool|>2<|end|><|assistant|>2<|end|>"
+    tokenizer.chat_template = (
+        "{% for message in messages if message.tool_calls %}{{ message.tool_calls[0].function.arguments.a + 'b' }}{% endfor %}"
+    )
+    with pytest.raises(Unprocessable, match="cannot show one of the conversations"):
+        encode((*told, Turn(role="assistant", content="2")), tokenizer)

@@ -41,6 +41,8 @@ async def test_better_at_the_task_and_as_good_elsewhere_passes(house: House):
     await gate.run()
     verdict = await gate.found()
     assert (verdict.row.outcome, verdict.standing) == ("passed", "decided")
+    assert verdict.row.verdict is not None
+    assert all(verdict.row.verdict["tokens"][side]["prompt"] >= 3 * ITEMS for side in ("candidate", "incumbent")), "each item has words"
     job = await house.look(gate.job)
     assert (job.state, job.result) == ("succeeded", {"verdict": str(gate.verdict_id), "outcome": "passed"})
     assert (job.done, job.total, job.unit) == (3 * ITEMS, 3 * ITEMS, "items")
@@ -118,6 +120,7 @@ async def test_answers_are_kept_side_by_side(house: House):
     await gate.run()
     rows = await gate.answers()
     assert [(row.set_name, row.number) for row in rows] == [(name, number) for name in ("harm", "old", "task") for number in range(ITEMS)]
+    assert {(row.source_kind, row.source_id) for row in rows} == {("upload", name) for name in ("harm", "old", "task")}
     row = rows[-ITEMS + 20]
     assert (row.messages, row.expected) == ([{"role": "user", "content": "task 20"}], "right task")
     assert (row.candidate, row.candidate_mark, row.incumbent, row.incumbent_mark) == ("right task", 1.0, "wrong", 0.0)
