@@ -22,7 +22,7 @@ from cluster.learning.feedback.table import Feedback
 from cluster.settings import Settings
 from cluster.stores.sql import AsyncSession
 
-_PROVENANCE = ("model", "adapter", "prompt", "prompt_version")
+_PROVENANCE = ("model", "adapter", "release", "prompt", "prompt_version")
 _SNAPSHOT = ("answered", "is_finished", "message_id", "subject_id", "provenance")
 
 

@@ -19,8 +19,9 @@ Names = Mapping[uuid.UUID, str]
 SET_NAME = r"^[a-z0-9][a-z0-9_-]{0,63}$"
 
 
-class EvaluateBody(Body):
-    candidate: ModelId = Field(description="Who wants to go into service, `<base>:<adapter>`.")
+class ExaminationBody(Body):
+    """With whom, and by what, somebody is compared who wants to go into service."""
+
     incumbent: ModelId | None = Field(None, description="Whom it is compared with; null: what is in service for its base.")
     gate: str = Field(DEFAULT, min_length=1, max_length=64, description="Name of the gate.")
     dataset: str | None = Field(
@@ -32,12 +33,16 @@ class EvaluateBody(Body):
     )
 
     @model_validator(mode="after")
-    def _items(self) -> EvaluateBody:
+    def _items(self) -> ExaminationBody:
         if (self.dataset is None) == (self.held_out_file is None):
             raise ValueError("say where the task's items are: 'dataset' or 'held_out_file'")
         if self.dataset is None and self.dataset_version is not None:
             raise ValueError("'dataset_version' is of a 'dataset'")
         return self
+
+
+class EvaluateBody(ExaminationBody):
+    candidate: ModelId = Field(description="Who wants to go into service, `<base>:<adapter>` or `<base>:release:<release>`.")
 
 
 class DecisionBody(Body):

@@ -19,6 +19,7 @@ from cluster.settings.knowledge import IngestSettings, KnowledgeSettings, Semant
 from cluster.settings.outside import ConnectorSettings, ContentSettings, OutgoingSettings
 from cluster.settings.people import AuthSettings, ConversationSettings, QuotaSettings
 from cluster.settings.queues import QueueSettings, WebhookSettings
+from cluster.settings.releases import ReleaseSettings
 from cluster.settings.serving import HttpSettings, LimitSettings, LogSettings, RaySettings, ResidencySettings, TracingSettings
 from cluster.settings.stores import BackupSettings, StorageSettings
 from cluster.settings.tuning import TuningSettings
@@ -55,6 +56,7 @@ class Settings(Group):
     feedback: FeedbackSettings = FeedbackSettings()
     active_learning: ActiveLearningSettings = ActiveLearningSettings()
     gate: GateSettings = GateSettings()
+    releases: ReleaseSettings = ReleaseSettings()
     queue: QueueSettings = QueueSettings()
     webhooks: WebhookSettings = WebhookSettings()
     outgoing: OutgoingSettings = OutgoingSettings()
