@@ -9,6 +9,7 @@ from typing import Any
 
 from pydantic import Field, JsonValue, model_validator
 
+from api.retrieval.schemas import Collections
 from api.web.schema import Answer, Body, FormBody, ModelId
 from cluster.learning.gate.store import Found, Ruling, Standing
 from cluster.learning.gate.table import GateAnswer, GateDecision
@@ -30,6 +31,11 @@ class ExaminationBody(Body):
     dataset_version: int | None = Field(None, ge=1, le=2**31 - 1, description="Its version; null: the latest.")
     held_out_file: str | None = Field(
         None, max_length=64, description="In place of a dataset, a file of `/v1/files` with items that were not trained on, one to a line."
+    )
+
+    collections: Collections | None = Field(
+        None,
+        description="Ids or names; the task is answered from their documents, searched as each release has it; null: from none.",
     )
 
     @model_validator(mode="after")
@@ -110,11 +116,13 @@ class VerdictEntry(Answer):
 
 
 class VerdictDetail(VerdictEntry):
-    """`sets`: the figures of each set. `held_out`: where the task's items are. `inputs`: SHA-256 of each set's file.
+    """`sets`: the figures of each set. `held_out`: where the task's items are. `documents`: ids of the collections that they
+    are answered from. `inputs`: SHA-256 of each set's file.
     `decisions`: all that people took, the latest first."""
 
     owner_id: uuid.UUID | None
     held_out: dict[str, JsonValue]
+    documents: list[str] | None
     inputs: dict[str, str] | None
     confidence: float
     resamples: int
@@ -130,6 +138,7 @@ class VerdictDetail(VerdictEntry):
                 **_entry(found, names),
                 "owner_id": row.owner_id,
                 "held_out": row.held_out,
+                "documents": row.documents,
                 "inputs": row.inputs,
                 **{name: row.gate[name] for name in ("confidence", "resamples", "seed")},
                 "sets": [] if row.verdict is None else row.verdict["sets"],

@@ -176,8 +176,8 @@ async def set_release_canary(
     openapi_extra=json_request(TryBody, {"percent": 50}),
 )
 async def set_ab(release_id: uuid.UUID, service: Writing, body: Annotated[TryBody, Depends(json_body(TryBody, Unprocessable))]) -> Response:
-    """A canary that is there to be compared: `/comparison` has what people said of both. It takes the place of a canary of the same release.
-    Nothing is promoted by itself."""
+    """A canary that is there to be compared: `/comparison` has what people said of both. It takes the place of a canary of the same
+    release. Nothing is promoted by itself."""
     return success(await service.tried(release_id, body, Trial.AB))
 
 

@@ -70,6 +70,7 @@ class Shadows:
         self._manifests = Manifests(Home(parts.settings.home))
         self._queue: asyncio.Queue[Sample] = asyncio.Queue(self._settings.shadow_queue)
         self._asking = 0
+        self._in_hand = 0
         self._interrupt = asyncio.Event()
         self._upkeep = Upkeep("putting requests to releases in the shadow", AGAIN_S, self._next)
 
@@ -79,6 +80,11 @@ class Shadows:
     async def stop(self) -> None:
         """What waits is left out."""
         await self._upkeep.stop()
+
+    @property
+    def waiting(self) -> int:
+        """Requests that are still to be put to a release, or are just being."""
+        return self._queue.qsize() + self._in_hand
 
     def begin(self) -> None:
         """Somebody asks a model here, who comes before any shadow."""
@@ -111,6 +117,13 @@ class Shadows:
 
     async def _next(self) -> None:
         sample = await self._queue.get()
+        self._in_hand = 1
+        try:
+            await self._carry_out(sample)
+        finally:
+            self._in_hand = 0
+
+    async def _carry_out(self, sample: Sample) -> None:
         async with self._parts.stores.database.session() as session:
             agreed = await ShadowRows(session).may_learn(uuid.UUID(sample.request.scope), sample.asker.user_id)
         if not agreed:

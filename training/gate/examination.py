@@ -7,6 +7,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
+from cluster.contracts.generation import GenerationRequest
 from cluster.errors import BadInput
 from cluster.gateway import ModelGateway
 from cluster.jobs.work import Work
@@ -16,6 +17,7 @@ from cluster.learning.gate.marks import mark
 from cluster.learning.gate.sets import subject_of
 from cluster.specs.gate import GateSetSpec, GateSpec
 from training.gate.asking import refusal_of, request_of
+from training.gate.documents import Documents, shown
 
 AnswerT = TypeVar("AnswerT")
 # A job that was cancelled looks up this often, however long answers take.
@@ -39,7 +41,7 @@ class Question:
 
 @dataclass(frozen=True)
 class Examination:
-    """``concurrency``: items that are asked at once."""
+    """``concurrency``: items that are asked at once. ``documents``: from which the items of the task are answered."""
 
     work: Work
     wait: Waiting
@@ -49,6 +51,7 @@ class Examination:
     candidate: str
     incumbent: str
     concurrency: int
+    documents: Documents | None = None
 
     def ask(self, questions: Sequence[Question]) -> None:
         """Raises what asking raised, Cancelled when the job is to stop; what was answered by then is kept."""
@@ -83,8 +86,22 @@ class Examination:
         name = f"gate-{self.work.id.hex[:12]}-{question.of.name}-{question.number}"
         try:
             request = request_of(model, example.messages, self.gate.answer_tokens, str(self.work.organisation_id), name)
-            answer = self.wait(self.models.generate, request)
+            text, by = self._answer(request) if self.documents is None or question.of.file else self._read(self.documents, request)
         except BadInput as error:
             return Said(None, 0.0, refusal_of(error))
-        by = answer.provenance.served_by if answer.provenance is not None else model
-        return Said(answer.text, mark(question.of, example.task, example.chosen, answer.text), by=by)
+        return Said(text, mark(question.of, example.task, example.chosen, text), by=by)
+
+    def _answer(self, request: GenerationRequest) -> tuple[str, str]:
+        """And who gave it: the same as long as it is the same adapter in the way of the same release."""
+        answer = self.wait(self.models.generate, request)
+        if answer.provenance is None:
+            return answer.text, request.model
+        return answer.text, " ".join(filter(None, (answer.provenance.served_by, answer.provenance.release)))
+
+    def _read(self, documents: Documents, request: GenerationRequest) -> tuple[str, str | None]:
+        """None: no model had to answer."""
+        told, briefing = self.wait(documents.brief, request)
+        if briefing.answer is not None:
+            return briefing.answer, None
+        text, by = self._answer(told)
+        return shown(briefing, text), by

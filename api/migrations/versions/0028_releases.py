@@ -19,12 +19,14 @@ def upgrade() -> None:
     _routes()
     for table in ("messages", "feedback"):
         op.add_column(table, sa.Column("release", sa.String(100), nullable=True))
+    op.add_column("gate_verdicts", sa.Column("documents", postgresql.JSONB(), nullable=True))
     # Of a trial: all answers of a release since a moment.
     op.create_index("ix_messages_release", "messages", ["release", "created_at"], postgresql_where=sa.text("release IS NOT NULL"))
 
 
 def downgrade() -> None:
     op.drop_index("ix_messages_release", "messages")
+    op.drop_column("gate_verdicts", "documents")
     for table in ("messages", "feedback"):
         op.drop_column(table, "release")
     for column in ROUTED:

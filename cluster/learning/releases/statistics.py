@@ -10,8 +10,9 @@ for somebody who decides beforehand when to look, once.
 *At every look*: an e-process, the product over blocks of what was seen, of how likely two shares make it against how likely one does. If
 the arms are equal, its expectation is at most 1 at any time, and so the chance that it ever reaches 1/a is at most a, however often
 somebody looks, and whenever they stop (Ville's inequality; the e-variable is Turner, Ly and Grünwald's, "Generic E-variables for exact
-sequential k-sample tests that allow for optional stopping", Journal of Statistical Planning and Inference 230, 2024). Unlike alpha spending it needs no
-plan of looks, and unlike the mixture SPRT no normal approximation. ``p_anytime`` is 1 over the highest that it reached. Nothing is called
+sequential k-sample tests that allow for optional stopping", Journal of Statistical Planning and Inference 230, 2024). Unlike
+alpha spending it needs no plan of looks, and unlike the mixture SPRT no normal approximation. ``p_anytime`` is 1 over the highest that it
+reached. Nothing is called
 shown by any other figure. Outcomes count in the order in which they were first said, each as it stands now; where many are changed later,
 this is an approximation.
 
