@@ -10,8 +10,8 @@ from api.releases.schemas import (
     ComparisonAnswer,
     ComparisonQuery,
     LatencyAnswer,
+    NeededAnswer,
     RatesAnswer,
-    SampleAnswer,
     ShadowSummary,
     TrialAnswer,
 )
@@ -53,7 +53,7 @@ class Comparing:
             rates=RatesAnswer.of(rates),
             latency=_latency(ours, theirs, "latency_ms", asked.alpha),
             first_token=_latency(ours, theirs, "first_token_ms", asked.alpha),
-            needed=SampleAnswer.of(wanted),
+            needed=NeededAnswer.of(wanted),
             is_enough=enough,
             shown=shown,
             reason=_reason(shown, wanted, enough=enough, tried=trial is not None),

@@ -20,11 +20,11 @@ from api.releases.schemas import (
     BackBody,
     ComparisonAnswer,
     ComparisonQuery,
-    PromoteBody,
     ReleaseAnswer,
     ReleaseBody,
     ReleaseDeleted,
     ReleasePage,
+    ReleasePromoteBody,
     ReleaseQuery,
     ShadowBody,
     ShadowPage,
@@ -186,10 +186,10 @@ async def set_ab(release_id: uuid.UUID, service: Writing, body: Annotated[TryBod
     summary="Put a release into service",
     response_model=Success[ReleaseAnswer],
     responses=responses(ok({**RELEASE, "state": "in_service"}), WRITES),
-    openapi_extra=json_request(PromoteBody, {"if_better": False}),
+    openapi_extra=json_request(ReleasePromoteBody, {"if_better": False}),
 )
 async def promote_release(
-    release_id: uuid.UUID, service: Writing, body: Annotated[PromoteBody, Depends(json_body(PromoteBody, Unprocessable))]
+    release_id: uuid.UUID, service: Writing, body: Annotated[ReleasePromoteBody, Depends(json_body(ReleasePromoteBody, Unprocessable))]
 ) -> Response:
     """From now on all of it answers when your organisation asks for its base. It has to have passed the gate, unless an admin insists, with
     a reason; with `if_better` its comparison also has to show that it is better."""

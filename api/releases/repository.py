@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, Text, and_, case, cast, delete, func, insert, literal, or_, select, tuple_
+from sqlalchemy import ColumnElement, Integer, Select, Text, and_, case, cast, delete, func, insert, literal, or_, select, tuple_
 
 from api.conversations.tables import Conversation, Message
 from cluster.learning.feedback.consent import agreed
@@ -37,8 +37,10 @@ class ShadowRows:
         await self._session.execute(insert(ReleaseShadow).values(id=uuid.uuid4(), **values))
         mine = ReleaseShadow.release_id == values["release_id"]
         late = select(ReleaseShadow.id).where(mine).order_by(ReleaseShadow.created_at.desc(), ReleaseShadow.id.desc()).offset(most)
+        late = late.correlate(None)
         old = ReleaseShadow.created_at < datetime.now(UTC) - timedelta(days=days)
-        await self._session.execute(delete(ReleaseShadow).where(or_(and_(mine, ReleaseShadow.id.in_(late)), old)))
+        gone = delete(ReleaseShadow).where(or_(and_(mine, ReleaseShadow.id.in_(late)), old))
+        await self._session.execute(gone, execution_options={"synchronize_session": False})
 
     async def page(self, row: Release, before: tuple[datetime, uuid.UUID] | None, most: int) -> Sequence[ReleaseShadow]:
         """The latest first."""
@@ -95,7 +97,7 @@ class OutcomeRows:
                 case(
                     (func.coalesce(func.bool_or(said.c.bad), False), False), (func.coalesce(func.bool_or(said.c.good), False), True)
                 ).label("went_well"),
-                *(func.coalesce(func.sum(said.c[name]), 0).label(name) for name in ("up", "down", "against")),
+                *(cast(func.coalesce(func.sum(said.c[name]), 0), Integer).label(name) for name in ("up", "down", "against")),
                 _median(Message.latency_ms).label("latency_ms"),
                 _median(Message.first_token_ms).label("first_token_ms"),
             )

@@ -70,7 +70,7 @@ class Insisting(Body):
         return self
 
 
-class PromoteBody(Insisting):
+class ReleasePromoteBody(Insisting):
     if_better: bool = Field(False, description="Only if its comparison shows that it is better, of a sample that is large enough.")
 
 
@@ -97,13 +97,13 @@ class ShadowQuery(FormBody):
     limit: int = Field(50, ge=1, le=200)
 
 
-class PromptAnswer(Answer):
+class ReleasePrompt(Answer):
     name: str
     version: int
     text: str
 
 
-class RetrievalAnswer(Answer):
+class ReleaseRetrieval(Answer):
     settings: str
     version: int
 
@@ -116,8 +116,8 @@ class ReleaseAnswer(Answer):
     version: int
     description: str
     adapter_id: uuid.UUID | None
-    prompt: PromptAnswer | None
-    retrieval: RetrievalAnswer | None
+    prompt: ReleasePrompt | None
+    retrieval: ReleaseRetrieval | None
     state: Standing
     percent: float | None = Field(description="On how many it is tried now; null: on none.")
     override: str | None = Field(description="Why an admin let it to people without the gate.")
@@ -214,14 +214,14 @@ class LatencyAnswer(Answer):
         return cls(**{name: getattr(found, name) for name in cls.model_fields})
 
 
-class SampleAnswer(Answer):
+class NeededAnswer(Answer):
     """Rated conversations that each arm needs to find the difference that was asked for."""
 
     candidate: int
     control: int
 
     @classmethod
-    def of(cls, found: Sample) -> SampleAnswer:
+    def of(cls, found: Sample) -> NeededAnswer:
         return cls(candidate=found.candidate, control=found.control)
 
 
@@ -247,7 +247,7 @@ class ComparisonAnswer(Answer):
     rates: RatesAnswer
     latency: LatencyAnswer
     first_token: LatencyAnswer
-    needed: SampleAnswer
+    needed: NeededAnswer
     is_enough: bool = Field(description="Whether both arms have the sample that is needed.")
     shown: Literal["better", "worse", "nothing"] = Field(description="What `p_anytime` shows at `alpha`.")
     reason: str

@@ -23,11 +23,11 @@ from api.releases.schemas import (
     ComparisonAnswer,
     ComparisonQuery,
     Insisting,
-    PromoteBody,
     PromptChoice,
     ReleaseAnswer,
     ReleaseBody,
     ReleasePage,
+    ReleasePromoteBody,
     ReleaseQuery,
     RetrievalChoice,
     ShadowAnswer,
@@ -112,7 +112,7 @@ class ReleaseService:
             trail = Trail(session, self._origin, self._who)
             return await GateService(session, self._who, trail, desk, self._settings).evaluate(asked, models)
 
-    async def promote(self, release_id: uuid.UUID, body: PromoteBody) -> ReleaseAnswer:
+    async def promote(self, release_id: uuid.UUID, body: ReleasePromoteBody) -> ReleaseAnswer:
         """Its first request is not the one that loads its adapter: that is loaded before requests go to it."""
         override = self._override(body)
         await self._load(release_id)

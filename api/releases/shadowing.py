@@ -138,7 +138,11 @@ class Shadows:
         """Whether nobody asks here, and no model on the device works or is waited for."""
         if self._asking:
             return False
-        uses = (await self._parts.gateway.residency()).models
+        try:
+            uses = (await self._parts.gateway.residency()).models
+        except HearthError:
+            # Nobody knows; it may be looked at again.
+            return False
         device = next((use.device for use in uses if use.model == sample.request.model), None)
         return not any(use.ongoing + use.queued for use in uses if use.device == device)
 

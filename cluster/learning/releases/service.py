@@ -16,6 +16,8 @@ from cluster.learning.releases.table import SERVABLE, Release, ReleaseState, Tri
 from cluster.learning.releases.turning import Turning
 from cluster.stores.sql import AsyncSession
 
+INSIST = "have it evaluated, or an admin insists with 'force' and a 'reason'."
+
 
 class ReleasesInService:
     """``history``: so many promotions of a base can be taken back."""
@@ -40,6 +42,8 @@ class ReleasesInService:
         row, route = await self._locked(organisation_id, release_id)
         if route.release_id == row.id:
             return row
+        if row.state == ReleaseState.DRAFT and override is None:
+            raise Conflict(f"'{row.label}' has not passed the gate; {INSIST}")
         row = await self._let(row, override)
         put = await self._turning.put(route, await self._turning.of(row), approver_id)
         assert put.release is not None
@@ -89,16 +93,19 @@ class ReleasesInService:
         return row
 
     async def _let(self, row: Release, override: str | None) -> Release:
-        """Raises Conflict for one that people may not be shown. ``override`` is kept where it was needed."""
+        """Raises Conflict for one that people may not be shown. ``override`` is kept where it was needed, and is enough for later trials of
+        a draft too."""
         if row.state == ReleaseState.RETIRED:
             raise Conflict("The release is retired; make it anew to show it to people.")
         if row.state not in {ReleaseState.DRAFT, ReleaseState.REFUSED}:
             return row
+        if override is None and row.state == ReleaseState.DRAFT and row.override is not None:
+            return row
         if override is None:
             said = "has not passed the gate" if row.state == ReleaseState.DRAFT else "was refused by the gate"
-            raise Conflict(f"'{row.label}' {said}; have it evaluated, or an admin insists with 'force' and a 'reason'.")
-        # So that it may be asked; what the gate found stays in its verdict.
-        return await self.releases.changed(row, state=ReleaseState.PASSED, override=override)
+            raise Conflict(f"'{row.label}' {said}; {INSIST}")
+        # What was refused may be asked again; what the gate found stays in its verdict.
+        return await self.releases.changed(row, state=ReleaseState.DRAFT, override=override)
 
     async def _locked(self, organisation_id: uuid.UUID, release_id: uuid.UUID) -> tuple[Release, AdapterRoute]:
         await self.adapters.lock(organisation_id)

@@ -78,12 +78,12 @@ async def test_what_is_shown_is_promoted_on_request_and_only_then(client, stores
     assert found["rates"]["p_value"] < found["rates"]["p_anytime"] < 0.05, "looking often costs something"
     assert found["rates"]["low"] > 0
     assert (await compared(client, admin, release, difference=0.4))["is_enough"]
-    refused = await act(client, admin, release, "promote", {"if_better": True})
+    refused = await act(client, admin, release, "promote", {"if_better": True, **FORCED})
     assert (refused.status_code, "fewer than" in error_of(refused)["message"]) == (409, True)
     await say(stores, admin, "support@1", [WELL, WELL, WELL, WELL, BADLY] * 70)
     await say(stores, admin, None, [WELL, BADLY, BADLY] * 120)
     assert data_of(await client.get(f"{URL}/{release['id']}", headers=admin.headers))["state"] == "ab"
-    assert data_of(await act(client, admin, release, "promote", {"if_better": True}))["state"] == "in_service"
+    assert data_of(await act(client, admin, release, "promote", {"if_better": True, **FORCED}))["state"] == "in_service"
     ended = await compared(client, admin, release)
     assert ended["trial"]["ended_at"] is not None
     await say(stores, admin, "support@1", [BADLY] * 3)

@@ -88,7 +88,7 @@ async def test_an_adapter_by_itself_takes_no_half_of_a_release_away(client, admi
     for percent in (5, 0):
         answer = await adapter_act(client, admin, row, "canary", {"percent": percent}, "PUT")
         assert "A release is tried" in error_of(answer)["message"]
-    data_of(await act(client, admin, release, "promote", {}))
+    data_of(await act(client, admin, release, "promote", FORCED))
     for what, body, method in (("promote", {"force": True}, "POST"), ("canary", {"percent": 5}, "PUT")):
         answer = await adapter_act(client, admin, row, what, body, method)
         assert (answer.status_code, "A release answers" in error_of(answer)["message"]) == (409, True)
@@ -116,6 +116,10 @@ async def test_only_what_passed_the_gate_is_shown_to_people(client, admin: Perso
         assert "has not passed the gate" in error_of(await act(client, editor, release, what, body, method))["message"]
         assert (await act(client, editor, release, what, body | FORCED, method)).status_code == 403
     assert (await act(client, admin, release, "promote", {"force": True})).status_code == 422
+    tried = data_of(await act(client, admin, release, "canary", {"percent": 5, **FORCED}, "PUT"))
+    assert (tried["state"], tried["override"]) == ("canary", FORCED["reason"])
+    assert "has not passed the gate" in error_of(await act(client, editor, release, "promote", {}))["message"]
+    data_of(await act(client, editor, release, "canary", {"percent": 0}, "PUT"))
     file = {"file": ("task.jsonl", json.dumps({"messages": [{"role": "user", "content": "?"}], "chosen": "!", "source": {"kind": "upload", "id": "x"}}))}  # fmt: skip  # noqa: E501
     items = (await client.post("/v1/files", data={"purpose": "evals"}, files=file, headers=editor.headers)).json()["id"]
     asked = data_of(await act(client, editor, release, "evaluate", {"held_out_file": items}))
@@ -138,7 +142,7 @@ async def test_who_asks_always_gets_the_same_and_a_canary_ends_where_it_is_promo
     other = await make(client, admin, "Other.", "other")
     assert (await act(client, admin, other, "canary", {"percent": 5, **FORCED}, "PUT")).status_code == 409
     assert data_of(await act(client, admin, other, "canary", {"percent": 0}, "PUT"))["state"] == "draft"
-    assert data_of(await act(client, admin, release, "promote", {}))["state"] == "in_service"
+    assert data_of(await act(client, admin, release, "promote", FORCED))["state"] == "in_service"
     assert "nothing to try" in error_of(await act(client, admin, release, "canary", {"percent": 5}, "PUT"))["message"]
     (route,) = data_of(await client.get(f"{ADAPTERS}/routes", headers=admin.headers))["routes"]
     assert (route["canary_release_id"], route["percent"], route["release_id"]) == (None, 0, release["id"])
@@ -231,7 +235,7 @@ async def test_every_change_is_in_the_audit_log(client, admin: Person):
     data_of(await act(client, admin, release, "shadow", {"percent": 5}, "PUT"))
     data_of(await act(client, admin, release, "canary", {"percent": 5, **FORCED}, "PUT"))
     data_of(await act(client, admin, release, "ab", {"percent": 50}, "PUT"))
-    data_of(await act(client, admin, release, "promote", {}))
+    data_of(await act(client, admin, release, "promote", FORCED))
     data_of(await client.post(f"{ADAPTERS}/rollback", json={"base": BASE}, headers=admin.headers))
     data_of(await act(client, admin, release, "retire"))
     data_of(await client.delete(f"{URL}/{release['id']}", headers=admin.headers))
