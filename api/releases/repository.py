@@ -8,7 +8,23 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Integer, Select, Text, and_, case, cast, delete, func, insert, literal, or_, select, tuple_
+from sqlalchemy import (
+    ColumnElement,
+    Integer,
+    Select,
+    Text,
+    and_,
+    case,
+    cast,
+    delete,
+    func,
+    insert,
+    literal,
+    literal_column,
+    or_,
+    select,
+    tuple_,
+)
 
 from api.conversations.tables import Conversation, Message
 from cluster.learning.feedback.consent import agreed
@@ -104,7 +120,8 @@ class OutcomeRows:
             .join(Conversation, Conversation.id == Message.conversation_id)
             .outerjoin(said, said.c.target_id == cast(Message.id, Text))
             .where(*self._asked(trial))
-            .group_by(Message.conversation_id, tried)
+            # By its name: PostgreSQL would take the parameters in it for others than those above.
+            .group_by(Message.conversation_id, literal_column("is_candidate"))
             .order_by(func.min(said.c.first).nulls_last(), Message.conversation_id)
         )
         rows = (await self._session.execute(query)).mappings()
