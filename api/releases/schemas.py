@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from datetime import datetime
-from typing import Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import Field, Strict, model_validator
 
@@ -13,8 +13,10 @@ from api.web.schema import Answer, Body, FormBody, ModelId
 from cluster.learning.adapters.names import NAME
 from cluster.learning.adapters.table import AdapterRoute
 from cluster.learning.releases.names import addressed_as
-from cluster.learning.releases.statistics import Latencies, Rates, Sample
 from cluster.learning.releases.table import Release, ReleaseShadow, ReleaseState, ReleaseTrial, Trial
+
+if TYPE_CHECKING:
+    from cluster.learning.releases.statistics import Latencies, Rates, Sample
 
 Name = Annotated[str, Field(pattern=NAME, max_length=63)]
 Id = Annotated[uuid.UUID, Strict(False)]

@@ -37,7 +37,8 @@ from scipy.stats import binomtest, bootstrap, fisher_exact, mannwhitneyu, norm
 # Of the larger arm in a block, so that blocks are full now and then also where one is tried on very few.
 WIDEST_BLOCK = 20
 RESAMPLES = 2000
-LEAST_LATENCIES = 5
+# Fewer allow nothing to be said, and of more so many, evenly taken, say as much.
+LEAST_LATENCIES, MOST_LATENCIES = 5, 2000
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +137,7 @@ def needed(control: float | None, difference: float, percent: float, alpha: floa
 
 def compare_latencies(candidate: Sequence[float], control: Sequence[float], alpha: float) -> Latencies:
     """Milliseconds, one value for each conversation."""
+    candidate, control = _evenly(candidate), _evenly(control)
     ours, theirs = _median(candidate), _median(control)
     if ours is None or theirs is None or min(len(candidate), len(control)) < LEAST_LATENCIES:
         return Latencies(ours, theirs)
@@ -154,6 +156,10 @@ def compare_latencies(candidate: Sequence[float], control: Sequence[float], alph
 
 def _difference(candidate: np.ndarray, control: np.ndarray, axis: int) -> np.ndarray:
     return np.asarray(np.median(candidate, axis=axis) - np.median(control, axis=axis))
+
+
+def _evenly(values: Sequence[float]) -> Sequence[float]:
+    return values[:: -(-len(values) // MOST_LATENCIES) or 1]
 
 
 def _share(outcomes: Sequence[bool]) -> float | None:
