@@ -97,8 +97,8 @@ class ConsentAnswer(Answer):
 
 
 def _entry(row: Feedback) -> dict[str, Any]:
-    same = ("id", "target_id", "value", "reasons", "task", "model", "adapter", "release")
-    same += ("prompt", "prompt_version", "created_at", "updated_at")
+    about = ("model", "adapter", "release", "prompt", "prompt_version")
+    same = ("id", "target_id", "value", "reasons", "task", *about, "created_at", "updated_at")
     return {
         **{name: getattr(row, name) for name in same},
         "user_id": row.owner_id,

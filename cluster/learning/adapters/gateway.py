@@ -87,7 +87,8 @@ class AdapterGateway(ForwardingGateway):
 
     def _somebodys(self, base: str, adapter: str) -> bool:
         manifest = self.manifests.of(base)
-        return any(manifest.knows(entry.organisation, adapter) for entry in (*manifest.adapters, *manifest.releases)) or adapter == BARE
+        known = {entry.organisation for entry in manifest.adapters} | {entry.organisation for entry in manifest.releases}
+        return adapter == BARE or any(manifest.knows(organisation, adapter) for organisation in known)
 
 
 def _told(base: str, bundle: Bundle) -> Provenance:

@@ -36,12 +36,7 @@ async def pinned(session: AsyncSession, organisation_id: uuid.UUID, model: str) 
     chosen = chosen.outerjoin(Release, Release.id == AdapterRoute.release_id)
     ours = (AdapterRoute.organisation_id == organisation_id, AdapterRoute.base == base)
     routed = (await session.execute(chosen.where(*ours))).one_or_none()
-    if routed is None:
-        return model
-    row, way = routed
-    if way is not None:
-        return f"{base}:{addressed_as(way.name, way.version)}"
-    return _name(row) if row is not None else f"{base}:{BARE}"
+    return _answering(base, *routed) if routed is not None else model
 
 
 async def judged(session: AsyncSession, organisation_id: uuid.UUID, candidate: str, state: AdapterState) -> str | None:
@@ -65,6 +60,12 @@ async def _named(session: AsyncSession, organisation_id: uuid.UUID, base: str, a
     if version is not None:
         chosen = chosen.where(Adapter.version == version)
     return await session.scalar(chosen.limit(1))
+
+
+def _answering(base: str, row: Adapter | None, way: Release | None) -> str:
+    if way is not None:
+        return f"{base}:{addressed_as(way.name, way.version)}"
+    return _name(row) if row is not None else f"{base}:{BARE}"
 
 
 def _name(row: Adapter) -> str:

@@ -49,6 +49,7 @@ def test_rates_are_compared_as_far_as_there_are_any():
     nothing = compare_rates([], [True], 50, 0.05)
     assert (nothing.candidate, nothing.control, nothing.difference, nothing.p_anytime) == (None, 1.0, None, 1.0)
     found = compare_rates([True] * 30 + [False] * 3, [True] * 10 + [False] * 20, 50, 0.05)
+    assert found.difference is not None
     assert found.difference == pytest.approx(30 / 33 - 1 / 3)
     assert found.low is not None
     assert found.high is not None
