@@ -121,8 +121,16 @@ class ReleaseService:
                 row = await change.service.releases.get(self._who.organisation_id, release_id)
                 await Comparing(change.session, self._settings.releases.outcomes).need_better(row)
             row = await change.service.promote(self._who.organisation_id, release_id, self._who.user_id, override)
-            told = {"base": row.base, "name": row.name, "version": row.version, "if_better": body.if_better}
-            change.trail.record("release.promoted", _target(row), forced=body.force, reason=override, **told)
+            change.trail.record(
+                "release.promoted",
+                _target(row),
+                base=row.base,
+                name=row.name,
+                version=row.version,
+                forced=body.force,
+                reason=override,
+                if_better=body.if_better,
+            )
         return await self._published(row)
 
     async def roll_back(self, base: str) -> RouteEntry:
