@@ -6,16 +6,10 @@ import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from api.releases.answers import ArmAnswer, ComparisonAnswer, LatencyAnswer, NeededAnswer, RatesAnswer, ShadowSummary, TrialAnswer
 from api.releases.repository import Outcome, OutcomeRows, ShadowRows
 from api.releases.schemas import (
-    ArmAnswer,
-    ComparisonAnswer,
     ComparisonQuery,
-    LatencyAnswer,
-    NeededAnswer,
-    RatesAnswer,
-    ShadowSummary,
-    TrialAnswer,
 )
 from cluster.errors import Conflict
 from cluster.learning.releases.registry import Releases

@@ -15,10 +15,10 @@ from api.conversations.examples import ok
 from api.gate.examples import ASKED
 from api.gate.schemas import ExaminationBody, VerdictEntry
 from api.jobs.install import WithDesk
+from api.releases.answers import ComparisonAnswer, ShadowPage
 from api.releases.examples import BACK, BODY, COMPARISON, EXAMINATION, ID, RELEASE, SHADOW
 from api.releases.schemas import (
     BackBody,
-    ComparisonAnswer,
     ComparisonQuery,
     ReleaseAnswer,
     ReleaseBody,
@@ -27,7 +27,6 @@ from api.releases.schemas import (
     ReleasePromoteBody,
     ReleaseQuery,
     ShadowBody,
-    ShadowPage,
     ShadowQuery,
     TryBody,
 )

@@ -17,10 +17,10 @@ from api.gate.schemas import EvaluateBody, ExaminationBody, VerdictEntry
 from api.gate.service import GateService
 from api.jobs.install import JobDesk
 from api.prompts.service import Prompts
+from api.releases.answers import ComparisonAnswer, ShadowAnswer, ShadowPage
 from api.releases.comparing import Comparing
 from api.releases.repository import ShadowRows
 from api.releases.schemas import (
-    ComparisonAnswer,
     ComparisonQuery,
     Insisting,
     PromptChoice,
@@ -30,8 +30,6 @@ from api.releases.schemas import (
     ReleasePromoteBody,
     ReleaseQuery,
     RetrievalChoice,
-    ShadowAnswer,
-    ShadowPage,
     ShadowQuery,
     TryBody,
 )
