@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import pytest
 
 from cluster.fakes.gateway import FakeGateway
 from tests.api.adapters.shelf import URL as ADAPTERS
@@ -165,29 +164,28 @@ async def test_what_requests_go_to_is_neither_retired_nor_deleted(client, admin:
     assert (await client.get(f"{URL}/{release['id']}", headers=admin.headers)).status_code == 404
 
 
-@pytest.mark.parametrize(
-    ("body", "status", "param"),
-    [
-        ({"prompt": None}, 422, None),
-        ({"base": "nothing"}, 404, "base"),
-        ({"base": "fake-embedder"}, 404, "base"),
-        ({"base": f"{BASE}:pirate"}, 400, "base"),
-        ({"base": "agent/answer"}, 400, "base"),
-        ({"name": "Support!"}, 422, "name"),
-        ({"prompt": {"name": "nobody's"}}, 404, "prompt"),
-        ({"retrieval": {"settings": "defualt"}}, 404, "retrieval.settings"),
-        ({"retrieval": {"settings": "default", "version": 999}}, 409, "retrieval.version"),
-        ({"adapter_id": str(uuid.uuid4())}, 404, "adapter_id"),
-        ({"adapter_id": 5}, 422, "adapter_id"),
-        ({"surplus": 1}, 422, None),
-    ],
-)
-async def test_what_is_no_release_is_refused_with_the_reason(client, editor: Person, body: dict[str, Any], status: int, param: str | None):
-    told = {"base": BASE, "name": "support", "prompt": {"name": await prompt(client, editor, "Be brief.")}} | body
-    answer = await client.post(URL, json=told, headers=editor.headers)
-    assert answer.status_code == status, answer.text
-    if param is not None:
-        assert error_of(answer)["param"] == param
+WRONG: list[tuple[dict[str, Any], int, str | None]] = [
+    ({"prompt": None}, 422, None),
+    ({"base": "nothing"}, 404, "base"),
+    ({"base": "fake-embedder"}, 404, "base"),
+    ({"base": f"{BASE}:pirate"}, 400, "base"),
+    ({"base": "agent/answer"}, 400, "base"),
+    ({"name": "Support!"}, 422, "name"),
+    ({"prompt": {"name": "nobody's"}}, 404, "prompt"),
+    ({"retrieval": {"settings": "defualt"}}, 404, "retrieval.settings"),
+    ({"retrieval": {"settings": "default", "version": 999}}, 409, "retrieval.version"),
+    ({"adapter_id": str(uuid.uuid4())}, 404, "adapter_id"),
+    ({"adapter_id": 5}, 422, "adapter_id"),
+    ({"surplus": 1}, 422, None),
+]
+
+
+async def test_what_is_no_release_is_refused_with_the_reason(client, editor: Person):
+    right = {"base": BASE, "name": "support", "prompt": {"name": await prompt(client, editor, "Be brief.")}}
+    for body, status, param in WRONG:
+        answer = await client.post(URL, json=right | body, headers=editor.headers)
+        assert answer.status_code == status, (body, answer.text)
+        assert param is None or error_of(answer)["param"] == param, body
     assert data_of(await client.get(URL, headers=editor.headers))["releases"] == []
 
 
