@@ -27,6 +27,7 @@ from api.mcp_servers.login import install_logins
 from api.outgoing.install import install_outgoing
 from api.providers.install import install_providers
 from api.queue.install import install_queue
+from api.releases.install import install_releases
 from api.routing import ROUTES, TAGS
 from api.streams.running import install_streams
 from api.usage.install import install_usage
@@ -108,6 +109,7 @@ def create_app(
     install_jobs(app)
     install_adapters(app)
     install_learning(app)
+    shadows = install_releases(app)
     install_knowledge(app)
     install_batches(app)
     install_documents(app)
@@ -115,7 +117,7 @@ def create_app(
     install_content(app)
     install_queue(app)
     tools = install_agents(app, agents or NobodyToWake(), toolbox).toolbox
-    install_streams(app, install_usage(app, settings, stores, PriceTable(prices or PricesSpec(), providers)).answered)
+    install_streams(app, install_usage(app, settings, stores, PriceTable(prices or PricesSpec(), providers)).answered, shadows)
     install_accounts(app)
     bells = install_bells(app, stores.cache)
     install_mcp(app, tools, bells, shelves)
@@ -137,6 +139,7 @@ async def _running(app: FastAPI) -> AsyncIterator[None]:
     await app.state.streams.start()
     await app.state.jobs.start()
     await app.state.adapters.start()
+    await app.state.shadows.start()
     await app.state.knowledge.start()
     await app.state.batches.start()
     await app.state.library.start()
@@ -159,6 +162,7 @@ async def _running(app: FastAPI) -> AsyncIterator[None]:
         await app.state.library.stop()
         await app.state.batches.stop()
         await app.state.knowledge.stop()
+        await app.state.shadows.stop()
         await app.state.adapters.stop()
         await app.state.jobs.stop()
         await app.state.streams.stop()

@@ -49,6 +49,7 @@ from api.people.teams import endpoints as teams
 from api.prompts import endpoints as prompts
 from api.providers import endpoints as providers
 from api.queue import endpoints as queue
+from api.releases import endpoints as releases
 from api.rerank import endpoints as rerank
 from api.retrieval import endpoints as retrieval
 from api.secrets import endpoints as secrets
@@ -75,6 +76,7 @@ _ROUTERS = (
     vision.router,
     models.router,
     adapters.router,
+    releases.router,
     providers.router,
     *conversations.routers,
     *streams.routers,
@@ -139,6 +141,7 @@ TAGS = [
     {"name": "vision", "description": "Images as vectors, and the text in images."},
     {"name": "models", "description": "What is served, where, and in which state."},
     adapters.TAG,
+    releases.TAG,
     {"name": "providers", "description": "Models that others serve, and how those others are."},
     {"name": "conversations", "description": "What was said, with branches, people and links; and quick answers without one."},
     {"name": "streams", "description": "Answers that are prepared, then read: a reload or a crash loses nothing."},

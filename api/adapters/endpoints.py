@@ -58,8 +58,12 @@ ADAPTER = {
 ROUTE = {
     "base": "hearth-nano",
     "default_id": ID,
+    "release_id": None,
     "canary_id": None,
+    "canary_release_id": None,
     "percent": 0.0,
+    "shadow_release_id": None,
+    "shadow_percent": 0.0,
     "can_roll_back": True,
     "updated_at": "2026-01-01T12:00:00Z",
 }
@@ -138,8 +142,8 @@ async def list_routes(service: Reading) -> Response:
     openapi_extra=json_request(RollBackBody, {"base": "hearth-nano"}),
 )
 async def roll_back(service: Writing, body: Annotated[RollBackBody, Depends(json_body(RollBackBody, Unprocessable))]) -> Response:
-    """What answered for the base before answers again: the adapter before, or the model itself. Answers that are being written end as they
-    began. A canary ends."""
+    """What answered for the base before answers again: the adapter or release before, or the model itself. Answers that are being written
+    end as they began. A canary ends. The same as at `/api/v1/releases/rollback`."""
     return success(await service.roll_back(body.base))
 
 

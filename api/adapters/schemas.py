@@ -13,6 +13,7 @@ from api.usage.schemas import UsageAmounts
 from api.web.schema import Answer, Body, FormBody, FreeObject, ModelId
 from cluster.learning.adapters.names import NAME, versioned
 from cluster.learning.adapters.table import Adapter, AdapterRoute, AdapterState
+from cluster.learning.releases.turning import is_turned
 
 Name = Annotated[str, Field(pattern=NAME, max_length=63)]
 Base = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f]*$")]
@@ -100,8 +101,12 @@ class RouteEntry(Answer):
 
     base: str
     default_id: uuid.UUID | None = Field(description="The adapter that answers; null: the model itself.")
+    release_id: uuid.UUID | None = Field(description="The release in whose way it answers; null: none.")
     canary_id: uuid.UUID | None = Field(description="The adapter that is tried on a share of those who ask.")
+    canary_release_id: uuid.UUID | None = Field(description="The release that is tried on them.")
     percent: float
+    shadow_release_id: uuid.UUID | None = Field(description="The release that is also asked, unseen.")
+    shadow_percent: float = Field(description="Share of requests that are also put to it.")
     can_roll_back: bool
     updated_at: datetime | None
 
@@ -110,9 +115,13 @@ class RouteEntry(Answer):
         return cls(
             base=row.base,
             default_id=row.default_id,
+            release_id=row.release_id,
             canary_id=row.canary_id,
+            canary_release_id=row.canary_release_id,
             percent=row.percent,
-            can_roll_back=row.default_id is not None or bool(row.history),
+            shadow_release_id=row.shadow_release_id,
+            shadow_percent=row.shadow_percent,
+            can_roll_back=is_turned(row),
             updated_at=row.updated_at,
         )
 

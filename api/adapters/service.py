@@ -12,8 +12,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, BinaryIO
 
-import structlog
-
+from api.adapters.loading import load
 from api.adapters.schemas import (
     AdapterDay,
     AdapterEntry,
@@ -31,9 +30,7 @@ from api.usage.schemas import UsageAmounts
 from api.web.bodies import parse_json
 from api.web.deps import Parts
 from api.web.principal import Principal, Role
-from cluster.contracts.generation import GenerationRequest, Message
-from cluster.contracts.models import ModelKind, ModelState
-from cluster.errors import BadInput, DeadlineExceeded, Forbidden, HearthError, NotFound, Overloaded, Unavailable
+from cluster.errors import BadInput, Forbidden, Unavailable
 from cluster.home import Home
 from cluster.learning.adapters.names import versioned
 from cluster.learning.adapters.publishing import publish
@@ -42,9 +39,8 @@ from cluster.learning.adapters.service import InService
 from cluster.learning.adapters.storage import AdapterFolders
 from cluster.learning.adapters.table import Adapter
 from cluster.learning.adapters.unpacking import unpack_adapter
+from cluster.learning.releases.turning import InForce
 from cluster.stores.sql import AsyncSession
-
-log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +130,7 @@ class AdapterService:
         """Its first request is not the one that loads it: it is loaded before requests go to it."""
         if force and not self._who.role.includes(Role.ADMIN):
             raise Forbidden("Only an admin puts an adapter into service that has not passed the gate; ask one, or run the gate.")
-        await self._load(await self._get(adapter_id))
+        await load(self._parts, await self._get(adapter_id))
         async with self._changing() as change:
             row = await change.service.promote(self._who.organisation_id, adapter_id, self._who.user_id, force=force)
             change.trail.record("adapter.promoted", _target(row), base=row.base, name=row.name, version=row.version, forced=force)
@@ -142,15 +138,14 @@ class AdapterService:
 
     async def roll_back(self, base: str) -> RouteEntry:
         async with self._changing() as change:
-            route, row = await change.service.roll_back(self._who.organisation_id, base)
-            target = _target(row) if row is not None else f"model:{base}"
-            change.trail.record("adapter.rolled_back", target, base=base, version=row.version if row is not None else None)
+            route, now = await change.service.roll_back(self._who.organisation_id, base)
+            note_rollback(change.trail, base, now)
         await publish(self._parts.stores.database, self._home, base)
         return RouteEntry.of(route)
 
     async def canary(self, adapter_id: uuid.UUID, percent: float) -> RouteEntry:
         if percent > 0:
-            await self._load(await self._get(adapter_id))
+            await load(self._parts, await self._get(adapter_id))
         async with self._changing() as change:
             route = await change.service.canary(self._who.organisation_id, adapter_id, percent)
             change.trail.record("adapter.canary", f"adapter:{adapter_id}", base=route.base, percent=str(percent))
@@ -186,21 +181,13 @@ class AdapterService:
             trail = Trail(session, self._origin, self._who)
             yield _Change(session, trail, InService(session, self._settings.adapters.history))
 
-    async def _load(self, row: Adapter) -> None:
-        """Has a replica take the adapter, where one serves its base now. Raises what the engine says of one that it does not take; one that
-        only takes long is loaded meanwhile."""
-        model = f"{row.base}:{versioned(row.name, row.version)}"
-        asked = GenerationRequest(
-            row.base, (Message("user", "?"),), adapter=versioned(row.name, row.version), scope=str(row.organisation_id)
-        )
-        try:
-            if (await self._parts.gateway.resolve(row.base, ModelKind.LLM)).state is not ModelState.READY:
-                return
-            async with asyncio.timeout(self._settings.adapters.load_s):
-                await self._parts.gateway.count_tokens(asked)
-        except (TimeoutError, Unavailable, Overloaded, DeadlineExceeded, NotFound) as error:
-            reason = error.message if isinstance(error, HearthError) else "it takes long"
-            log.warning("an adapter is not loaded before requests go to it", model=model, reason=reason)
+
+def note_rollback(trail: Trail, base: str, now: InForce) -> None:
+    """What answers for ``base`` again."""
+    row = now.release or now.adapter
+    what = "release" if now.release is not None else "adapter"
+    target = f"{what}:{row.id}" if row is not None else f"model:{base}"
+    trail.record(f"{what}.rolled_back", target, base=base, version=row.version if row is not None else None)
 
 
 def _target(row: Adapter) -> str:

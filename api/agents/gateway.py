@@ -19,6 +19,7 @@ from cluster.forwarding import ForwardingGateway
 from cluster.gateway import ModelGateway, closable
 from cluster.graphs.chatting import PREFIX, ChatGraph, can_chat, chat_graphs
 from cluster.learning.adapters.gateway import for_organisation, need_own
+from cluster.learning.releases.entry import ReleaseEntry
 from cluster.providers.tokens import TokenCounter
 from cluster.specs.graph import GraphSpec
 
@@ -69,6 +70,16 @@ class AgentGateway(ForwardingGateway):
         if not request.model.startswith(PREFIX):
             return await self._inner.count_tokens(self._known(request))
         return TokenCounter().request(request, "")
+
+    def released(self, model: str, adapter: str | None, subject: str) -> ReleaseEntry | None:
+        """In the way of which release a request for ``model`` will be answered, for whoever has to know before it is asked: what is put
+        into its ``release`` then is what answers, whatever is promoted meanwhile."""
+        if model.startswith(PREFIX):
+            return None
+        manifest, scope = self._graphs.manifests.of(model), str(self._who.organisation_id)
+        if adapter is not None and not manifest.knows(scope, adapter):
+            return None
+        return manifest.choose(scope, adapter, subject or str(self._who.user_id)).release
 
     def _own(self, status: ModelStatus) -> ModelStatus:
         return for_organisation(status, self._graphs.manifests, str(self._who.organisation_id))

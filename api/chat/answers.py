@@ -92,14 +92,15 @@ class ProvenanceAnswer(Answer):
     served_by: str
     fallbacks: list[FallbackAnswer] = Field(description="Models that were asked before, and why they could not answer.")
     cached: bool = Field(description="Given before to an equal request.")
+    release: str | None = Field(None, exclude_if=_absent, description="In the way of which release of its base, `<name>@<version>`.")
 
     @classmethod
     def of(cls, provenance: Provenance | None, asked: str) -> ProvenanceAnswer | None:
         """None where ``asked``, a model's id, answered itself."""
-        if provenance is None or (provenance.served_by == asked and not provenance.fallbacks and not provenance.cached):
+        if provenance is None or provenance == Provenance(asked):
             return None
         failed = [FallbackAnswer(model=one.model, code=one.code, reason=one.reason) for one in provenance.fallbacks]
-        return cls(served_by=provenance.served_by, fallbacks=failed, cached=provenance.cached)
+        return cls(served_by=provenance.served_by, fallbacks=failed, cached=provenance.cached, release=provenance.release)
 
 
 class RunAnswer(Answer):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from api.chat.answers import ChatAnswer, ChoiceAnswer, HearthAnswer, LogprobsAnswer, MessageAnswer, ProvenanceAnswer
 from api.chat.chunks import ChatChunks
@@ -103,12 +103,16 @@ class Chat:
         count = self._generations.choices(body.n)
         messages = tuple(self._message(index, message) for index, message in enumerate(body.messages))
         status = await self._generations.resolve(body.model)
-        briefing = None
-        if body.knowledge is not None:
-            briefing = await self._knowledge.brief(body.knowledge, messages, status)
-            messages = briefing.messages(messages)
         requests = [self._request(body, status, messages, choice, count) for choice in range(count)]
-        return _Asked(status, [briefing.request(request) for request in requests] if briefing else requests, briefing)
+        if body.knowledge is None:
+            return _Asked(status, requests, None)
+        # Known before it is asked: documents are searched as the release has it, and its prompt stands before what is said of them.
+        release = self._generations.released(requests[0])
+        told = release.instructed(messages) if release else messages
+        briefing = await self._knowledge.brief(body.knowledge, messages, status, released=release.searching if release else None)
+        shown, label = briefing.messages(told), release.label if release else None
+        requests = [briefing.request(replace(request, messages=shown, release=label)) for request in requests]
+        return _Asked(status, requests, briefing)
 
     def _request(self, body: ChatBody, status: ModelStatus, messages: tuple[Message, ...], choice: int, count: int) -> GenerationRequest:
         return GenerationRequest(

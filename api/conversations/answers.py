@@ -97,6 +97,7 @@ class MessageAnswer(Answer):
     model: str | None
     adapter: str | None
     served_by: str | None = Field(description="The model that answered, where it may have been another than `model`.")
+    release: str | None = Field(description="In the way of which release of its base it answered, `<name>@<version>`.")
     fallbacks: list[FallbackAnswer] = Field(description="Models that were asked before it, and why they could not answer.")
     from_cache: bool
     summary: str | None = Field(description="What stands for this message and all before it when a model is asked.")
@@ -131,6 +132,7 @@ class MessageAnswer(Answer):
             model=row.model,
             adapter=row.adapter,
             served_by=row.served_by,
+            release=row.release,
             fallbacks=[FallbackAnswer.model_validate(step) for step in row.fallbacks],
             from_cache=row.from_cache,
             summary=row.summary,

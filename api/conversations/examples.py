@@ -45,6 +45,7 @@ MESSAGE = {
     "model": "nano-llm",
     "adapter": None,
     "served_by": "nano-llm",
+    "release": None,
     "fallbacks": [],
     "from_cache": False,
     "summary": None,

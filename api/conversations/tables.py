@@ -59,7 +59,8 @@ class Message(Identified, Table):
     """One message; those with the same ``parent_id`` are branches. An answer has the id of the generation that wrote it, which is why it
     can be saved only once. ``prompt_tokens`` is None where nobody could count them; ``tokens_exact``: the engine's own report.
     ``summary``: what stands for this message and all before it when a model is asked. ``tool_call_id``: the call that a tool's message
-    answers. ``served_by``: the model that answered, where ``fallbacks`` (model, code, reason) could not."""
+    answers. ``served_by``: the model that answered, where ``fallbacks`` (model, code, reason) could not. ``release``: in the way of which
+    release of it, ``<name>@<version>``."""
 
     __tablename__ = "messages"
     __table_args__ = (
@@ -67,6 +68,7 @@ class Message(Identified, Table):
         Index("ix_messages_conversation_id_created_at", "conversation_id", "created_at"),
         # For searches: the latest messages with a word that is everywhere are found by walking back in time.
         Index("ix_messages_created_at_id", "created_at", "id"),
+        Index("ix_messages_release", "release", "created_at", postgresql_where=text("release IS NOT NULL")),
     )
 
     conversation_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("conversations.id", ondelete="CASCADE"))
@@ -83,6 +85,7 @@ class Message(Identified, Table):
     model: Mapped[str | None] = mapped_column(String(200))
     adapter: Mapped[str | None] = mapped_column(String(200))
     served_by: Mapped[str | None] = mapped_column(String(300))
+    release: Mapped[str | None] = mapped_column(String(100))
     fallbacks: Mapped[list[dict[str, str]]] = mapped_column(JSONB, server_default=_EMPTY_LIST)
     from_cache: Mapped[bool] = mapped_column(server_default=false())
     summary: Mapped[str | None] = mapped_column(Text)

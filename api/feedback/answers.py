@@ -26,6 +26,7 @@ class FeedbackEntry(Answer):
     task: str
     model: str | None
     adapter: str | None
+    release: str | None = Field(description="The release of the model that gave the answer, `<name>@<version>`.")
     prompt: str | None = Field(description="The system prompt by its name; of a run, its graph.")
     prompt_version: int | None
     created_at: datetime
@@ -107,7 +108,8 @@ class ConsentAnswer(Answer):
 
 
 def _entry(row: Feedback) -> dict[str, Any]:
-    same = ("id", "target_id", "value", "reasons", "task", "model", "adapter", "prompt", "prompt_version", "created_at", "updated_at")
+    about = ("model", "adapter", "release", "prompt", "prompt_version")
+    same = ("id", "target_id", "value", "reasons", "task", *about, "created_at", "updated_at")
     return {
         **{name: getattr(row, name) for name in same},
         "user_id": row.owner_id,

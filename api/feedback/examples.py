@@ -18,6 +18,7 @@ FEEDBACK = {
     "task": "chat",
     "model": "nano-llm",
     "adapter": None,
+    "release": None,
     "prompt": "farm",
     "prompt_version": 2,
     "created_at": "2026-01-01T12:00:00Z",

@@ -17,7 +17,7 @@ Text = Annotated[str, Field(min_length=1, pattern=r"\S")]
 Named = Annotated[str, Field(min_length=1, max_length=300, pattern=r"^[^\x00]+$")]
 Position = Annotated[int, Field(ge=0, le=2**31 - 1)]
 Bucket = Literal["day", "week"]
-Grouping = Literal["model", "adapter", "prompt", "task", "target"]
+Grouping = Literal["model", "adapter", "release", "prompt", "task", "target"]
 
 TARGETS = ("message_id", "run_id", "relation_id", "hit")
 STATEMENTS = {"thumb": Signal.THUMB, "stars": Signal.STARS, "correction": Signal.CORRECTION, "preferred_to": Signal.PREFERENCE}
@@ -87,13 +87,14 @@ class Provenance(FormBody):
 
     model: Named | None = Field(None, description="Only of answers by this model.")
     adapter: Named | None = Field(None, description="Only of answers by this adapter.")
+    release: Named | None = Field(None, description="Only of answers in the way of this release, `<name>@<version>`.")
     prompt: Named | None = Field(None, description="Only of answers with the system prompt, or of the graph, of this name.")
     task: Task | None = Field(None, description="Only of this kind of work.")
     target: TargetKind | None = Field(None, description="Only about things of this kind.")
 
     def values(self) -> dict[str, Any]:
         """Columns and what they must be."""
-        named = {name: getattr(self, name) for name in ("model", "adapter", "prompt", "task")} | {"target_kind": self.target}
+        named = {name: getattr(self, name) for name in ("model", "adapter", "release", "prompt", "task")} | {"target_kind": self.target}
         return {name: value for name, value in named.items() if value is not None}
 
 

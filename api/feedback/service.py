@@ -22,7 +22,7 @@ from cluster.learning.feedback.table import Feedback
 from cluster.settings import Settings
 from cluster.stores.sql import AsyncSession
 
-_PROVENANCE = ("model", "adapter", "prompt", "prompt_version")
+_PROVENANCE = ("model", "adapter", "release", "prompt", "prompt_version")
 FEEDBACK_PROMISE = {
     "allows": (
         "Models are trained on your corrections, preferences and approvals, with what was asked and answered there. It says nothing of the "

@@ -45,6 +45,7 @@ class Target:
     is_finished: bool = True
     model: str | None = None
     adapter: str | None = None
+    release: str | None = None
     prompt: str | None = None
     prompt_version: int | None = None
     message_id: uuid.UUID | None = None
@@ -103,6 +104,7 @@ class Targets:
             is_finished=message.status == "complete",
             model=message.served_by or message.model,
             adapter=message.adapter,
+            release=message.release,
             prompt=prompt.name,
             prompt_version=prompt.version,
             message_id=message.id,
@@ -191,7 +193,7 @@ def check_size(text: str, most: int, name: str, setting: str) -> None:
 
 
 def _of_message(message: Message) -> dict[str, Any]:
-    names = ("model", "served_by", "adapter", "fallbacks", "status", "finish_reason", "from_cache", "citations", "tool_calls")
+    names = ("model", "served_by", "adapter", "release", "fallbacks", "status", "finish_reason", "from_cache", "citations", "tool_calls")
     more = {"conversation_id": str(message.conversation_id), "answered_at": message.created_at.isoformat()}
     return {name: getattr(message, name) for name in names} | more
 

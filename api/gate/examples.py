@@ -52,6 +52,7 @@ SET = {
 }
 DETAIL = ENTRY | {
     "owner_id": DECIDED["by"],
+    "documents": None,
     "held_out": {"kind": "dataset", "dataset": "3b0f1c9e-7f55-4b0e-9d63-1f0b7a0d2c11", "version": 3, "sha256": "a" * 64},
     "inputs": {"task": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"},
     "confidence": 0.95,

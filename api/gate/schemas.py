@@ -9,6 +9,7 @@ from typing import Any
 
 from pydantic import Field, JsonValue, model_validator
 
+from api.retrieval.schemas import Collections
 from api.web.schema import Answer, Body, FormBody, ModelId
 from cluster.learning.gate.store import Found, Ruling, Standing
 from cluster.learning.gate.table import GateAnswer, GateDecision
@@ -19,8 +20,9 @@ Names = Mapping[uuid.UUID, str]
 SET_NAME = r"^[a-z0-9][a-z0-9_-]{0,63}$"
 
 
-class EvaluateBody(Body):
-    candidate: ModelId = Field(description="Who wants to go into service, `<base>:<adapter>`.")
+class ExaminationBody(Body):
+    """With whom, and by what, somebody is compared who wants to go into service."""
+
     incumbent: ModelId | None = Field(None, description="Whom it is compared with; null: what is in service for its base.")
     gate: str = Field(DEFAULT, min_length=1, max_length=64, description="Name of the gate.")
     dataset: str | None = Field(
@@ -31,13 +33,22 @@ class EvaluateBody(Body):
         None, max_length=64, description="In place of a dataset, a file of `/v1/files` with items that were not trained on, one to a line."
     )
 
+    collections: Collections | None = Field(
+        None,
+        description="Ids or names; the task is answered from their documents, searched as each release has it; null: from none.",
+    )
+
     @model_validator(mode="after")
-    def _items(self) -> EvaluateBody:
+    def _items(self) -> ExaminationBody:
         if (self.dataset is None) == (self.held_out_file is None):
             raise ValueError("say where the task's items are: 'dataset' or 'held_out_file'")
         if self.dataset is None and self.dataset_version is not None:
             raise ValueError("'dataset_version' is of a 'dataset'")
         return self
+
+
+class EvaluateBody(ExaminationBody):
+    candidate: ModelId = Field(description="Who wants to go into service, `<base>:<adapter>` or `<base>:release:<release>`.")
 
 
 class DecisionBody(Body):
@@ -105,11 +116,13 @@ class VerdictEntry(Answer):
 
 
 class VerdictDetail(VerdictEntry):
-    """`sets`: the figures of each set. `held_out`: where the task's items are. `inputs`: SHA-256 of each set's file.
+    """`sets`: the figures of each set. `held_out`: where the task's items are. `documents`: ids of the collections that they
+    are answered from. `inputs`: SHA-256 of each set's file.
     `decisions`: all that people took, the latest first."""
 
     owner_id: uuid.UUID | None
     held_out: dict[str, JsonValue]
+    documents: list[str] | None
     inputs: dict[str, str] | None
     confidence: float
     resamples: int
@@ -125,6 +138,7 @@ class VerdictDetail(VerdictEntry):
                 **_entry(found, names),
                 "owner_id": row.owner_id,
                 "held_out": row.held_out,
+                "documents": row.documents,
                 "inputs": row.inputs,
                 **{name: row.gate[name] for name in ("confidence", "resamples", "seed")},
                 "sets": [] if row.verdict is None else row.verdict["sets"],

@@ -23,10 +23,12 @@ from api.jobs.install import JobDesk
 from api.people.repository import People
 from api.web.principal import Principal
 from cluster.contracts.models import ModelKind
-from cluster.errors import BadInput, Overloaded
+from cluster.errors import BadInput, HearthError, Overloaded
 from cluster.gateway import ModelGateway
 from cluster.home import Home
 from cluster.jobs.store import NewJob
+from cluster.knowledge.naming import need_named
+from cluster.knowledge.searched import KnowledgeRepository
 from cluster.learning.adapters.table import AdapterState
 from cluster.learning.gate.adapters import judged, pinned
 from cluster.learning.gate.held_out import HeldOut, of_dataset, of_file
@@ -56,7 +58,8 @@ class GateService:
         candidate, incumbent = await self._pair(body, models)
         held_out = await self._held_out(body)
         await self._refuse_surplus()
-        told = NewVerdict(who.organisation_id, who.user_id, candidate, incumbent, gate, held_out.model_dump(mode="json"))
+        documents = await self._documents(body)
+        told = NewVerdict(who.organisation_id, who.user_id, candidate, incumbent, gate, held_out.model_dump(mode="json"), documents)
         row = await self._rows.add(told)
         row.job_id = (await self._desk.enqueue(self._session, NewJob(KIND, who.organisation_id, who.user_id, {"verdict": str(row.id)}))).id
         await self._session.flush()
@@ -121,6 +124,15 @@ class GateService:
             return await of_file(self._session, here, body.held_out_file)
         assert body.dataset is not None, "the body has one of both"
         return await of_dataset(self._session, Home(self._settings.home), here, _id_or_name(body.dataset), body.dataset_version)
+
+    async def _documents(self, body: EvaluateBody) -> list[str] | None:
+        if body.collections is None:
+            return None
+        try:
+            rows = await need_named(KnowledgeRepository(self._session, self._who.organisation_id), body.collections)
+        except HearthError as error:
+            raise error.about("collections") from None
+        return [str(row.id) for row in rows]
 
     async def _refuse_surplus(self) -> None:
         most = self._settings.gate.open_per_organisation

@@ -7,13 +7,14 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Sequence
 from contextlib import aclosing
 from typing import Any
 
+from api.agents.gateway import AgentGateway
 from api.generation.spending import Running, shares_prompt, spent, spent_by_run
 from api.web.exchange import Exchange
 from api.web.metrics import Metrics
 from cluster.contracts.generation import Generation, GenerationDelta, GenerationRequest, Usage
 from cluster.contracts.models import ModelKind, ModelStatus
 from cluster.errors import BadInput
-from cluster.gateway import ModelGateway
+from cluster.learning.releases.entry import ReleaseEntry
 from cluster.settings import Settings
 
 Batch = tuple[int, Sequence[GenerationDelta]]
@@ -22,12 +23,16 @@ Batch = tuple[int, Sequence[GenerationDelta]]
 class Generations:
     """Several requests run at once; the index of each is the index of its choice. ``scope``: of the requests, see GenerationRequest."""
 
-    def __init__(self, gateway: ModelGateway, settings: Settings, metrics: Metrics, exchange: Exchange, scope: str) -> None:
+    def __init__(self, gateway: AgentGateway, settings: Settings, metrics: Metrics, exchange: Exchange, scope: str) -> None:
         self.scope = scope
         self._gateway = gateway
         self._settings = settings
         self._metrics = metrics
         self._exchange = exchange
+
+    def released(self, request: GenerationRequest) -> ReleaseEntry | None:
+        """In the way of which release it will be answered; see AgentGateway."""
+        return self._gateway.released(request.model, request.adapter, request.subject)
 
     async def resolve(self, model: str) -> ModelStatus:
         status = await self._gateway.resolve(model, ModelKind.LLM)

@@ -95,6 +95,7 @@ class Keeping:
         row.cached_tokens, row.tokens_exact = turn.usage.cached_tokens, not turn.usage.estimated
         if turn.provenance is not None:
             row.served_by, row.from_cache = turn.provenance.served_by, turn.provenance.cached
+            row.release = turn.provenance.release
             row.fallbacks = [{"model": one.model, "code": one.code, "reason": one.reason} for one in turn.provenance.fallbacks]
         answers = [self._row("tool", answer.content or "", tool_call_id=answer.tool_call_id) for answer in turn.answers]
         return await self._append([row, *answers], turn)

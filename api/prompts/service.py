@@ -94,10 +94,15 @@ class Prompts:
         fitting.sort(key=lambda row: row.created_at)
         return max(fitting, key=lambda row: closeness(row.pattern or ""), default=None)
 
-    async def instructions(self, model: str, own: str | None, prompt_id: uuid.UUID | None, values: Mapping[str, str]) -> str | None:
-        """What a conversation's model is told: the conversation's ``own`` words, else the prompt it names, else the one that fits."""
+    async def instructions(
+        self, model: str, own: str | None, prompt_id: uuid.UUID | None, values: Mapping[str, str], *, released: str | None = None
+    ) -> str | None:
+        """What a conversation's model is told: the conversation's ``own`` words, else the prompt it names, else that of the release which
+        answers, else the one that fits."""
         if own is not None:
             return own
+        if prompt_id is None and released is not None:
+            return released
         row = await self._get(prompt_id) if prompt_id is not None else await self.match(model)
         return None if row is None else await self.rendered(row.id, values)
 

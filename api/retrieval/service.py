@@ -74,13 +74,24 @@ class Knowledge:
         found = await self.find(replace(where, spec=spec), body.question, body.filters.filters(), body.limit)
         return SearchAnswer.of(spec, sorted(body.overrides.model_fields_set) if body.overrides else [], found)
 
-    async def brief(self, wish: KnowledgeWish, messages: Sequence[Message], status: ModelStatus, *, attached: bool = False) -> Briefing:
+    async def brief(
+        self,
+        wish: KnowledgeWish,
+        messages: Sequence[Message],
+        status: ModelStatus,
+        *,
+        attached: bool = False,
+        released: RetrievalSpec | None = None,
+    ) -> Briefing:
         """What the model with ``status`` is to know for its answer. ``attached``: the wish was kept earlier, and what of it is gone
-        is noted, not refused. Errors name fields below ``knowledge``."""
+        is noted, not refused. ``released``: how the release that answers searches, unless the wish says how. Errors name fields below
+        ``knowledge``."""
         question = question_of(messages)
         choose = self._search.where_left if attached else self._search.where
         with _below_knowledge():
             where = await choose(wish.collections, wish.settings)
+            if released is not None and wish.settings is None:
+                where = replace(where, spec=released)
             found = await self.find(where, question, limit=wish.limit)
         found = replace(found, notes=(*where.notes, *found.notes))
         return Briefing.of(found, where.spec, Reader.of(status), question, required=wish.require)

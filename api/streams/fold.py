@@ -33,7 +33,8 @@ def finish_event(status: str, reason: str | None, usage: Usage | None, remark: s
 
 def source_event(provenance: Provenance) -> Content:
     failed = [{"model": one.model, "code": one.code, "reason": one.reason} for one in provenance.fallbacks]
-    return {"type": "source", "served_by": provenance.served_by, "fallbacks": failed, "cached": provenance.cached}
+    told = {"type": "source", "served_by": provenance.served_by, "fallbacks": failed, "cached": provenance.cached}
+    return told if provenance.release is None else told | {"release": provenance.release}
 
 
 def run_events(run: GraphAnswer) -> list[Content]:

@@ -34,6 +34,7 @@ def packed(request: GenerationRequest) -> dict[str, Any]:
         "scope": request.scope,
         "subject": request.subject,
         "given": request.given,
+        "release": request.release,
     }
 
 
@@ -61,4 +62,5 @@ def unpacked(kept: dict[str, Any]) -> GenerationRequest:
         scope=kept["scope"],
         subject=kept.get("subject", ""),
         given=kept.get("given", {}),
+        release=kept.get("release"),
     )

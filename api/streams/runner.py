@@ -16,6 +16,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from api.agents.gateway import AgentGateway
 from api.audit.trail import Origin
 from api.drafts.drafting import Drafting, unpacked_wish
+from api.releases.shadowed import ShadowedGateway
+from api.releases.shadowing import Asker, Shadows
 from api.streams.fold import Folded
 from api.streams.grounding import Citing, told, unpacked_briefing
 from api.streams.journal import Halted, Journal, LeaseLost
@@ -44,7 +46,8 @@ _INTERRUPTED = "The process that wrote this answer ended; what it had written is
 
 
 class Runner:
-    def __init__(self, graphs: Graphs, settings: Settings, cache: Redis, saving: Saving) -> None:
+    def __init__(self, graphs: Graphs, settings: Settings, cache: Redis, saving: Saving, shadows: Shadows | None = None) -> None:
+        self._shadows = shadows
         self._graphs = graphs
         self._settings = settings
         self._cache = cache
@@ -162,7 +165,12 @@ class Runner:
     def _gateway(self, kept: dict[str, Any]) -> ModelGateway:
         """Of whoever asked; who that is counts for graphs alone."""
         if not kept["model"].startswith(PREFIX):
-            return self._graphs.parts.gateway
+            gateway = self._graphs.parts.gateway
+            if self._shadows is None:
+                return gateway
+            # The subject of what is said in a conversation is the conversation.
+            asker = Asker(unpacked_asker(kept).user_id, uuid.UUID(kept["subject"]) if kept["subject"] else None)
+            return ShadowedGateway(gateway, self._shadows, asker)
         return AgentGateway(self._graphs.parts.gateway, self._graphs, unpacked_asker(kept), Origin(None, kept["request_id"]))
 
     def _batches(self, kept: dict[str, Any]) -> AsyncIterator[Sequence[GenerationDelta]]:

@@ -10,6 +10,7 @@ import structlog
 from fastapi import FastAPI
 
 from api.conversations.repository import ConversationRepository
+from api.releases.shadowing import Shadows
 from api.streams import keys
 from api.streams.accounts import OnSaved, nobody
 from api.streams.relay import Relay
@@ -30,12 +31,12 @@ CLEAN_EVERY_S = 3600.0
 class Streams:
     """Belongs to one event loop. Answers are written without :meth:`start` too; left ones are then found by other processes only."""
 
-    def __init__(self, parts: Parts, graphs: Graphs, on_saved: OnSaved = nobody) -> None:
+    def __init__(self, parts: Parts, graphs: Graphs, on_saved: OnSaved = nobody, shadows: Shadows | None = None) -> None:
         self._stores = parts.stores
         self._settings = parts.settings.conversations
         self.on_saved = on_saved
         self.saving = Saving(parts.stores.database, self._settings, on_saved)
-        self.runner = Runner(graphs, parts.settings, parts.stores.cache, self.saving)
+        self.runner = Runner(graphs, parts.settings, parts.stores.cache, self.saving, shadows)
         self.relay = Relay(parts.stores.cache)
         self.tickets = Tickets(parts.stores.cache, self._settings)
         self._listening: list[asyncio.Task[None]] = []
@@ -76,9 +77,9 @@ class Streams:
             log.info("old conversations removed", expired=expired, purged=purged)
 
 
-def install_streams(app: FastAPI, on_saved: OnSaved = nobody) -> Streams:
-    """Puts it on ``app.state.streams``; needs ``app.state.parts`` and ``app.state.graphs``. ``on_saved`` is told what each answer used.
-    Whoever runs the app calls ``start`` and ``stop``."""
-    streams = Streams(app.state.parts, app.state.graphs, on_saved)
+def install_streams(app: FastAPI, on_saved: OnSaved = nobody, shadows: Shadows | None = None) -> Streams:
+    """Puts it on ``app.state.streams``; needs ``app.state.parts`` and ``app.state.graphs``. ``on_saved`` is told what each answer used, and
+    ``shadows`` what was asked. Whoever runs the app calls ``start`` and ``stop``."""
+    streams = Streams(app.state.parts, app.state.graphs, on_saved, shadows)
     app.state.streams = streams
     return streams

@@ -91,6 +91,7 @@ def _message(row: GenerationRow, folded: Folded) -> Message:
         model=row.request["model"],
         adapter=row.request["adapter"],
         served_by=source.get("served_by"),
+        release=source.get("release"),
         fallbacks=source.get("fallbacks", []),
         from_cache=source.get("cached", False),
         prompt_tokens=usage.prompt_tokens if counted else None,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from dataclasses import replace
 
+from api.agents.gateway import AgentGateway
 from api.conversations.message_repository import MessageRepository
 from api.conversations.messages import Messages
 from api.conversations.schemas import stored, text_of
@@ -12,6 +13,7 @@ from api.conversations.service import WRITERS, Conversations
 from api.conversations.tables import Conversation, Message
 from api.drafts.draft import KINDS, latest
 from api.drafts.drafting import Wish, packed_wish
+from api.generation.service import adapter_of
 from api.prompts.service import Prompts
 from api.retrieval.attached import attached
 from api.retrieval.service import Knowledge
@@ -32,7 +34,6 @@ from api.web.principal import Principal
 from cluster.contracts.generation import Message as ModelMessage
 from cluster.contracts.models import ModelKind, ModelStatus
 from cluster.errors import BadInput, Conflict, NotFound, Unprocessable
-from cluster.gateway import ModelGateway
 from cluster.graphs.chatting import PREFIX
 from cluster.providers.routes import IMAGES
 from cluster.retrieval.briefing import Briefing
@@ -50,7 +51,7 @@ class Preparing:
     """For one person. What is written is written in one short transaction; the answer begins after it."""
 
     def __init__(
-        self, parts: Parts, gateway: ModelGateway, streams: Streams, who: Principal, knowledge: Knowledge, exchange: Exchange
+        self, parts: Parts, gateway: AgentGateway, streams: Streams, who: Principal, knowledge: Knowledge, exchange: Exchange
     ) -> None:
         self._parts = parts
         self._gateway = gateway
@@ -185,7 +186,9 @@ class Preparing:
             raise Unprocessable(
                 "Answers in this conversation cite documents, which takes text; send 'knowledge': null, or leave 'response_format' out."
             ).about("response_format")
-        return await self._knowledge.brief(wish, asked, status, attached=not own)
+        release = self._gateway.released(status.id, adapter_of(body.model, status), str(conversation_id))
+        searching = release.searching if release else None
+        return await self._knowledge.brief(wish, asked, status, attached=not own, released=searching)
 
     async def _question(self, session: AsyncSession, conversation_id: uuid.UUID, body: PrepareBody) -> tuple[ModelMessage, ...]:
         leaf = body.answers or body.regenerates
@@ -224,12 +227,18 @@ class Preparing:
     async def _draft(
         self, session: AsyncSession, conversation: Conversation, asked: Message, body: PrepareBody, status: ModelStatus
     ) -> Draft:
+        request = replace(body.request(status, (), "", str(self._who.organisation_id)), subject=str(conversation.id))
+        release = self._gateway.released(request.model, request.adapter, request.subject)
         system = await Prompts(session, self._who).instructions(
-            body.model, conversation.system_prompt, conversation.prompt_id, conversation.prompt_variables
+            body.model,
+            conversation.system_prompt,
+            conversation.prompt_id,
+            conversation.prompt_variables,
+            released=release.prompt if release else None,
         )
         branch = await MessageRepository(session).branch(asked.id)
         return Draft(
-            request=replace(body.request(status, (), "", str(self._who.organisation_id)), subject=str(conversation.id)),
+            request=replace(request, release=release.label if release else None),
             context=context_of(system, branch, sees=_sees(status, body)),
             window=Window(status, body.max_tokens or 1),
             # A message that is new in this transaction is undone with it.

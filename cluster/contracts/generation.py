@@ -82,7 +82,8 @@ class GenerationRequest:
     ``fallbacks``: models to ask in this order when ``model`` cannot answer; with it at most four. ``caching`` None: as its alias says.
     ``scope``: who asks, such as an organisation; requests of different scope share no cached answer. ``subject``: whose or which talk it
     is; equal ones are answered by the same adapter while one is tried on a share of the requests (empty: by chance). ``given``: where a
-    graph is asked in place of a model, other fields of its input.
+    graph is asked in place of a model, other fields of its input. ``release``: the release of ``model`` that was chosen for it already,
+    ``<name>@<version>``; None: what answers is chosen when it is asked.
     """
 
     model: str
@@ -99,6 +100,7 @@ class GenerationRequest:
     scope: str = ""
     subject: str = ""
     given: JsonObject = field(default_factory=dict)
+    release: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,11 +157,13 @@ class Fallback:
 @dataclass(frozen=True, slots=True)
 class Provenance:
     """Who answered: a model's own id (``<provider>/<model>`` where it is not local), after which others failed, in order.
-    ``cached``: it answered an equal request before, and was not asked again."""
+    ``cached``: it answered an equal request before, and was not asked again. ``release``: in the way of which release of its base,
+    ``<name>@<version>``."""
 
     served_by: str
     fallbacks: tuple[Fallback, ...] = ()
     cached: bool = False
+    release: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -91,7 +91,7 @@ class RedisResponseCache:
 def cache_key(request: GenerationRequest, models: Sequence[str]) -> str:
     """SHA-256 of all that decides the answer: the models that may give it, the question, and who shares it."""
     question = asdict(request)
-    for name in ("model", "fallbacks", "caching", "request_id", "subject"):
+    for name in ("model", "fallbacks", "caching", "request_id", "subject", "release"):
         del question[name]
     text = json.dumps([list(models), question], sort_keys=True, separators=(",", ":"), default=_digest)
     return hashlib.sha256(text.encode()).hexdigest()

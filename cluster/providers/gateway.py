@@ -160,10 +160,12 @@ class ProviderGateway(ForwardingGateway):
 
 def _more_exact(provenance: Provenance, own: Provenance | None) -> Provenance:
     """A local model that was asked may say which of its adapters answered."""
-    return provenance if own is None else replace(provenance, served_by=own.served_by)
+    return provenance if own is None else replace(provenance, served_by=own.served_by, release=own.release)
 
 
 def _alone(request: GenerationRequest, model: str) -> GenerationRequest:
-    """The request as one local model takes it. An adapter is of the model that was asked, and nothing to one that stands in for it."""
-    adapter = request.adapter if model == request.model else None
-    return replace(request, model=model, adapter=adapter, fallbacks=(), caching=None)
+    """The request as one local model takes it. An adapter or release is of the model that was asked, and not of one that
+    stands in for it."""
+    same = model == request.model
+    adapter, release = (request.adapter, request.release) if same else (None, None)
+    return replace(request, model=model, adapter=adapter, release=release, fallbacks=(), caching=None)

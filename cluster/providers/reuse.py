@@ -22,8 +22,8 @@ class Reuse:
         found = await self.cache.get(self.key)
         if found is None:
             return None
-        served_by = found.provenance.served_by if found.provenance else ""
-        return replace(found, provenance=Provenance(served_by, cached=True))
+        told = found.provenance or Provenance("")
+        return replace(found, provenance=Provenance(told.served_by, cached=True, release=told.release))
 
     async def keep(self, answer: Generation) -> None:
         """An answer that another model stood in for is not kept: the next question should go to the right one."""

@@ -19,6 +19,7 @@ from cluster.settings.loading import PREFIX, load_settings
 from cluster.settings.outside import ConnectorSettings, ContentSettings, OutgoingSettings
 from cluster.settings.people import AuthSettings, ConversationSettings, OidcIssuer, QuotaSettings, SubjectQuota
 from cluster.settings.queues import QueueSettings, WebhookSettings
+from cluster.settings.releases import ReleaseSettings
 from cluster.settings.serving import HttpSettings, LimitSettings, LogSettings, RaySettings, ResidencySettings, TracingSettings
 from cluster.settings.stores import BackupSettings, StorageSettings
 from cluster.settings.tree import Settings
@@ -51,6 +52,7 @@ __all__ = [
     "QueueSettings",
     "QuotaSettings",
     "RaySettings",
+    "ReleaseSettings",
     "ResidencySettings",
     "SemanticSettings",
     "Settings",

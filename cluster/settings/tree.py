@@ -20,6 +20,7 @@ from cluster.settings.knowledge import IngestSettings, KnowledgeSettings, Semant
 from cluster.settings.outside import ConnectorSettings, ContentSettings, OutgoingSettings
 from cluster.settings.people import AuthSettings, ConversationSettings, QuotaSettings
 from cluster.settings.queues import QueueSettings, WebhookSettings
+from cluster.settings.releases import ReleaseSettings
 from cluster.settings.serving import HttpSettings, LimitSettings, LogSettings, RaySettings, ResidencySettings, TracingSettings
 from cluster.settings.stores import BackupSettings, StorageSettings
 from cluster.settings.tuning import TuningSettings
@@ -57,6 +58,7 @@ class Settings(Group):
     active_learning: ActiveLearningSettings = ActiveLearningSettings()
     gate: GateSettings = GateSettings()
     analytics: AnalyticsSettings = AnalyticsSettings()
+    releases: ReleaseSettings = ReleaseSettings()
     queue: QueueSettings = QueueSettings()
     webhooks: WebhookSettings = WebhookSettings()
     outgoing: OutgoingSettings = OutgoingSettings()

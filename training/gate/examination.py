@@ -7,6 +7,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
+from cluster.contracts.generation import GenerationRequest
 from cluster.errors import BadInput
 from cluster.gateway import ModelGateway
 from cluster.jobs.work import Work
@@ -17,6 +18,7 @@ from cluster.learning.gate.sets import subject_of
 from cluster.learning.gate.verdict import Side
 from cluster.specs.gate import GateSetSpec, GateSpec
 from training.gate.asking import refusal_of, request_of
+from training.gate.documents import Documents, shown
 from training.gate.tally import Tally
 
 AnswerT = TypeVar("AnswerT")
@@ -43,7 +45,8 @@ class Question:
 
 @dataclass(frozen=True)
 class Examination:
-    """``concurrency``: items that are asked at once. ``tally``: of the tokens they take."""
+    """``concurrency``: items that are asked at once. ``tally``: of the tokens they take. ``documents``: from which the items of the task
+    are answered."""
 
     work: Work
     wait: Waiting
@@ -54,6 +57,7 @@ class Examination:
     incumbent: str
     concurrency: int
     tally: Tally
+    documents: Documents | None = None
 
     def ask(self, questions: Sequence[Question]) -> None:
         """Raises what asking raised, Cancelled when the job is to stop; what was answered by then is kept."""
@@ -89,9 +93,24 @@ class Examination:
         name = f"gate-{self.work.id.hex[:12]}-{question.of.name}-{question.number}"
         try:
             request = request_of(model, example.messages, self.gate.answer_tokens, str(self.work.organisation_id), name)
-            answer = self.wait(self.models.generate, request)
+            bare = self.documents is None or question.of.file
+            text, by = self._answer(side, request) if bare else self._read(side, self.documents, request)
         except BadInput as error:
             return Said(None, 0.0, refusal_of(error))
+        return Said(text, mark(question.of, example.task, example.chosen, text), by=by)
+
+    def _answer(self, side: Side, request: GenerationRequest) -> tuple[str, str]:
+        """And who gave it: the same as long as it is the same adapter in the way of the same release."""
+        answer = self.wait(self.models.generate, request)
         self.tally.add(side, answer.usage)
-        by = answer.provenance.served_by if answer.provenance is not None else model
-        return Said(answer.text, mark(question.of, example.task, example.chosen, answer.text), by=by)
+        if answer.provenance is None:
+            return answer.text, request.model
+        return answer.text, " ".join(filter(None, (answer.provenance.served_by, answer.provenance.release)))
+
+    def _read(self, side: Side, documents: Documents, request: GenerationRequest) -> tuple[str, str | None]:
+        """None: no model had to answer."""
+        told, briefing = self.wait(documents.brief, request)
+        if briefing.answer is not None:
+            return briefing.answer, None
+        text, by = self._answer(side, told)
+        return shown(briefing, text), by

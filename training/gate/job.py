@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cluster.contracts.models import ModelKind
+from cluster.errors import Unavailable
 from cluster.gateway import ModelGateway
 from cluster.home import Home
 from cluster.jobs.work import Work
@@ -25,6 +26,8 @@ from cluster.learning.gate.table import GateVerdict
 from cluster.serving.reach import Attachment
 from cluster.specs.gate import GateSetSpec, GateSpec, gates
 from cluster.stores.sql import Database
+from cluster.vectors import VectorStore
+from training.gate.documents import Documents
 from training.gate.examination import Examination, Question, Waiting
 from training.gate.tally import Tally
 
@@ -33,17 +36,18 @@ def evaluate(work: Work) -> dict[str, Any]:
     """The result: the verdict's id and its outcome."""
     home = Home(work.settings.home)
     reach = Attachment.of(home).reach()
-    return Evaluation(work, reach.wait, AdapterGateway(reach.models, Manifests(home)), reach.database).run()
+    return Evaluation(work, reach.wait, AdapterGateway(reach.models, Manifests(home)), reach.database, reach.vectors).run()
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """``wait`` is what waits for the coroutines of ``models`` and ``database``."""
+    """``wait`` is what waits for the coroutines of ``models`` and ``database``. ``vectors``: the index of documents."""
 
     work: Work
     wait: Waiting
     models: ModelGateway
     database: Database
+    vectors: VectorStore | None = None
 
     def run(self) -> dict[str, Any]:
         asked = Asked(self.database, uuid.UUID(self.work.spec["verdict"]), self.work.id, self.work.attempt)
@@ -55,10 +59,8 @@ class Evaluation:
         sets = {one.name: self._items(row, gate, one) for one in gate.sets}
         self.wait(asked.begin, {name: found.sha256 for name, found in sets.items()})
         questions = self._questions(asked, gate, sets)
-        tally = Tally(self.work.checkpoint)
-        examination = Examination(
-            self.work, self.wait, self.models, asked, gate, row.candidate, row.incumbent, self.work.settings.gate.concurrency, tally
-        )
+        at_once, documents, tally = self.work.settings.gate.concurrency, self._documents(row), Tally(self.work.checkpoint)
+        examination = Examination(self.work, self.wait, self.models, asked, gate, row.candidate, row.incumbent, at_once, tally, documents)
         examination.ask(questions)
         self.work.progress(len(questions), len(questions), "items", "weighing")
         verdict = decide(gate, self.wait(asked.marks)).model_copy(update={"tokens": tally.tokens()})
@@ -68,6 +70,13 @@ class Evaluation:
         if base is not None:
             self.wait(publish, self.database, Home(self.work.settings.home), base)
         return {"verdict": str(row.id), "outcome": verdict.outcome}
+
+    def _documents(self, row: GateVerdict) -> Documents | None:
+        if row.documents is None:
+            return None
+        if self.vectors is None:
+            raise Unavailable("The index of documents cannot be reached from here; retry when the cluster is up.")
+        return Documents.of(row.organisation_id, row.documents, self.models, self.vectors, self.database, self.work.settings)
 
     def _items(self, row: GateVerdict, gate: GateSpec, one: GateSetSpec) -> ItemSet:
         if one.file is not None:

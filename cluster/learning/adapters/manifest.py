@@ -20,6 +20,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from cluster.errors import ModelNotFound
 from cluster.home import Home
 from cluster.learning.adapters.names import BARE, split_version, versioned
+from cluster.learning.releases.entry import ReleaseEntry
+from cluster.learning.releases.names import RELEASE, release_in
 from cluster.specs.loader import nearest
 
 log = structlog.get_logger(__name__)
@@ -49,19 +51,40 @@ class Entry(BaseModel):
 
 
 class Route(BaseModel):
-    """What ``<base>`` stands for: the adapter ``default`` (None: the base itself), and for ``percent`` of those who ask, ``canary``."""
+    """What ``<base>`` stands for: the adapter ``default`` (None: the base itself) in the way of the release ``release``, if any, and for
+    ``percent`` of those who ask, ``canary`` and ``canary_release``. ``shadow_percent`` of requests also go to the release ``shadow``."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
     default: str | None = None
+    release: str | None = None
     canary: str | None = None
+    canary_release: str | None = None
     percent: float = 0.0
+    shadow: str | None = None
+    shadow_percent: float = 0.0
 
-    def choose(self, subject: str) -> str | None:
-        """An adapter's id. The same ``subject`` gets the same answer for as long as the canary and its share stay."""
-        if self.canary is not None and share_of(self.canary, subject) < self.percent:
-            return self.canary
-        return self.default
+    def tries(self, subject: str) -> bool:
+        """The same ``subject`` gets the same answer for as long as the canary and its share stay."""
+        tried = self.canary_release or self.canary
+        return tried is not None and share_of(tried, subject) < self.percent
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """Who answers, and in the way of which release. None: the base itself; none."""
+
+    adapter: Entry | None = None
+    release: ReleaseEntry | None = None
+
+    @property
+    def key(self) -> str | None:
+        """Of equal ones the same; None: the base itself."""
+        ids = [part.id for part in (self.adapter, self.release) if part is not None]
+        return "+".join(ids) or None
+
+
+BARE_BASE = Bundle()
 
 
 class Manifest(BaseModel):
@@ -71,11 +94,16 @@ class Manifest(BaseModel):
 
     base: str
     adapters: tuple[Entry, ...] = ()
+    releases: tuple[ReleaseEntry, ...] = ()
     routes: dict[str, Route] = {}
 
     @cached_property
     def by_id(self) -> dict[str, Entry]:
         return {entry.id: entry for entry in self.adapters}
+
+    @cached_property
+    def releases_by_id(self) -> dict[str, ReleaseEntry]:
+        return {entry.id: entry for entry in self.releases}
 
     def own(self, organisation: str) -> list[Entry]:
         return [entry for entry in self.adapters if entry.organisation == organisation]
@@ -88,18 +116,60 @@ class Manifest(BaseModel):
                 return entry
         return None
 
-    def choose(self, organisation: str, adapter: str | None, subject: str) -> Entry | None:
-        """Who answers a request for ``adapter`` of the base, or for the base; None: the base itself. Raises ModelNotFound."""
-        if adapter is None:
-            route = self.routes.get(organisation)
-            chosen = route.choose(subject) if route is not None else None
-            return self.by_id.get(chosen) if chosen is not None else None
+    def release(self, organisation: str, named: str) -> ReleaseEntry | None:
+        """By ``<name>`` or ``<name>@<version>``."""
+        name, version = split_version(named)
+        for entry in self.releases:
+            if entry.organisation == organisation and entry.name == name and (entry.version == version if version else entry.named):
+                return entry
+        return None
+
+    def knows(self, organisation: str, adapter: str) -> bool:
+        """Whether ``<base>:<adapter>`` is an adapter or a release of the organisation, or the base itself."""
         if adapter == BARE:
-            return None
-        found = self.named(organisation, adapter)
+            return True
+        release = release_in(adapter)
+        return (self.named(organisation, adapter) if release is None else self.release(organisation, release)) is not None
+
+    def choose(self, organisation: str, adapter: str | None, subject: str) -> Bundle:
+        """Who answers a request for ``adapter`` of the base, or for the base. Raises ModelNotFound."""
+        if adapter is None:
+            return self._routed(organisation, subject)
+        if adapter == BARE:
+            return BARE_BASE
+        release = release_in(adapter)
+        if release is None:
+            entry = self.named(organisation, adapter)
+            found = Bundle(entry) if entry is not None else None
+        else:
+            found = self.released(organisation, release)
         if found is None:
-            raise unknown(self.base, adapter, [entry.name for entry in self.own(organisation)])
+            raise unknown(self.base, adapter, self.known(organisation))
         return found
+
+    def released(self, organisation: str, named: str) -> Bundle | None:
+        """The whole of a release; None: it may not be asked."""
+        entry = self.release(organisation, named)
+        return self._whole(entry.adapter, entry.id) if entry is not None else None
+
+    def known(self, organisation: str) -> list[str]:
+        """What may stand behind ``<base>:``, without versions."""
+        ours = [f"{RELEASE}{entry.name}" for entry in self.releases if entry.organisation == organisation and entry.named]
+        return [*(entry.name for entry in self.own(organisation) if entry.named), *ours]
+
+    def _routed(self, organisation: str, subject: str) -> Bundle:
+        route = self.routes.get(organisation)
+        if route is None:
+            return BARE_BASE
+        tried = self._whole(route.canary, route.canary_release) if route.tries(subject) else None
+        return tried or self._whole(route.default, route.release) or BARE_BASE
+
+    def _whole(self, adapter: str | None, release: str | None) -> Bundle | None:
+        """None where a part of it may not be asked any more: half of it is not what was decided."""
+        entry = self.by_id.get(adapter) if adapter is not None else None
+        way = self.releases_by_id.get(release) if release is not None else None
+        gone = (adapter is not None and entry is None) or (release is not None and way is None)
+        return None if gone else Bundle(entry, way)
 
 
 def unknown(base: str, adapter: str, known: list[str]) -> ModelNotFound:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+import uuid
+from collections.abc import Mapping, Sequence
 
 import structlog
 from sqlalchemy import func, select
@@ -13,6 +14,10 @@ from cluster.learning.adapters.manifest import Entry, Manifest, Route, write_man
 from cluster.learning.adapters.registry import Adapters
 from cluster.learning.adapters.storage import AdapterFolders
 from cluster.learning.adapters.table import Adapter, AdapterRoute, AdapterState
+from cluster.learning.releases.entry import ReleaseEntry
+from cluster.learning.releases.names import RELEASE
+from cluster.learning.releases.registry import Releases
+from cluster.learning.releases.table import Release, ReleaseState
 from cluster.stores.sql import Database
 
 log = structlog.get_logger(__name__)
@@ -26,14 +31,15 @@ async def publish(database: Database, home: Home, base: str) -> bool:
     async with database.session() as session:
         await session.execute(select(func.pg_advisory_xact_lock(PUBLISHING_LOCK)))
         adapters = Adapters(session)
-        found = manifest_of(base, await adapters.servable(base), await adapters.routes(base), AdapterFolders(home))
+        rows, releases = await adapters.servable(base), await Releases(session).servable(base)
+        found = manifest_of(base, rows, await adapters.routes(base), AdapterFolders(home), releases)
         return await asyncio.to_thread(write_manifest, home, found)
 
 
 async def publish_all(database: Database, home: Home) -> int:
     """Every base; how many manifests were not up to date, as after a crash between a commit and its publication."""
     async with database.session() as session:
-        decided = await Adapters(session).bases()
+        decided = [*await Adapters(session).bases(), *await Releases(session).bases()]
     # With those that only a file knows any more, as after an organisation has gone.
     written = await asyncio.to_thread(lambda: [path.stem for path in home.adapters.glob("*.json")])
     bases = sorted({*decided, *written})
@@ -55,10 +61,13 @@ async def sweep(database: Database, home: Home, older_s: float) -> int:
     return removed
 
 
-def manifest_of(base: str, rows: Sequence[Adapter], routes: Sequence[AdapterRoute], folders: AdapterFolders) -> Manifest:
-    """``rows``: of one name in one organisation the newest version first. The name without a version means the version in service, else the
-    newest."""
-    used = {adapter_id for route in routes for adapter_id in _used(route)}
+def manifest_of(
+    base: str, rows: Sequence[Adapter], routes: Sequence[AdapterRoute], folders: AdapterFolders, releases: Sequence[Release] = ()
+) -> Manifest:
+    """``rows`` and ``releases``: of one name in one organisation the newest version first. The name without a version means the version in
+    service, else the newest."""
+    adapters = {str(release.id): release.adapter_id for release in releases}
+    used = {adapter_id for route in routes for adapter_id in _used(route, adapters)}
     bare: dict[tuple[object, str], Adapter] = {}
     for row in rows:
         key = (row.organisation_id, row.name)
@@ -76,15 +85,51 @@ def manifest_of(base: str, rows: Sequence[Adapter], routes: Sequence[AdapterRout
         )
         for row in rows
     )
-    return Manifest(base=base, adapters=entries, routes={str(route.organisation_id): _route(route) for route in routes})
+    told = {str(route.organisation_id): _route(route) for route in routes}
+    return Manifest(base=base, adapters=entries, releases=_released(releases), routes=told)
 
 
-def _used(route: AdapterRoute) -> list[str]:
-    """Also what a rollback would bring back, so that it is there at once."""
-    ids = [str(adapter_id) for adapter_id in (route.default_id, route.canary_id) if adapter_id is not None]
-    return [*ids, *filter(None, route.history[-1:])]
+def _released(rows: Sequence[Release]) -> tuple[ReleaseEntry, ...]:
+    bare: dict[tuple[object, str], Release] = {}
+    for row in rows:
+        key = (row.organisation_id, row.name)
+        if key not in bare or row.state == ReleaseState.IN_SERVICE:
+            bare[key] = row
+    return tuple(
+        ReleaseEntry(
+            id=row.id.hex,
+            organisation=str(row.organisation_id),
+            name=row.name,
+            version=row.version,
+            adapter=_hex(row.adapter_id),
+            prompt=row.prompt["text"] if row.prompt is not None else None,
+            retrieval=row.retrieval,
+            named=bare[row.organisation_id, row.name] is row,
+        )
+        for row in rows
+    )
+
+
+def _used(route: AdapterRoute, releases: Mapping[str, uuid.UUID | None]) -> list[str]:
+    """Also what a rollback would bring back, so that it is there at once. ``releases``: their adapters."""
+    ids = [route.default_id, route.canary_id, releases.get(str(route.shadow_release_id))]
+    before = route.history[-1] if route.history else ""
+    if before.startswith(RELEASE):
+        ids.append(releases.get(before.removeprefix(RELEASE)))
+    return [*(str(adapter_id) for adapter_id in ids if adapter_id is not None), before]
 
 
 def _route(route: AdapterRoute) -> Route:
-    default, canary = route.default_id, route.canary_id
-    return Route(default=default.hex if default else None, canary=canary.hex if canary else None, percent=route.percent)
+    return Route(
+        default=_hex(route.default_id),
+        release=_hex(route.release_id),
+        canary=_hex(route.canary_id),
+        canary_release=_hex(route.canary_release_id),
+        percent=route.percent,
+        shadow=_hex(route.shadow_release_id),
+        shadow_percent=route.shadow_percent,
+    )
+
+
+def _hex(row_id: uuid.UUID | None) -> str | None:
+    return row_id.hex if row_id is not None else None

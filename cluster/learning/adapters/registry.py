@@ -21,6 +21,7 @@ from cluster.learning.adapters.names import need_name
 from cluster.learning.adapters.peft_folder import Lora, read_lora
 from cluster.learning.adapters.storage import AdapterFolders
 from cluster.learning.adapters.table import SERVABLE, Adapter, AdapterRoute, AdapterState
+from cluster.learning.releases.table import Release
 from cluster.settings import Settings
 from cluster.stores.sql import AsyncSession
 
@@ -178,7 +179,10 @@ class Adapters:
     async def in_use(self, row: Adapter) -> bool:
         """Whether requests that do not name it go to it."""
         route = await self.route(row.organisation_id, row.base)
-        return route is not None and row.id in {route.default_id, route.canary_id}
+        if route is None or row.id in {route.default_id, route.canary_id}:
+            return route is not None
+        shadow = select(Release.id).where(Release.id == route.shadow_release_id, Release.adapter_id == row.id)
+        return await self._session.scalar(shadow) is not None
 
     async def is_shared(self, row: Adapter) -> bool:
         """Whether another version has the same files."""

@@ -1,4 +1,5 @@
-"""Putting adapters into service and taking them back. All calls are in one transaction, and lock the organisation's adapters."""
+"""Putting adapters by themselves into service, and taking back whatever is. All calls are in one transaction, and lock the organisation's
+adapters. How an adapter by itself and a release stand to each other: see cluster/learning/releases/__init__.py."""
 
 from __future__ import annotations
 
@@ -8,6 +9,7 @@ from cluster.errors import Conflict
 from cluster.learning.adapters.names import versioned
 from cluster.learning.adapters.registry import Adapters
 from cluster.learning.adapters.table import SERVABLE, Adapter, AdapterRoute, AdapterState
+from cluster.learning.releases.turning import InForce, Turning, is_turned
 from cluster.stores.sql import AsyncSession
 
 
@@ -16,39 +18,40 @@ class InService:
 
     def __init__(self, session: AsyncSession, history: int) -> None:
         self.adapters = Adapters(session)
-        self._history = history
+        self._turning = Turning(session, history)
 
     async def promote(self, organisation_id: uuid.UUID, adapter_id: uuid.UUID, approver_id: uuid.UUID, *, force: bool) -> Adapter:
         """From now on it answers for its base. ``force``: without a gate that it passed. Raises Conflict."""
         row = await self._locked(organisation_id, adapter_id)
         route = await self.adapters.opened(organisation_id, row.base)
+        _need_no_release(route)
         if route.default_id == row.id:
             return row
         if row.state == AdapterState.RETIRED:
             raise Conflict("The adapter is retired; register its files again to put it into service.")
         if not force and (said := _against(row)):
             raise Conflict(f"'{versioned(row.name, row.version)}' {said}; an admin can put it into service with 'force'.")
-        history = [*route.history, _id(route.default_id)][-self._history :]
-        await self._turn(route, row, history)
-        return await self.adapters.changed(row, AdapterState.IN_SERVICE, approver_id=approver_id)
+        put = await self._turning.put(route, InForce(row), approver_id)
+        assert put.adapter is not None
+        return put.adapter
 
-    async def roll_back(self, organisation_id: uuid.UUID, base: str) -> tuple[AdapterRoute, Adapter | None]:
-        """What answered for ``base`` before answers again; the adapter, None where it is the base itself. One that has been deleted or
-        retired since is passed over. A canary ends. Raises Conflict where nothing was promoted."""
+    async def roll_back(self, organisation_id: uuid.UUID, base: str) -> tuple[AdapterRoute, InForce]:
+        """What answered for ``base`` before answers again, the whole of it: an adapter, a release, or the base itself. What has been
+        deleted or retired since is passed over. A canary ends. Raises Conflict where nothing was promoted."""
         await self.adapters.lock(organisation_id)
         route = await self.adapters.route(organisation_id, base)
-        if route is None or (route.default_id is None and not route.history):
-            raise Conflict(f"No adapter of '{base[:200]}' was promoted here; there is nothing to go back to.")
-        history, found = await self._before(organisation_id, route.history, marked=True)
-        route = await self._turn(route, found, history)
-        if found is not None:
-            found = await self.adapters.changed(found, AdapterState.IN_SERVICE)
-        return route, found
+        if route is None or not is_turned(route):
+            raise Conflict(f"Nothing was promoted for '{base[:200]}' here; there is nothing to go back to.")
+        return await self._turning.back(route)
 
     async def canary(self, organisation_id: uuid.UUID, adapter_id: uuid.UUID, percent: float) -> AdapterRoute:
         """``percent`` of those who ask for the base get it; 0 ends it. Raises Conflict for one that may not be asked."""
         row = await self._locked(organisation_id, adapter_id)
         route = await self.adapters.opened(organisation_id, row.base)
+        if route.canary_release_id is not None:
+            raise Conflict("A release is tried on requests for this base; end that first, at /api/v1/releases.")
+        if percent > 0:
+            _need_no_release(route)
         if percent > 0 and row.state not in SERVABLE:
             raise Conflict(f"The adapter is {row.state}; only one that may be asked is tried on requests.")
         if percent > 0 and route.default_id == row.id:
@@ -58,63 +61,38 @@ class InService:
         return await self.adapters.pointed(route, canary_id=row.id if percent > 0 else None, percent=percent)
 
     async def retire(self, organisation_id: uuid.UUID, adapter_id: uuid.UUID) -> Adapter:
-        """It is not asked any more. Raises Conflict while requests go to it."""
-        row = await self._unused(organisation_id, adapter_id)
+        """It is not asked any more. Raises Conflict while requests go to it, or a release has it."""
+        row = await self._unused(organisation_id, adapter_id, alive=True)
         return await self.adapters.changed(row, AdapterState.RETIRED)
 
     async def remove(self, organisation_id: uuid.UUID, adapter_id: uuid.UUID) -> tuple[Adapter, bool]:
-        """The row that is gone, and whether its files may go too. Raises Conflict while requests go to it."""
-        row = await self._unused(organisation_id, adapter_id)
+        """The row that is gone, and whether its files may go too. Raises Conflict while requests go to it, or a release has it."""
+        row = await self._unused(organisation_id, adapter_id, alive=False)
         shared = await self.adapters.is_shared(row)
         await self.adapters.remove(row)
         return row, not shared
 
     async def withdraw(self, organisation_id: uuid.UUID, adapter_id: uuid.UUID) -> None:
-        """It is not asked any more, whoever asked it: what answered before it answers again, and its canary ends. One that was marked does
-        not come back in its place."""
+        """It is not asked any more, whoever asked it: what answered before it answers again, and what is tried with it ends. What was
+        marked does not come back in its place."""
         row = await self._locked(organisation_id, adapter_id)
         route = await self.adapters.route(organisation_id, row.base)
-        if route is not None and route.canary_id == row.id:
-            route = await self.adapters.pointed(route, canary_id=None, percent=0.0)
         await self.adapters.changed(row, AdapterState.RETIRED)
-        if route is not None and route.default_id == row.id:
-            history, found = await self._before(organisation_id, route.history, marked=False)
-            await self.adapters.pointed(route, default_id=found.id if found else None, canary_id=None, percent=0.0, history=history)
-            if found is not None:
-                await self.adapters.changed(found, AdapterState.IN_SERVICE)
-
-    async def _before(self, organisation_id: uuid.UUID, history: list[str], *, marked: bool) -> tuple[list[str], Adapter | None]:
-        """The latest of ``history`` that may answer (None: the base itself), and what is left of it. ``marked``: also one that is."""
-        left = list(history)
-        while left:
-            before = left.pop()
-            found = await self._usable(organisation_id, before)
-            if not before or (found is not None and (marked or found.marked is None)):
-                return left, found
-        return [], None
-
-    async def _turn(self, route: AdapterRoute, row: Adapter | None, history: list[str]) -> AdapterRoute:
-        """Points ``route`` at ``row``. What it was pointed at has passed its gate, whoever let it in."""
-        if route.default_id is not None and (row is None or route.default_id != row.id):
-            old = await self.adapters.get(route.organisation_id, route.default_id)
-            await self.adapters.changed(old, AdapterState.PASSED)
-        default = row.id if row is not None else None
-        return await self.adapters.pointed(route, default_id=default, canary_id=None, percent=0.0, history=history)
-
-    async def _usable(self, organisation_id: uuid.UUID, adapter_id: str) -> Adapter | None:
-        if not adapter_id:
-            return None
-        rows = await self.adapters.with_ids(organisation_id, [uuid.UUID(adapter_id)])
-        return next((row for row in rows if row.state in SERVABLE), None)
+        if route is not None:
+            await self._turning.without(route, row)
 
     async def _locked(self, organisation_id: uuid.UUID, adapter_id: uuid.UUID) -> Adapter:
         await self.adapters.lock(organisation_id)
         return await self.adapters.get(organisation_id, adapter_id)
 
-    async def _unused(self, organisation_id: uuid.UUID, adapter_id: uuid.UUID) -> Adapter:
+    async def _unused(self, organisation_id: uuid.UUID, adapter_id: uuid.UUID, *, alive: bool) -> Adapter:
+        """``alive``: a release that is retired may keep it."""
         row = await self._locked(organisation_id, adapter_id)
         if await self.adapters.in_use(row):
             raise Conflict("Requests go to this adapter; roll back, or end its canary, first.")
+        release = await self._turning.releases.with_adapter(row.id, alive=alive)
+        if release is not None:
+            raise Conflict(f"The release '{release.label}' has this adapter; {'retire or delete' if alive else 'delete'} that first.")
         return row
 
 
@@ -125,5 +103,7 @@ def _against(row: Adapter) -> str | None:
     return said.get(AdapterState(row.state), learned)
 
 
-def _id(adapter_id: uuid.UUID | None) -> str:
-    return str(adapter_id) if adapter_id is not None else ""
+def _need_no_release(route: AdapterRoute) -> None:
+    """An adapter by itself would take half of what answers away."""
+    if route.release_id is not None:
+        raise Conflict(f"A release answers for '{route.base}'; make a release with this adapter, or roll back first.")

@@ -53,8 +53,10 @@ class Adapter(Identified, Table):
 
 
 class AdapterRoute(Identified, Table):
-    """What ``base`` stands for in an organisation. ``history``: what it stood for before, the latest last, each an adapter's id or "" for
-    the base itself. ``percent`` of those who ask get the canary."""
+    """What ``base`` stands for in an organisation: an adapter or the base itself, and the release that this belongs to, if any.
+    ``history``: what it stood for before, the latest last, each an adapter's id, "release:" and a release's, or "" for the base itself.
+    ``percent`` of those who ask get the canary; ``trial``: how a release is tried there. ``shadow_percent`` of requests are also put to
+    the release in the shadow. Changed in cluster/learning/releases/turning.py alone, but for adapters' canaries and the shadow."""
 
     __tablename__ = "adapter_routes"
     __table_args__ = (UniqueConstraint("organisation_id", "base", name="uq_adapter_routes_organisation_id"),)
@@ -64,5 +66,10 @@ class AdapterRoute(Identified, Table):
     default_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("adapters.id", ondelete="SET NULL"), index=True)
     canary_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("adapters.id", ondelete="SET NULL"), index=True)
     percent: Mapped[float] = mapped_column(server_default="0")
+    release_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("releases.id", ondelete="SET NULL"), index=True)
+    canary_release_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("releases.id", ondelete="SET NULL"), index=True)
+    shadow_release_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("releases.id", ondelete="SET NULL"), index=True)
+    trial: Mapped[str | None] = mapped_column(String(8))
+    shadow_percent: Mapped[float] = mapped_column(server_default="0")
     history: Mapped[list[str]]
     updated_at: Mapped[datetime] = mapped_column(server_default=func.now())

@@ -18,8 +18,8 @@ from cluster.stores.tables import Identified, Owned, Table
 
 class Feedback(Identified, Owned, Table):
     """One word of one person about one thing; said again, it replaces what they said. ``target_kind`` and ``signal``: see signals.py.
-    ``other_id``: of a preference, what was less liked; else empty. ``value``: of a thumb and of stars. ``model``, ``adapter``, ``prompt``
-    with its ``prompt_version`` (of a run: its graph) and ``task``: what gave the answer, as it was when this was written."""
+    ``other_id``: of a preference, what was less liked; else empty. ``value``: of a thumb and of stars. ``model``, ``adapter``, ``release``,
+    ``prompt`` with its ``prompt_version`` (of a run: its graph) and ``task``: what gave the answer, as it was when this was written."""
 
     __tablename__ = "feedback"
     __table_args__ = (
@@ -38,6 +38,7 @@ class Feedback(Identified, Owned, Table):
     reasons: Mapped[list[str]] = mapped_column(JSONB, server_default=text("'[]'::jsonb"))
     model: Mapped[str | None] = mapped_column(String(300))
     adapter: Mapped[str | None] = mapped_column(String(200))
+    release: Mapped[str | None] = mapped_column(String(100))
     prompt: Mapped[str | None] = mapped_column(String(200))
     prompt_version: Mapped[int | None] = mapped_column(Integer)
     task: Mapped[str] = mapped_column(String(64))

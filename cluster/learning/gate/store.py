@@ -27,7 +27,7 @@ Standing = Literal["queued", "running", "failed", "cancelled", "gone", "decided"
 @dataclass(frozen=True, slots=True)
 class NewVerdict:
     """What is to be found out. ``candidate``, ``incumbent``: models, ``<base>`` or ``<base>:<adapter>``. ``held_out``: where the task's
-    items are (see cluster/learning/gate/held_out.py)."""
+    items are (see cluster/learning/gate/held_out.py). ``documents``: ids of the collections that they are answered from, if any."""
 
     organisation_id: uuid.UUID
     owner_id: uuid.UUID
@@ -35,6 +35,7 @@ class NewVerdict:
     incumbent: str
     gate: GateSpec
     held_out: dict[str, Any]
+    documents: list[str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +81,7 @@ class GateVerdicts:
             incumbent=new.incumbent,
             gate=new.gate.model_dump(mode="json"),
             held_out=new.held_out,
+            documents=new.documents,
         )
         self._session.add(row)
         await self._session.flush()

@@ -6,6 +6,7 @@ import uuid
 from typing import Any
 
 from sqlalchemy import Boolean, Float, ForeignKey, Index, Integer, String, Text
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from cluster.stores.tables import Identified, Table
@@ -13,8 +14,9 @@ from cluster.stores.tables import Identified, Table
 
 class GateVerdict(Identified, Table):
     """Stays when whoever asked for it is gone: it is why an adapter is in service. ``gate``: the whole spec as it was when this was asked
-    for; ``held_out``: where the task's items are. ``inputs``: SHA-256 of each set's file, by its name, known once it is read. ``outcome``
-    and ``verdict`` (a ``Verdict``) are there when all is asked; nothing changes them afterwards."""
+    for; ``held_out``: where the task's items are; ``documents``: ids of the collections that they are answered from, if any. ``inputs``:
+    SHA-256 of each set's file, by its name, known once it is read. ``outcome`` and ``verdict`` (a ``Verdict``) are there when all is asked;
+    nothing changes them afterwards."""
 
     __tablename__ = "gate_verdicts"
     __table_args__ = (
@@ -29,6 +31,7 @@ class GateVerdict(Identified, Table):
     incumbent: Mapped[str] = mapped_column(String(200))
     gate: Mapped[dict[str, Any]]
     held_out: Mapped[dict[str, Any]]
+    documents: Mapped[list[str] | None] = mapped_column(JSONB(none_as_null=True))
     inputs: Mapped[dict[str, Any] | None]
     outcome: Mapped[str | None] = mapped_column(String(16))
     verdict: Mapped[dict[str, Any] | None]
@@ -36,8 +39,8 @@ class GateVerdict(Identified, Table):
 
 class GateAnswer(Table):
     """What both said to one item, side by side. ``subject_id``: whose words the item holds; with them it goes. A model that could not be
-    asked has an ``error`` in place of an answer, and the mark 0. ``by``: the model, and version of an adapter, that answered.
-    ``source_kind``, ``source_id``: of which example it is a copy, and goes when that is taken back."""
+    asked has an ``error`` in place of an answer, and the mark 0. ``by``: the model, and version of an adapter and of a release, that
+    answered. ``source_kind``, ``source_id``: of which example it is a copy, and goes when that is taken back."""
 
     __tablename__ = "gate_answers"
     __table_args__ = (Index("ix_gate_answers_source_kind_source_id", "source_kind", "source_id"),)

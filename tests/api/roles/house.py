@@ -29,6 +29,7 @@ from cluster.learning.adapters.registry import Adapters
 from cluster.learning.adapters.table import AdapterState
 from cluster.learning.datasets.store import Datasets
 from cluster.learning.gate.store import GateVerdicts, NewVerdict
+from cluster.learning.releases.registry import Releases
 from cluster.outgoing.journal import Asker, Journal
 from cluster.queue.store import Messages, NewMessage
 from cluster.queue.tables import QueueMessage
@@ -110,6 +111,7 @@ async def make_house(client: httpx.AsyncClient, stores: StoreClients) -> House:
             "content_id": await kept_content(stores, admin),
             "file_id": await uploaded(client, admin),
             "adapter_id": await kept_adapter(stores, admin),
+            "release_id": await kept_release(stores, admin),
             "batch_id": await ended_batch(stores, admin),
             "verdict_id": await found_verdict(stores, admin),
             "dataset_id": await kept_dataset(stores, admin),
@@ -190,6 +192,15 @@ async def kept_adapter(stores: StoreClients, admin: Person) -> str:
     whose = {"organisation_id": admin.organisation_id, "owner_id": admin.user_id, "state": AdapterState.CANDIDATE}
     async with stores.database.session() as session:
         return str((await Adapters(session).add(**values, **whose, lineage={"about": MARK})).id)
+
+
+async def kept_release(stores: StoreClients, admin: Person) -> str:
+    """A draft of nothing but a prompt."""
+    prompt = {"name": MARK, "version": 1, "text": MARK}
+    values = {"base": "fake-llm", "name": MARK.lower(), "version": 1, "description": MARK, "prompt": prompt}
+    async with stores.database.session() as session:
+        row = await Releases(session).add(organisation_id=admin.organisation_id, owner_id=admin.user_id, **values)
+    return str(row.id)
 
 
 async def ended_batch(stores: StoreClients, admin: Person) -> str:

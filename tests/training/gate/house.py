@@ -18,6 +18,7 @@ from cluster.batches.files import Files, file_store
 from cluster.batches.names import file_name
 from cluster.batches.tables import FileRow
 from cluster.fakes.gateway import FakeGateway
+from cluster.gateway import ModelGateway
 from cluster.home import Home
 from cluster.jobs.kinds import JOB_KINDS
 from cluster.jobs.store import Jobs, NewJob
@@ -27,6 +28,7 @@ from cluster.learning.gate.store import KIND, Found, GateVerdicts, NewVerdict
 from cluster.specs.gate import gates
 from cluster.stores.sql import Database
 from cluster.stores.urls import database_url
+from cluster.vectors import VectorStore
 from tests.cluster.jobs.house import House
 from tests.training.gate.answering import CANDIDATE, INCUMBENT, ITEMS, right
 from training.gate.job import Evaluation
@@ -53,12 +55,14 @@ def lines(name: str, answer: str, user_id: str | None = None, count: int = ITEMS
 
 @dataclass
 class Examined:
-    """A verdict that is to be found, in an organisation of its own."""
+    """A verdict that is to be found, in an organisation of its own. ``models``: None: the fake itself."""
 
     house: House
     verdict_id: uuid.UUID
     job: Job
     gateway: FakeGateway = field(default_factory=FakeGateway)
+    models: ModelGateway | None = None
+    vectors: VectorStore | None = None
 
     async def run(self) -> None:
         """As the process of the job would, in a thread."""
@@ -74,7 +78,7 @@ class Examined:
                 portal.call(database.close)
 
     def evaluation(self, work: Work, wait: Any, database: Database) -> Evaluation:
-        return Evaluation(work, wait, self.gateway, database)
+        return Evaluation(work, wait, self.models or self.gateway, database, self.vectors)
 
     async def found(self) -> Found:
         async with self.house.database.session() as session:
@@ -85,8 +89,10 @@ class Examined:
             return list(await GateVerdicts(session).answers(self.verdict_id, None, None, 1000, **wanted))
 
 
-async def examined(house: House, task: str | None = None, candidate: str = CANDIDATE) -> Examined:
-    """``task``: the items of the task, as the file has them."""
+async def examined(
+    house: House, task: str | None = None, candidate: str = CANDIDATE, incumbent: str = INCUMBENT, documents: list[str] | None = None
+) -> Examined:
+    """``task``: the items of the task, as the file has them. ``documents``: collections that they are answered from."""
     folder = house.settings.home / "gates"
     (folder / "sets").mkdir(parents=True, exist_ok=True)
     (folder / "quick.yaml").write_text(yaml.safe_dump(GATE))
@@ -94,9 +100,8 @@ async def examined(house: House, task: str | None = None, candidate: str = CANDI
         (folder / "sets" / f"{name}.jsonl").write_text(lines(name, right(name)))
     file = await held_out(house, lines("task", right("task")) if task is None else task)
     here = house.organisation_id
-    new = NewVerdict(
-        here, house.owner_id, candidate, INCUMBENT, gates(house.settings.home).get("quick"), {"kind": "file", "file": file, "sha256": ""}
-    )
+    items, gate = {"kind": "file", "file": file, "sha256": ""}, gates(house.settings.home).get("quick")
+    new = NewVerdict(here, house.owner_id, candidate, incumbent, gate, items, documents)
     async with house.database.session() as session:
         row = await GateVerdicts(session).add(new)
         job = await Jobs(session).enqueue(NewJob(KIND, here, house.owner_id, {"verdict": str(row.id)}), JOB_KINDS, house.settings.jobs)

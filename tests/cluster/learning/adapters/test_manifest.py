@@ -7,7 +7,8 @@ import pytest
 
 from cluster.errors import ModelNotFound
 from cluster.home import Home
-from cluster.learning.adapters.manifest import Entry, Manifest, Manifests, Route, manifest_path, share_of, write_manifest
+from cluster.learning.adapters.manifest import Bundle, Entry, Manifest, Manifests, Route, manifest_path, share_of, write_manifest
+from cluster.learning.releases.entry import ReleaseEntry
 
 
 def entry(name: str, version: int = 1, organisation: str = "o", *, named: bool = True) -> Entry:
@@ -40,9 +41,9 @@ def test_an_organisation_has_its_own_only():
 
 
 def test_the_base_means_what_was_promoted_and_its_own_name_the_model():
-    assert BOOK.choose("o", None, "") == entry("b")
-    assert BOOK.choose("p", None, "") is None
-    assert BOOK.choose("o", "base", "") is None
+    assert BOOK.choose("o", None, "") == Bundle(entry("b"))
+    assert BOOK.choose("p", None, "") == Bundle()
+    assert BOOK.choose("o", "base", "") == Bundle()
 
 
 def test_a_share_is_even_sticky_and_independent_of_another_canary():
@@ -51,11 +52,32 @@ def test_a_share_is_even_sticky_and_independent_of_another_canary():
     other = {person for person in people if share_of("other", person) < 10}
     assert 0.085 < len(one) / len(people) < 0.115
     assert 0.005 < len(one & other) / len(people) < 0.02
-    assert one == {person for person in people if Route(canary="one", percent=10).choose(person) == "one"}
-    wider = {person for person in people if Route(canary="one", percent=30).choose(person) == "one"}
+    assert one == {person for person in people if Route(canary="one", percent=10).tries(person)}
+    assert one == {person for person in people if Route(canary="a", canary_release="one", percent=10).tries(person)}
+    wider = {person for person in people if Route(canary="one", percent=30).tries(person)}
     assert one < wider
-    assert Route(default="d", canary="one", percent=0).choose("x") == "d"
-    assert Route(default="d", canary="one", percent=100).choose("x") == "one"
+    assert not Route(default="d", canary="one", percent=0).tries("x")
+    assert Route(default="d", canary="one", percent=100).tries("x")
+
+
+def released(name: str, adapter: str | None = None, organisation: str = "o") -> ReleaseEntry:
+    return ReleaseEntry(id=f"r-{name}", organisation=organisation, name=name, version=1, adapter=adapter, prompt=name, named=True)
+
+
+def routed(**fields) -> Manifest:
+    releases = (released("whole", "o-a-1"), released("half", "o-gone-1"), released("theirs", organisation="p"))
+    return BOOK.model_copy(update={"releases": releases, "routes": {"o": Route(**fields)}})
+
+
+def test_a_release_answers_with_all_of_it_or_not_at_all():
+    whole = Bundle(entry("a", 1), released("whole", "o-a-1"))
+    book = routed(default="o-a-1", release="r-whole", canary="o-gone-1", canary_release="r-half", percent=100)
+    assert book.choose("o", None, "") == whole == book.choose("o", "release:whole", "") == book.choose("o", "release:whole@1", "")
+    assert routed(release="r-gone").choose("o", None, "") == Bundle()
+    assert routed(canary="o-a-1", canary_release="r-whole", percent=100).choose("o", None, "") == whole
+    for nobodys in ("release:half", "release:theirs", "release:whole@2", "release:"):
+        with pytest.raises(ModelNotFound):
+            book.choose("o", nobodys, "")
 
 
 def test_what_is_written_is_read_at_the_next_look(tmp_path: Path):

@@ -12,7 +12,7 @@ import pytest
 
 from cluster.errors import BadInput, Conflict, NotFound, TooLarge, Unprocessable
 from cluster.home import Home
-from cluster.learning.adapters.manifest import Manifests
+from cluster.learning.adapters.manifest import Bundle, Manifests
 from cluster.learning.adapters.publishing import publish, publish_all, sweep
 from cluster.learning.adapters.registry import Adapters, register
 from cluster.learning.adapters.service import InService
@@ -62,8 +62,8 @@ class Place:
     async def roll_back(self) -> uuid.UUID | None:
         """The adapter that answers then."""
         async with self.service() as service:
-            _, row = await service.roll_back(self.organisation_id, BASE)
-        return row.id if row is not None else None
+            _, now = await service.roll_back(self.organisation_id, BASE)
+        return now.adapter.id if now.adapter is not None else None
 
     @asynccontextmanager
     async def service(self) -> AsyncIterator[InService]:
@@ -73,7 +73,7 @@ class Place:
 
     def answers(self, adapter: str | None = None) -> str | None:
         """What a request goes to."""
-        entry = Manifests(self.home).of(BASE).choose(str(self.organisation_id), adapter, "somebody")
+        entry = Manifests(self.home).of(BASE).choose(str(self.organisation_id), adapter, "somebody").adapter
         return entry.label if entry is not None else None
 
     async def state(self, row: Adapter) -> str:
@@ -223,7 +223,7 @@ async def test_another_organisation_sees_nothing_of_it(place: Place, stores: Sto
     row = await place.add()
     await place.promote(row)
     other, somebody = await new_organisation(stores.database)
-    assert Manifests(place.home).of(BASE).choose(str(other), None, "x") is None
+    assert Manifests(place.home).of(BASE).choose(str(other), None, "x") == Bundle()
     async with stores.database.session() as session:
         assert await Adapters(session).page(other) == []
         with pytest.raises(NotFound):
