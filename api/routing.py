@@ -45,6 +45,7 @@ from api.models import endpoints as models
 from api.outgoing import endpoints as outgoing
 from api.people import endpoints as people
 from api.people.teams import endpoints as teams
+from api.performance import endpoints as performance
 from api.prompts import endpoints as prompts
 from api.providers import endpoints as providers
 from api.queue import endpoints as queue
@@ -112,6 +113,7 @@ _ROUTERS = (
     mcp_servers.router,
     workspaces.router,
     gate.router,
+    performance.router,
     jobs.router,
     logs.router,
     auth.router,
@@ -161,6 +163,7 @@ TAGS = [
     mcp_servers.TAG,
     workspaces.TAG,
     gate.TAG,
+    performance.TAG,
     jobs.TAG,
     semantic.TAG,
     feedback.TAG,

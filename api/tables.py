@@ -26,6 +26,7 @@ from cluster.learning.datasets import tables as datasets
 from cluster.learning.feedback import table as feedback
 from cluster.learning.gate import table as gate
 from cluster.learning.labels import table as labels
+from cluster.optimising import table as optimising
 from cluster.outgoing import tables as outgoing
 from cluster.prompts import tables as prompts
 from cluster.queue import tables as queue
@@ -65,5 +66,6 @@ TABLES = (
     adapters,
     labels,
     gate,
+    optimising,
 )
 metadata = Table.metadata

@@ -16,6 +16,7 @@ from cluster.settings.graphs import GraphSettings, ToolSettings
 from cluster.settings.group import Group
 from cluster.settings.jobs import BatchSettings, FileSettings, JobSettings
 from cluster.settings.knowledge import IngestSettings, KnowledgeSettings, SemanticSettings, VectorSettings
+from cluster.settings.optimising import OptimisingSettings
 from cluster.settings.outside import ConnectorSettings, ContentSettings, OutgoingSettings
 from cluster.settings.people import AuthSettings, ConversationSettings, QuotaSettings
 from cluster.settings.queues import QueueSettings, WebhookSettings
@@ -55,6 +56,7 @@ class Settings(Group):
     feedback: FeedbackSettings = FeedbackSettings()
     active_learning: ActiveLearningSettings = ActiveLearningSettings()
     gate: GateSettings = GateSettings()
+    optimising: OptimisingSettings = OptimisingSettings()
     queue: QueueSettings = QueueSettings()
     webhooks: WebhookSettings = WebhookSettings()
     outgoing: OutgoingSettings = OutgoingSettings()

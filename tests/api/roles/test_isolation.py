@@ -50,6 +50,7 @@ async def test_another_organisation_s_rows_are_in_no_list_and_no_search(stranger
                 "label_item_id",
                 "assignment_id",
                 "verdict_id",
+                "optimisation_id",
             )
         ),
     }
