@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from cluster.contracts.serving import Retuning
@@ -52,8 +53,15 @@ class Applying:
         if isinstance(change, PromptChange):
             version = self._scene.wait(take_back, self._scene, change, row.applied_version)
             return self._move(row, "reverted", f"The prompt says what version {change.version} said, as version {version}.")
+        self._need_latest(change)
         told = self._back(change, row.outcome or {})
         return self._move(row, "reverted", f"{change.field} is {change.before} again. {told}".strip())
+
+    def _need_latest(self, change: ServedChange) -> None:
+        """Raises Conflict where another optimisation has changed the same since: what was before this one is not what is to come back."""
+        now = self._overrides.find(change.model, change.field)
+        if now is not None and now.by != str(self._scene.kept.id):
+            raise Conflict(f"{now}: it is the later one; take that back first.")
 
     def strand(self, row: OptimisationChange) -> None:
         """One whose job ended before it was proven."""
@@ -64,7 +72,7 @@ class Applying:
 
     def _begun(self, row: OptimisationChange, change: ServedChange) -> Mapping[str, Any]:
         """What was in force before: of an attempt before this one, where that had begun."""
-        if row.state == "applying" and row.outcome is not None:
+        if row.state in {"applying", "waiting"} and row.outcome is not None:
             return row.outcome
         earlier = self._overrides.find(change.model, change.field)
         outcome = {"earlier": None if earlier is None else earlier.model_dump(mode="json")}
@@ -119,7 +127,8 @@ class Applying:
 
     def _new_version(self, row: OptimisationChange, change: PromptChange) -> str:
         version = self._scene.wait(add_version, self._scene, change)
-        self._scene.wait(self._scene.kept.move, row.number, "applied", f"It is version {version} of the prompt.", applied_version=version)
+        move = partial(self._scene.kept.move, applied_version=version)
+        self._scene.wait(move, row.number, "applied", f"It is version {version} of the prompt.")
         return "applied"
 
     def _move(

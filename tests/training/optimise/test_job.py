@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from cluster.contracts.serving import Retuning
-from cluster.errors import EngineError
+from cluster.errors import Conflict, EngineError
 from cluster.fakes.jobs import LocalJobs
 from cluster.optimising.overrides import Overrides
 from cluster.optimising.table import OptimisationChange
@@ -133,6 +133,22 @@ async def test_taken_back_after_a_restart_it_is_as_before_too(box: Box1):
     assert (box.box().tuning(NANO), box.box().replica(NANO).parallel, box.profile().models[0].parallel) == (Retuning(parallel=4), 4, 4)
 
 
+async def test_of_two_that_changed_the_same_the_later_one_is_taken_back_first(box: Box1):
+    first = await asked(box, rigs(box), apply=True)
+    await first.run()
+    faster = {8: 100.0, 4: 50.0, 16: 150.0}
+    second = await asked(box, rigs(box, faster, faster), apply=True)
+    await second.run()
+    await first.step("revert")
+    with pytest.raises(Conflict, match=r"parallel is 16 \(was 8\).*take that back first"):
+        await first.run()
+    assert box.box().replica(NANO).parallel == 16
+    for one in (second, first):
+        await one.step("revert")
+        await one.run()
+    assert (box.box().replica(NANO).parallel, box.profile().models[0].parallel) == (4, 4)
+
+
 async def test_what_takes_a_start_waits_for_it(box: Box1):
     one = await asked(box, rigs(box, {512: 1.0, 1024: 1.0}, field="context_tokens"), optimisers=["context"], apply=True)
     await one.run()
@@ -142,6 +158,11 @@ async def test_what_takes_a_start_waits_for_it(box: Box1):
     await one.step("apply")
     await one.run()
     assert (await one.found()).changes[0].reason == "The cluster runs with context_tokens 1024."
+    await one.step("revert")
+    await one.run()
+    (change,) = (await one.found()).changes
+    assert (change.state, box.profile().models[0].context_tokens) == ("reverted", 512)
+    assert "It takes a start" in change.reason
 
 
 async def test_a_longer_context_that_costs_too_much_speed_is_not_proposed(box: Box1):
