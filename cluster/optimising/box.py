@@ -15,7 +15,7 @@ from cluster.contracts.models import ModelKind
 from cluster.contracts.serving import MODELS_APP, ReplicaSpec, ResidentModel, Retuning
 from cluster.errors import ConfigError, NotFound
 from cluster.home import PROFILES, Home
-from cluster.optimising.change import TunedField
+from cluster.optimising.change import LIVE, TunedField
 from cluster.optimising.overrides import overlaid, with_values
 from cluster.runtime.launch import Launch, launch_file, read_launch
 from cluster.runtime.state import write_atomically
@@ -82,6 +82,12 @@ class Box:
             raise ConfigError(f"With {field} {value} of '{model}' there is no room for {', '.join(others)}: {found.reason}")
         return found.replica_spec(self.launch.settings, self.home)
 
+    def takes(self, model: str, field: TunedField, value: int | bool) -> bool:
+        """Whether what is served can take the value without a start: it is one that replicas take, and on a card the budget that they have
+        there holds it. Raises ConfigError where it does not fit this machine at all."""
+        spec = self.replica(model)
+        return field in LIVE and (spec.device == "cpu" or self.planned(model, field, value).budget_bytes <= spec.budget_bytes)
+
     def retuned(self, model: str, retuning: Retuning) -> Box:
         """The same cluster with other replicas of ``model``, not written yet. ``Retuning()``: as they were started."""
         config = deepcopy(self.launch.serve_config)
@@ -103,6 +109,8 @@ class Box:
         started = next(spec for spec in args.models if spec.model == model)
         served = self.served(model)
         slots = served.parallel if started.kind is ModelKind.LLM and served.parallel != started.parallel else None
+        if slots is not None and not self.takes(model, "parallel", slots):
+            slots = None
         batch = served.batch_tokens if started.kind is ModelKind.EMBEDDING and served.batch_tokens != started.batch_tokens else None
         return Retuning(parallel=slots, batch_tokens=batch)
 

@@ -31,10 +31,6 @@ class ServedChange(_Part):
     before: int | bool | None
     after: int | bool
 
-    @property
-    def live(self) -> bool:
-        return self.field in LIVE
-
 
 class PromptChange(_Part):
     """A new version of a prompt. ``version``: the one it was made of; ``text``: what the new one says."""
@@ -44,7 +40,6 @@ class PromptChange(_Part):
     model: str
     version: int
     text: str
-    live: Literal[True] = True
 
 
 Change = ServedChange | PromptChange

@@ -14,7 +14,7 @@ from typing import Any
 from cluster.contracts.serving import Retuning
 from cluster.errors import Conflict, HearthError
 from cluster.jobs.work import Superseded
-from cluster.optimising.change import Evidence, PromptChange, ServedChange, as_change
+from cluster.optimising.change import LIVE, Evidence, PromptChange, ServedChange, as_change
 from cluster.optimising.overrides import Override, Overrides
 from cluster.optimising.table import OptimisationChange
 from cluster.optimising.weighing import weigh
@@ -34,9 +34,10 @@ class Applying:
         change = as_change(row.change or {})
         if isinstance(change, PromptChange):
             return self._new_version(row, change)
+        live = self._scene.box().takes(change.model, change.field, change.after)
         outcome = self._begun(row, change)
         self._overrides.put(self._override(change))
-        if not change.live:
+        if not live:
             return self._later(row, change, outcome)
         try:
             return self._measured(row, change, outcome)
@@ -115,7 +116,7 @@ class Applying:
         earlier = outcome.get("earlier")
         self._overrides.restore(change, None if earlier is None else Override.model_validate(earlier))
         box = self._scene.box()
-        if not change.live:
+        if change.field not in LIVE:
             return f"It takes a start: {RESTART}"
         self._scene.rigs.live(change.model).set(box.due(change.model))
         if getattr(self._scene.box().replica(change.model), change.field) != change.before:

@@ -91,6 +91,8 @@ class ServedOptimiser:
         if scene.wanted.moment == "window":
             if self.field == "context_tokens":
                 raise Conflict("A context is measured beside what is served only, for people would meet the shorter one: ask with 'idle'.")
+            if not all(scene.box().takes(spec.model, self.field, value) for value in possible):
+                raise Conflict(f"The budget that '{spec.model}' has on its card does not hold what was to be tried; set it in the profile.")
             return Restored(scene, spec.model)
         budget = max(spec.budget_bytes, *(replica.budget_bytes for replica in possible.values()))
         return scene.rigs.beside(spec.model_copy(update={"budget_bytes": budget, "state_dir": ""}))
@@ -115,7 +117,8 @@ class ServedOptimiser:
             )
         best = max(good, key=lambda one: one.value if self.field == "context_tokens" else one.weighed.ratio)
         change = ServedChange(model=subject, field=self.field, before=self._present(spec), after=best.value)
-        how = "It is taken by what is served, at once and without a failed request." if change.live else f"It takes a start: {RESTART}"
+        live = scene.box().takes(subject, self.field, best.value)
+        how = "It is taken by what is served, at once and without a failed request." if live else f"It takes a start: {RESTART}"
         reason = f"{self.field} {best.value} in place of {change.before}. Ratios of {load.metric}: " + " ".join([f"{told}.", *refusals])
         return Proposal(self.name, subject, "proposed", reason, how, change, self._evidence(scene, subject, load, values, best))
 

@@ -44,7 +44,7 @@ async def settle(stores: StoreClients, asked: dict[str, Any], *states: str) -> N
         for number, state in enumerate(states):
             told = {"optimiser": "parallel", "subject": f"fake-{number}", "reason": "Faster.", "how": "At once.", "change": CHANGE}
             session.add(OptimisationChange(optimisation_id=optimisation_id, number=number, state=state, **told))
-        for number, value in enumerate((3.0, 1.0, 2.0)):
+        for number, value in enumerate((3.0, 1.0, 2.0) if states else ()):
             sample = {"measurement": "parallel fake-llm", "round": number, "setting": "8", "value": value, "more": {}}
             session.add(OptimisationSample(optimisation_id=optimisation_id, **sample))
 
