@@ -67,9 +67,9 @@ class Box1:
         launch_file(self.home).write_text(make_launch(self.profile(), self.settings, self.home, lambda step: None).model_dump_json())
 
 
-async def box_of(stores: StoreClients, store_settings: Settings, folder: Path) -> Box1:
+async def box_of(stores: StoreClients, store_settings: Settings, folder: Path, told: dict[str, Any] = PROFILE) -> Box1:
     profile = folder / "one.yaml"
-    profile.write_text(json.dumps(PROFILE))
+    profile.write_text(json.dumps(told))
     settings = quick_settings(folder, store_settings).model_copy(update={"profile": str(profile), "optimising": LIMITS})
     made = Box1(await found(stores.database, settings, folder), settings)
     made.start()
