@@ -46,6 +46,7 @@ from api.models import endpoints as models
 from api.outgoing import endpoints as outgoing
 from api.people import endpoints as people
 from api.people.teams import endpoints as teams
+from api.performance import endpoints as performance
 from api.prompts import endpoints as prompts
 from api.providers import endpoints as providers
 from api.queue import endpoints as queue
@@ -116,6 +117,7 @@ _ROUTERS = (
     workspaces.router,
     gate.router,
     learning.router,
+    performance.router,
     jobs.router,
     logs.router,
     auth.router,
@@ -167,6 +169,7 @@ TAGS = [
     workspaces.TAG,
     gate.TAG,
     learning.TAG,
+    performance.TAG,
     jobs.TAG,
     semantic.TAG,
     feedback.TAG,

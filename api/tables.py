@@ -27,6 +27,7 @@ from cluster.learning.feedback import table as feedback
 from cluster.learning.gate import table as gate
 from cluster.learning.labels import table as labels
 from cluster.learning.releases import table as releases
+from cluster.optimising import table as optimising
 from cluster.outgoing import tables as outgoing
 from cluster.prompts import tables as prompts
 from cluster.queue import tables as queue
@@ -67,5 +68,6 @@ TABLES = (
     releases,
     labels,
     gate,
+    optimising,
 )
 metadata = Table.metadata

@@ -71,6 +71,11 @@ class Home:
         return self.root / "adapters"
 
     @property
+    def optimised(self) -> Path:
+        """What was changed of profiles because it was measured to be better, a file each (see cluster/optimising/overrides.py)."""
+        return self.root / "optimised"
+
+    @property
     def run(self) -> Path:
         """What the running cluster is: ports, pids, the Serve config."""
         return self.root / "run"

@@ -104,6 +104,7 @@ class PlannedModel:
             device_bytes=need.device.memory_bytes,
             context_tokens=self.context_tokens,
             parallel=sequences(self.served, self.spec),
+            batch_tokens=self.served.batch_tokens if self.spec.kind is ModelKind.EMBEDDING else None,
             threads=self._threads(settings),
             max_queued=settings.limits.queued_requests,
             max_tasks=self._tasks(settings),

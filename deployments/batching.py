@@ -54,7 +54,7 @@ class Batcher(Generic[ItemT]):
         self, compute: Callable[[Sequence[ItemT]], Vectors], max_tokens: int, prepare: Callable[[], None] = lambda: None, lanes: int = 1
     ) -> None:
         self._compute = compute
-        self._max_tokens = max_tokens
+        self.max_tokens = max_tokens
         self._sorted: list[_Sequence[ItemT]] = []  # all waiting sequences, by length
         self._turns: deque[_Request[ItemT]] = deque()
         self._threads = ThreadPoolExecutor(lanes, thread_name_prefix="batch", initializer=prepare)
@@ -124,7 +124,7 @@ class Batcher(Generic[ItemT]):
             if not upwards and shorter is None:
                 break
             longest += longer if upwards and longer is not None else 0
-            if longest * (high - low + 1) > self._max_tokens:
+            if longest * (high - low + 1) > self.max_tokens:
                 break
             low, high = (low, high + 1) if upwards else (low - 1, high)
         batch = self._sorted[low:high]

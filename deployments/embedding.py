@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cluster.contracts.perception import EmbeddingRequest, Embeddings, TokenSpans, TokenSpansRequest
-from cluster.contracts.serving import ReplicaSpec, ReplicaStats
+from cluster.contracts.serving import ReplicaSpec, ReplicaStats, Retuning
 from cluster.errors import BadInput
 from deployments.batching import Batcher
 from deployments.engines.protocols import EmbeddingEngine
@@ -28,6 +28,7 @@ class Embedding:
 
     def __init__(self, spec: ReplicaSpec | Mapping[str, Any]) -> None:
         self._replica = Replica(spec)
+        self._planned = self._replica.spec
         self._engine: EmbeddingEngine = self._replica.engine
         self._batcher = self._lanes(NICENESS)
         # An engine that takes one call at a time has one row of waiting people for all, who take turns.
@@ -56,6 +57,12 @@ class Embedding:
         """Where the tokens of a text lie."""
         return await asyncio.to_thread(self._engine.spans, request.text)
 
+    async def reconfigure(self, retuning: Retuning | Mapping[str, Any]) -> None:
+        """Called by Serve with the ``user_config`` of the deployment: the next batch is as it says."""
+        self._replica.spec = Retuning.model_validate(retuning).of(self._planned)
+        for batcher in {self._batcher, self._behind}:
+            batcher.max_tokens = self._batch_tokens
+
     async def check_health(self) -> None:
         """Raises EngineError when the engine cannot compute any more."""
         await self._replica.note_memory()
@@ -75,9 +82,13 @@ class Embedding:
             self._aside.shutdown()
             self._engine.close()
 
+    @property
+    def _batch_tokens(self) -> int:
+        return self._replica.spec.batch_tokens or self._engine.batch_tokens
+
     def _lanes(self, niceness: int) -> Batcher[list[int]]:
         engine = self._engine
-        return Batcher(engine.embed, engine.batch_tokens, partial(stand_back, niceness), engine.lanes or 1)
+        return Batcher(engine.embed, self._batch_tokens, partial(stand_back, niceness), engine.lanes or 1)
 
     def _check(self, request: EmbeddingRequest) -> None:
         if not request.inputs:

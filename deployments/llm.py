@@ -7,9 +7,10 @@ from contextlib import aclosing
 from typing import Any
 
 from cluster.contracts.generation import Generation, GenerationDelta, GenerationRequest, TokenCount
-from cluster.contracts.serving import ReplicaSpec, ReplicaStats
+from cluster.contracts.serving import ReplicaSpec, ReplicaStats, Retuning
+from cluster.errors import ConfigError
 from deployments.engines.paced import Paced
-from deployments.engines.protocols import GenerationEngine
+from deployments.engines.protocols import GenerationEngine, Refitting
 from deployments.replica import Replica
 from deployments.shelf import Shelf
 
@@ -23,6 +24,7 @@ class Llm:
 
     def __init__(self, spec: ReplicaSpec | Mapping[str, Any]) -> None:
         self._replica = Replica(spec)
+        self._planned = self._replica.spec
         engine: GenerationEngine = self._replica.engine
         pace = self._replica.spec.pace_tokens_per_s
         self._engine = engine if pace is None else Paced(engine, pace)
@@ -46,6 +48,20 @@ class Llm:
         """Loads what has been promoted and gives up what has been retired; the ids of those that are in memory then."""
         await self._shelf.tidy()
         return self._shelf.held
+
+    async def reconfigure(self, retuning: Retuning | Mapping[str, Any]) -> None:
+        """Called by Serve with the ``user_config`` of the deployment, which says in what this replica is to be other than ``spec``. Nobody
+        waits for it, and nothing that runs is broken off. Raises ConfigError where the engine takes it only at its start."""
+        spec = Retuning.model_validate(retuning).of(self._planned)
+        if spec == self._replica.spec:
+            return
+        if not isinstance(self._engine, Refitting):
+            raise ConfigError(
+                f"'{spec.model}' on {spec.engine} takes another number of slots, or another context, only when it starts: "
+                "`hearth down`, then `hearth up`."
+            )
+        await self._engine.refit(spec)
+        self._replica.retuned(spec)
 
     async def check_health(self) -> None:
         """Called by Serve, which replaces the replica when it raises."""

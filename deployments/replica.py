@@ -42,6 +42,11 @@ class Replica:
         record_replica(self.spec, self._peak, self.load_s)
         log.info("loaded", model=self.spec.model, engine=self.spec.engine, device=self.spec.device, seconds=round(self.load_s, 2))
 
+    def retuned(self, spec: ReplicaSpec) -> None:
+        """What it measures from now on is of ``spec``."""
+        self.spec, self._peak = spec, self.memory_bytes()
+        record_replica(self.spec, self._peak)
+
     def stats(self, slots: int, running: int, queued: int) -> ReplicaStats:
         return ReplicaStats(slots, running, queued, self.memory_bytes(), self.load_s)
 

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from cluster.home import PROFILES, Home
+from cluster.optimising.overrides import overlaid
 from cluster.settings import Settings, load_settings
 from cluster.specs.profile import ProfileSpec, load_profile
 
@@ -24,7 +25,9 @@ def home_of(home: Path | None) -> Home:
 
 
 def profile_and_settings(profile: str | None, flags: Mapping[str, Any]) -> tuple[ProfileSpec, Settings]:
-    """The profile named by flag or environment, and the settings with its own layer applied."""
+    """The profile named by flag or environment, with what was found to be better in place of what it says, and the settings with its own
+    layer applied."""
     named = load_settings(flags={"profile": profile}).profile
     spec = load_profile(named, PROFILES)
-    return spec, load_settings(profile=spec.settings, flags={**flags, "profile": named})
+    settings = load_settings(profile=spec.settings, flags={**flags, "profile": named})
+    return overlaid(spec, Home(settings.home)), settings

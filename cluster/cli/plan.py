@@ -15,6 +15,7 @@ from cluster.cli.options import HomeOption, ProfileOption, profile_and_settings
 from cluster.errors import ConfigError
 from cluster.hardware import Device, NvmlReader, profile_devices, readable
 from cluster.home import CATALOG, Home
+from cluster.optimising.overrides import Override, Overrides
 from cluster.placement import plan as plan_demands
 from cluster.plan_file import load_instance
 from cluster.plan_report import PlacementRow, PlanReport, report_instance, report_profile
@@ -33,11 +34,12 @@ def plan(profile: ProfileOption = None, file: FileOption = None, as_json: JsonOp
     """Show where each model of a profile goes: engine, dtype, device, budget, share, and why. Nothing is started or downloaded."""
     if file is not None and profile is not None:
         raise ConfigError("Give --profile or --file, not both.")
-    report = _of_file(file) if file is not None else _of_profile(profile, home)
+    report, optimised = (_of_file(file), ()) if file is not None else _of_profile(profile, home)
     if as_json:
-        typer.echo(json.dumps(report.as_json(), indent=2))
+        typer.echo(json.dumps(report.as_json() | _told(optimised), indent=2))
     else:
         _show(report)
+        show_optimised(optimised)
     if report.shortfalls:
         raise typer.Exit(1)
 
@@ -47,11 +49,23 @@ def _of_file(path: Path) -> PlanReport:
     return report_instance(devices, plan_demands(devices, demands))
 
 
-def _of_profile(name: str | None, home: Path | None) -> PlanReport:
+def _told(optimised: Sequence[Override]) -> dict[str, object]:
+    """What of the JSON is there only where something was optimised."""
+    return {"optimised": [one.model_dump(mode="json") for one in optimised]} if optimised else {}
+
+
+def show_optimised(optimised: Sequence[Override]) -> None:
+    """What is not as the profile says, because it was measured to be better."""
+    for one in optimised:
+        Console().print(f"[bold]optimised[/] {one}.", highlight=False, soft_wrap=True)
+
+
+def _of_profile(name: str | None, home: Path | None) -> tuple[PlanReport, Sequence[Override]]:
     spec, settings = profile_and_settings(name, {"home": home})
     devices = profile_devices(spec, NvmlReader())
     where = Home(settings.home)
-    return report_profile(resolve_plan(spec, Catalog.load(CATALOG, where.catalog), devices, where))
+    report = report_profile(resolve_plan(spec, Catalog.load(CATALOG, where.catalog), devices, where))
+    return report, Overrides(where, spec.name).all()
 
 
 def _show(report: PlanReport) -> None:

@@ -12,6 +12,7 @@ from rich.table import Table
 from cluster.cli.options import HomeOption, home_of
 from cluster.cli.output import result_console
 from cluster.home import Home
+from cluster.optimising.overrides import Overrides
 from cluster.runtime.state import RunState, running
 
 OUT_OF_SERVICE = frozenset({"not_pulled", "rejected", "failed"})
@@ -58,6 +59,8 @@ def render(state: RunState, home: Home, models: list[dict[str, object]]) -> None
         budget = f"{int(str(model['budget_bytes'])) / 2**20:.0f} MiB"
         table.add_row(*(str(model[key]) for key in ("id", "kind", "state", "engine", "device")), budget)
     console.print(table)
+    for one in Overrides(home, state.profile).all():
+        console.print(f"  optimised  {one}", soft_wrap=True, highlight=False)
     for note in filter(None, map(_note, models)):
         console.print(note, highlight=False, soft_wrap=True)
 

@@ -46,6 +46,8 @@ class ReplicaSpec(BaseModel):
     device_bytes: int = Field(ge=0)
     context_tokens: int | None = None
     parallel: int = 1
+    # Tokens that a batch of an embedding model may hold, padding included; None: as many as its engine takes for best.
+    batch_tokens: int | None = Field(None, ge=1)
     threads: int = Field(1, ge=1, description="CPU threads the engine may use.")
     max_queued: int = 2048
     # Work on at most this many requests at once (vision and audio); further ones wait in the replica's queue.
@@ -68,6 +70,19 @@ class ReplicaSpec(BaseModel):
     )
     # Where measurements of memory and load time go (HEARTH_HOME/state).
     state_dir: str = ""
+
+
+class Retuning(BaseModel):
+    """What may be changed of a replica while it runs: the ``user_config`` of its deployment. None: as its spec has it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    parallel: int | None = Field(None, ge=1, le=256)
+    context_tokens: int | None = Field(None, ge=64)
+    batch_tokens: int | None = Field(None, ge=1)
+
+    def of(self, spec: ReplicaSpec) -> ReplicaSpec:
+        return spec.model_copy(update=self.model_dump(exclude_none=True))
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,4 +17,5 @@ JOB_KINDS: Kinds = {
     "datasets.build": "training.datasets",
     "fine_tuning": "training.finetune",
     "ingest": "pipelines.ingest",
+    "performance.optimize": "training.optimise",
 }

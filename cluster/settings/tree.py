@@ -17,6 +17,7 @@ from cluster.settings.graphs import GraphSettings, ToolSettings
 from cluster.settings.group import Group
 from cluster.settings.jobs import BatchSettings, FileSettings, JobSettings
 from cluster.settings.knowledge import IngestSettings, KnowledgeSettings, SemanticSettings, VectorSettings
+from cluster.settings.optimising import OptimisingSettings
 from cluster.settings.outside import ConnectorSettings, ContentSettings, OutgoingSettings
 from cluster.settings.people import AuthSettings, ConversationSettings, QuotaSettings
 from cluster.settings.queues import QueueSettings, WebhookSettings
@@ -59,6 +60,7 @@ class Settings(Group):
     gate: GateSettings = GateSettings()
     analytics: AnalyticsSettings = AnalyticsSettings()
     releases: ReleaseSettings = ReleaseSettings()
+    optimising: OptimisingSettings = OptimisingSettings()
     queue: QueueSettings = QueueSettings()
     webhooks: WebhookSettings = WebhookSettings()
     outgoing: OutgoingSettings = OutgoingSettings()

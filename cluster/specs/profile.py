@@ -38,6 +38,12 @@ class ServedModel(Spec):
         None, ge=64, description="Tokens of context of one sequence; by default the model's own, at most 8192."
     )
     parallel: int = Field(4, ge=1, le=256, description="Sequences generated at once.")
+    batch_tokens: int | None = Field(
+        None,
+        ge=16,
+        le=2**20,
+        description="Tokens in a batch of an embedding model, padding included; by default what its engine takes for best.",
+    )
     engine: EngineName | None = Field(None, description="Force an engine; by default the best for the card.")
     quantization: str | None = Field(None, description="Force a quantisation among the catalog's variants.")
     budget: ByteSize | None = Field(None, description="Force the memory budget; by default estimated, then measured.")

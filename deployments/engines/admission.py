@@ -55,6 +55,14 @@ class Admission:
             raise
         return self._readmit
 
+    async def resize(self, slots: int) -> None:
+        """From now on so many places. Where there are fewer than before, it returns when the surplus ones have been left."""
+        before, self._slots = self._slots, slots
+        for _ in range(slots - before):
+            self._semaphore.release()
+        for _ in range(before - slots):
+            await self._semaphore.acquire()
+
     def _readmit(self) -> None:
         for _ in range(self._slots):
             self._semaphore.release()

@@ -30,6 +30,8 @@ from deployments.engines.protocols import Occupancy
 # Seconds without a token from any running generation after which the engine counts as stuck. A batch of prompt tokens on a slow CPU
 # takes tens of seconds; nothing takes minutes.
 STALL_S = 300.0
+# More than a profile may ask for. Threads are started when they are needed, so that only slots in use cost one.
+MOST_SLOTS = 1024
 
 
 def load(spec: ReplicaSpec) -> LlamaCpp:
@@ -47,7 +49,7 @@ class LlamaCpp:
         self.beside = fits_twice(spec)
         self._changing = asyncio.Lock()
         self._admission = Admission(spec.model, spec.parallel, spec.max_queued)
-        self._threads = ThreadPoolExecutor(spec.parallel, thread_name_prefix="llama-slot")
+        self._threads = ThreadPoolExecutor(MOST_SLOTS, thread_name_prefix="llama-slot")
         self._open: set[Mailbox[bytes]] = set()
         self._heard = time.monotonic()
 
@@ -84,14 +86,16 @@ class LlamaCpp:
             seat = self._need_seat()
             if dict(adapters) == seat.adapters:
                 return
-            if self.beside:
-                await self._follow(seat, adapters)
-                return
-            readmit = await self._admission.all()
-            try:
-                await self._replace(seat, adapters)
-            finally:
-                readmit()
+            await self._reseat(seat, self._spec, adapters)
+
+    async def refit(self, spec: ReplicaSpec) -> None:
+        """As with adapters: a server with the slots and the context of ``spec`` takes what comes from then on, and what runs ends where it
+        began. Raises ConfigError or EngineError; then all is as before."""
+        async with self._changing:
+            seat = self._need_seat()
+            await self._reseat(seat, spec, seat.adapters)
+            self._spec, self.beside = spec, fits_twice(spec)
+            await self._admission.resize(spec.parallel)
 
     async def check_health(self) -> None:
         if self.seat is None:
@@ -111,20 +115,30 @@ class LlamaCpp:
             self.seat.close()
         self.seat = None
 
-    async def _follow(self, seat: Seat, adapters: Mapping[str, str]) -> None:
-        following = await asyncio.to_thread(Seat.start, self._spec, adapters)
+    async def _reseat(self, seat: Seat, spec: ReplicaSpec, adapters: Mapping[str, str]) -> None:
+        if self.beside:
+            await self._follow(seat, spec, adapters)
+            return
+        readmit = await self._admission.all()
+        try:
+            await self._replace(seat, spec, adapters)
+        finally:
+            readmit()
+
+    async def _follow(self, seat: Seat, spec: ReplicaSpec, adapters: Mapping[str, str]) -> None:
+        following = await asyncio.to_thread(Seat.start, spec, adapters)
         if self.seat is None:
             following.close()
             raise self._shut_down()
         self.seat = following
         seat.retire()
 
-    async def _replace(self, seat: Seat, adapters: Mapping[str, str]) -> None:
-        """With adapters that the library does not take, those of before are there again."""
+    async def _replace(self, seat: Seat, spec: ReplicaSpec, adapters: Mapping[str, str]) -> None:
+        """With adapters, or a spec, that the library does not take, those of before are there again."""
         before = seat.adapters
         seat.close()
         try:
-            self.seat = await asyncio.to_thread(Seat.start, self._spec, adapters)
+            self.seat = await asyncio.to_thread(Seat.start, spec, adapters)
         except HearthError:
             self.seat = await asyncio.to_thread(Seat.start, self._spec, before)
             raise

@@ -13,13 +13,14 @@ from __future__ import annotations
 import threading
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
 
 from cluster.contracts.generation import Generation, GenerationDelta, GenerationRequest, TokenCount
 from cluster.contracts.perception import Segment, TextLine, TokenSpans, TranscriptionRequest
+from cluster.contracts.serving import ReplicaSpec
 
 if TYPE_CHECKING:
     from PIL.Image import Image  # only in the environment of the vision engines
@@ -63,6 +64,16 @@ class GenerationEngine(Protocol):
 
     def close(self) -> None:
         """Ends running generations (their readers get Cancelled), frees memory and ends child processes. May be called twice."""
+        ...
+
+
+@runtime_checkable
+class Refitting(Protocol):
+    """An engine that takes another number of slots, and another context, while it works."""
+
+    async def refit(self, spec: ReplicaSpec) -> None:
+        """As ``spec`` says from now on; it differs in ``parallel`` and ``context_tokens`` alone. What runs ends as it began. Raises
+        ConfigError or EngineError; then all is as before."""
         ...
 
 

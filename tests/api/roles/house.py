@@ -30,6 +30,9 @@ from cluster.learning.adapters.table import AdapterState
 from cluster.learning.datasets.store import Datasets
 from cluster.learning.gate.store import GateVerdicts, NewVerdict
 from cluster.learning.releases.registry import Releases
+from cluster.optimising.store import Optimisations
+from cluster.optimising.table import OptimisationChange, OptimisationSample
+from cluster.optimising.wanted import Wanted
 from cluster.outgoing.journal import Asker, Journal
 from cluster.queue.store import Messages, NewMessage
 from cluster.queue.tables import QueueMessage
@@ -114,6 +117,7 @@ async def make_house(client: httpx.AsyncClient, stores: StoreClients) -> House:
             "release_id": await kept_release(stores, admin),
             "batch_id": await ended_batch(stores, admin),
             "verdict_id": await found_verdict(stores, admin),
+            "optimisation_id": await kept_optimisation(stores, admin),
             "dataset_id": await kept_dataset(stores, admin),
             "split": "train",
             "user_id": str(admin.user_id),
@@ -222,6 +226,17 @@ async def found_verdict(stores: StoreClients, admin: Person) -> str:
     async with stores.database.session() as session:
         row = await GateVerdicts(session).add(new)
         row.outcome = "undecided"
+    return str(row.id)
+
+
+async def kept_optimisation(stores: StoreClients, admin: Person) -> str:
+    """One with a sample and a change that may be applied."""
+    async with stores.database.session() as session:
+        row = await Optimisations(session).add(admin.organisation_id, admin.user_id, Wanted(optimisers=("parallel",)))
+        session.add(OptimisationSample(optimisation_id=row.id, measurement=MARK, round=0, setting="8", value=1.0, more={}))
+        change = {"kind": "served", "model": MARK, "field": "parallel", "before": 4, "after": 8}
+        told = {"optimiser": "parallel", "subject": MARK, "state": "proposed", "reason": MARK, "how": ""}
+        session.add(OptimisationChange(optimisation_id=row.id, number=0, change=change, **told))
     return str(row.id)
 
 

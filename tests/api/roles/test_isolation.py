@@ -51,6 +51,7 @@ async def test_another_organisation_s_rows_are_in_no_list_and_no_search(stranger
                 "assignment_id",
                 "verdict_id",
                 "release_id",
+                "optimisation_id",
             )
         ),
     }

@@ -59,3 +59,20 @@ async def test_a_waiter_that_leaves_makes_room_for_another():
     leave()
     (await other)()
     assert admission.occupancy() == Occupancy(1, 0, 0)
+
+
+async def test_more_places_are_given_at_once_and_fewer_when_the_surplus_is_left():
+    admission = Admission("tiny", slots=1, max_queued=5)
+    leaves = [await admission.enter()]
+    (waiter,) = await waiting(admission, 1)
+    await admission.resize(2)
+    leaves.append(await waiter)
+    shrinking = asyncio.create_task(admission.resize(1))
+    await asyncio.sleep(0)
+    assert (admission.occupancy(), shrinking.done()) == (Occupancy(1, 2, 0), False)
+    leaves[0]()
+    await shrinking
+    (other,) = await waiting(admission, 1)
+    assert not other.done(), "one place is taken, and there is no other"
+    leaves[1]()
+    (await other)()

@@ -317,3 +317,33 @@ def test_weights_that_are_cut_short_are_an_engine_error(tiny: TinyModel, tmp_pat
 def test_a_gpu_model_never_falls_back_to_the_cpu(tiny: TinyModel):
     with pytest.raises(EngineError, match="sees none"):
         load(llama_spec(tiny, device="cuda"))
+
+
+async def test_it_takes_other_slots_while_it_answers_and_nothing_is_broken_off(tiny: TinyModel):
+    engine = load(llama_spec(tiny, parallel=1, adapters={}))
+    spec = llama_spec(tiny, parallel=3, context_tokens=256, adapters={})
+    try:
+        running = asyncio.create_task(engine.generate(chat("go on", max_tokens=200, logit_bias=UNENDING)))
+        await until(lambda: engine.occupancy().running == 1)
+        await engine.refit(spec)
+        more = [asyncio.create_task(engine.generate(chat("go on", max_tokens=30, logit_bias=UNENDING))) for _ in range(4)]
+        await until(lambda: engine.occupancy().running == 3)
+        assert [answer.usage.completion_tokens for answer in await asyncio.gather(*more, running)] == [30, 30, 30, 30, 200]
+        with pytest.raises(ContextLengthExceeded):
+            await engine.generate(chat("hello " * 300))
+        await engine.refit(llama_spec(tiny, parallel=1, adapters={}))
+        assert (await engine.generate(chat("hello"))).text == GREETING
+        assert engine.occupancy().slots == 1
+    finally:
+        engine.close()
+
+
+async def test_slots_that_the_library_does_not_take_leave_it_as_it_was(tiny: TinyModel):
+    engine = load(llama_spec(tiny, adapters={}))
+    try:
+        with pytest.raises(ConfigError):
+            await engine.refit(llama_spec(tiny, parallel=5, path="/nowhere.gguf"))
+        assert (await engine.generate(chat("hello"))).text == GREETING
+        assert engine.occupancy().slots == 3
+    finally:
+        engine.close()
