@@ -70,7 +70,7 @@ def quality_chart(series: Series, found: Iterable[Judgement]) -> Chart:
         Line(
             _label(task, group),
             [(point.begins.isoformat(), 100 * point.approval.share) for point in points if point.approval.share is not None],
-            [(100 * low, 100 * high) for point in points if (one := point.approval.interval) is not None for low, high in (one,)],
+            [(100 * low, 100 * high) for point in points if (interval := point.approval.interval) is not None for low, high in (interval,)],
         )
         for (task, group), points in series.items()
     ]

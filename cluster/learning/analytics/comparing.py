@@ -59,7 +59,7 @@ def _energy(between: Floats, first: npt.NDArray[np.int64], second: npt.NDArray[n
     weights = np.zeros((len(first), len(between)))
     np.put_along_axis(weights, first, 1.0 / first.shape[1], axis=1)
     np.put_along_axis(weights, second, -1.0 / second.shape[1], axis=1)
-    return np.maximum(-((weights @ between) * weights).sum(axis=1), 0.0)
+    return np.asarray(np.maximum(-((weights @ between) * weights).sum(axis=1), 0.0), dtype=np.float64)
 
 
 def _chance(between: Floats, sizes: tuple[int, int], resamples: int) -> float:
