@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from dataclasses import field as made
 from random import Random
 
 from cluster.contracts.serving import ReplicaSpec, Retuning
@@ -67,8 +68,8 @@ class PretendRigs:
     beside_rates: Rates
     live_rates: Rates
     room: bool = True
-    measured: list[Rig] = field(default_factory=list)
-    specs: list[ReplicaSpec] = field(default_factory=list)
+    measured: list[Rig] = made(default_factory=list)
+    specs: list[ReplicaSpec] = made(default_factory=list)
     quiets: int = 0
 
     @contextmanager
