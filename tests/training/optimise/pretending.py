@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from dataclasses import field as made
 from random import Random
+from typing import Any
 
 from cluster.contracts.serving import ReplicaSpec, Retuning
 from cluster.errors import Conflict
@@ -15,7 +16,7 @@ from cluster.jobs.work import Work
 from cluster.optimising.box import Box
 from cluster.optimising.load import Load, Sample
 
-Rates = Mapping[int | None, float]
+Rates = Mapping[Any, float]  # by slots, tokens, or None
 
 
 class Rig:

@@ -91,7 +91,7 @@ async def test_slots_of_a_real_model_are_measured_and_what_is_concluded_follows(
 
 
 async def test_the_batch_of_a_real_embedder_changes_while_it_works(minilm: Callable[..., ReplicaSpec]):
-    embedding = Embedding(minilm())
+    embedding: Any = Embedding(minilm())
     load = Reading("minilm", 24)
     rates: dict[int, list[float]] = {16: [], 1024: []}
     for number in range(4):
