@@ -22,8 +22,6 @@ from cluster.runtime.state import write_atomically
 from cluster.serving.args import ModelsArgs, PolicyArgs
 from cluster.specs.profile import ProfileSpec, ServedModel, load_profile
 
-Deployments = dict[str, dict[str, Any]]
-
 
 @dataclass(frozen=True, slots=True)
 class Box:
@@ -100,7 +98,7 @@ class Box:
 
     def tuning(self, model: str) -> Retuning:
         """What is other than the replicas were started with."""
-        found = next((one for one in _models(self.launch.serve_config)["deployments"] if one["name"] == model), {})
+        found: dict[str, Any] = next((one for one in _models(self.launch.serve_config)["deployments"] if one["name"] == model), {})
         return Retuning.model_validate(found.get("user_config") or {})
 
     def due(self, model: str) -> Retuning:

@@ -94,7 +94,7 @@ class _Engine:
         """Nothing is open."""
 
 
-class _Plain(dspy.ChatAdapter):
+class _Plain(dspy.ChatAdapter):  # type: ignore[misc]
     """The task as people will ask it; what DSPy asks on its own account, in its own form."""
 
     def __init__(self) -> None:

@@ -53,8 +53,9 @@ async def _locked(session: AsyncSession, scene: Scene, change: PromptChange) -> 
 
 async def _add(session: AsyncSession, scene: Scene, row: SystemPrompt, text: str, variables: Mapping[str, Any], note: str) -> int:
     """By statements: a job's process knows no tables of the API, to which these refer."""
-    told = {"prompt_id": row.id, "version": row.version + 1, "text": text, "variables": dict(variables), "note": note}
+    version = row.version + 1
+    told = {"prompt_id": row.id, "version": version, "text": text, "variables": dict(variables), "note": note}
     await session.execute(insert(PromptVersion).values(author_id=scene.work.owner_id, **told))
     following = update(SystemPrompt).where(SystemPrompt.id == row.id).values(version=SystemPrompt.version + 1, updated_at=func.now())
     await session.execute(following.execution_options(synchronize_session=False))
-    return int(told["version"])
+    return version

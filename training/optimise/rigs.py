@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from typing import Any
 
 import ray
-from ray.actor import ActorHandle
 from ray.exceptions import RayActorError, RayTaskError
 
 from cluster.contracts.serving import MODELS_APP, ReplicaSpec, Retuning
@@ -39,11 +38,11 @@ class RayRigs:
         if spec.device != "cpu":
             raise Conflict(f"'{spec.model}' is on a card, and the plan leaves no room there for one more; {WINDOW}.")
         ray.init(ignore_reinit_error=True, log_to_driver=False)
-        free = ray.available_resources().get("memory", 0.0)
+        free = float(ray.available_resources().get("memory", 0.0))  # type: ignore[no-untyped-call]
         if free < spec.budget_bytes:
             lacking = (spec.budget_bytes - free) / 2**20
             raise Conflict(f"There is no room for one more '{spec.model}' beside what is served ({lacking:.0f} MiB lack); {WINDOW}.")
-        actor: ActorHandle[Trial] = ray.remote(Trial).options(num_cpus=0, memory=spec.budget_bytes).remote(spec.model_dump(mode="json"))
+        actor: Any = ray.remote(Trial).options(num_cpus=0, memory=spec.budget_bytes).remote(spec.model_dump(mode="json"))
         try:
             yield Beside(actor)
         finally:
@@ -71,8 +70,9 @@ class RayRigs:
 class Beside:
     """A replica that nobody else asks."""
 
-    def __init__(self, actor: ActorHandle[Trial]) -> None:
-        self._actor: Any = actor
+    def __init__(self, actor: Any) -> None:
+        """``actor``: of a Trial."""
+        self._actor = actor
 
     def set(self, retuning: Retuning) -> None:
         _get(self._actor.set.remote(retuning.model_dump(exclude_none=True)))

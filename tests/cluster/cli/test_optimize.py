@@ -17,7 +17,7 @@ from typer.testing import CliRunner, Result
 
 from api.app import create_app
 from cluster.cli.optimize import optimize
-from cluster.errors import ModelNotFound
+from cluster.errors import BadInput
 from cluster.fakes.gateway import FakeGateway
 from cluster.home import Home
 from cluster.jobs.table import Job
@@ -96,5 +96,6 @@ async def test_as_json_it_is_what_the_api_says(run: Run, stores: StoreClients, p
 
 
 async def test_what_the_api_refuses_is_said(run: Run):
-    assert isinstance((await run("--model", "fake-lm")).exception, ModelNotFound)
+    with pytest.raises(BadInput, match="did you mean 'fake-llm'"):
+        raise (await run("--model", "fake-lm")).exception or AssertionError("nothing was refused")
     assert (await run("--revert", f"{uuid.uuid4()}.0")).exit_code != 0

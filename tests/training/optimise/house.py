@@ -107,8 +107,9 @@ class Asked:
         settings = self.box.settings
         with start_blocking_portal() as portal, working(settings, self.job.id) as work:
             database = Database(database_url(settings), settings.storage)
+            wait: Any = portal.call
             try:
-                work.result = Optimising.of(work, portal.call, self.gateway, database, self.rigs).run()
+                work.result = Optimising.of(work, wait, self.gateway, database, self.rigs).run()
             finally:
                 portal.call(database.close)
 

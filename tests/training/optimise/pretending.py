@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from dataclasses import field as made
 from random import Random
+from typing import Any
 
 from cluster.contracts.serving import ReplicaSpec, Retuning
 from cluster.errors import Conflict
@@ -14,7 +16,7 @@ from cluster.jobs.work import Work
 from cluster.optimising.box import Box
 from cluster.optimising.load import Load, Sample
 
-Rates = Mapping[int | None, float]
+Rates = Mapping[Any, float]  # by slots, tokens, or None
 
 
 class Rig:
@@ -67,8 +69,8 @@ class PretendRigs:
     beside_rates: Rates
     live_rates: Rates
     room: bool = True
-    measured: list[Rig] = field(default_factory=list)
-    specs: list[ReplicaSpec] = field(default_factory=list)
+    measured: list[Rig] = made(default_factory=list)
+    specs: list[ReplicaSpec] = made(default_factory=list)
     quiets: int = 0
 
     @contextmanager

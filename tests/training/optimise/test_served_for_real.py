@@ -29,10 +29,12 @@ class InProcess:
 
     def __init__(self, portal: BlockingPortal, replica: Any) -> None:
         self._portal = portal
+        self.slots: list[int] = []
         self._replica = replica
 
     def set(self, retuning: Retuning) -> None:
         self._portal.call(self._replica.reconfigure, retuning)
+        self.slots.append(self._replica.stats().slots)
 
     def sample(self, load: Load, seed: int) -> Sample:
         return self._portal.call(load.run, self._replica, seed)
@@ -44,11 +46,14 @@ class InProcess:
 class RealRigs:
     """Of a replica more, in this process."""
 
+    rig: InProcess
+
     @contextmanager
     def beside(self, spec: ReplicaSpec) -> Iterator[InProcess]:
         with start_blocking_portal() as portal:
             replica = portal.call(_llm, spec)
-            yield InProcess(portal, replica)
+            self.rig = InProcess(portal, replica)
+            yield self.rig
             portal.call(_close, replica)
 
     def live(self, model: str) -> Any:
@@ -66,14 +71,18 @@ async def _close(replica: Llm) -> None:
     replica.close()
 
 
-async def test_more_slots_of_a_real_model_are_measured_to_be_faster(stores: StoreClients, store_settings: Settings, tmp_path: Path):
-    box = await box_of(stores, store_settings, tmp_path)
-    one = await asked(box, RealRigs(), values={"parallel": [1]}, streams=4)
+async def test_slots_of_a_real_model_are_measured_and_what_is_concluded_follows(
+    stores: StoreClients, store_settings: Settings, tmp_path: Path
+):
+    box, rigs = await box_of(stores, store_settings, tmp_path), RealRigs()
+    one = await asked(box, rigs, values={"parallel": [1]}, streams=4)
     await one.run()
     (change,) = (await one.found()).changes
     assert change.evidence is not None
-    assert change.evidence["ratio"] < 1.0, "four who ask at once wait for each other in one slot"
-    assert change.state == "refused"
+    assert sorted(rigs.rig.slots) == [1] * 4 + [4] * 4
+    low, ratio, high = (change.evidence[name] for name in ("low", "ratio", "high"))
+    assert low <= ratio <= high
+    assert (change.state == "proposed") == (low > 1.0 and ratio >= 1.05), "whatever this machine does meanwhile"
     assert change.evidence["more"]["memory_bytes_after"] > 2**20
     samples = await one.samples()
     assert len(samples) == 8
@@ -82,7 +91,7 @@ async def test_more_slots_of_a_real_model_are_measured_to_be_faster(stores: Stor
 
 
 async def test_the_batch_of_a_real_embedder_changes_while_it_works(minilm: Callable[..., ReplicaSpec]):
-    embedding = Embedding(minilm())
+    embedding: Any = Embedding(minilm())
     load = Reading("minilm", 24)
     rates: dict[int, list[float]] = {16: [], 1024: []}
     for number in range(4):
