@@ -28,8 +28,8 @@ def load_base(folder: Path, dtype: torch.dtype, device: str, quantization: Liter
     if not quantization:
         return model.to(device)
     for module in model.modules():
-        # On a processor with AVX512-BF16, bitsandbytes 0.50 brings the weights into another form at the first pass without gradients, through
-        # which no later pass has any: torch warns, and the adapter would learn nonsense.
+        # On a processor with AVX512-BF16, bitsandbytes 0.50 brings the weights into another form at the first pass without gradients, and
+        # later passes have none through it: torch warns, and the adapter would learn nonsense.
         if hasattr(module, "support_avx512bf16_for_cpu"):
             module.support_avx512bf16_for_cpu = False
     return model
