@@ -9,6 +9,7 @@ import asyncio
 import re
 import uuid
 from dataclasses import dataclass
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -81,7 +82,7 @@ class TuningService:
         await asyncio.to_thread(find_base, asked.model, self._home)
         data = TrainingData(self._session, self._principal.organisation_id, self._home, self._settings.tuning, asked.method)
         train, validation = await data.training(asked.training_file), await data.validation(asked.validation_file)
-        told = {"base": asked.model, "name": asked.name or name_of(asked.suffix), "train": train, "validation": validation}
+        told: dict[str, Any] = {"base": asked.model, "name": asked.name or name_of(asked.suffix), "train": train, "validation": validation}
         told |= {"parameters": asked.parameters, "method": asked.method}
         refuse_search(asked, train, validation)
         try:
