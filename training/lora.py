@@ -25,7 +25,14 @@ def load_base(folder: Path, dtype: torch.dtype, device: str, quantization: Liter
     more: dict[str, Any] = {"quantization_config": _four_bits(dtype), "device_map": {"": device}} if quantization else {}
     model: Any = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype, use_safetensors=True, local_files_only=True, **more)
     model.config.use_cache = False
-    return model if quantization else model.to(device)
+    if not quantization:
+        return model.to(device)
+    for module in model.modules():
+        # On a processor with AVX512-BF16, bitsandbytes 0.50 brings the weights into another form at the first pass without gradients, and
+        # later passes have none through it: torch warns, and the adapter would learn nonsense.
+        if hasattr(module, "support_avx512bf16_for_cpu"):
+            module.support_avx512bf16_for_cpu = False
+    return model
 
 
 def _four_bits(dtype: torch.dtype) -> BitsAndBytesConfig:

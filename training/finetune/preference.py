@@ -40,7 +40,7 @@ class PairRow:
 class Preference:
     """The pairs of ``data``. What the reference says of a pair is computed once, when it is first met, and kept in ``folder``."""
 
-    figures = ("reward_accuracy", "reward_margin")
+    figures: tuple[str, ...] = ("reward_accuracy", "reward_margin")
 
     def __init__(self, model: Any, data: Data, beta: float, most: int, device: str, folder: Path) -> None:
         self._model, self._data, self._beta, self._most, self._device = model, data, beta, most, device

@@ -69,7 +69,7 @@ def search(
         except BaseException:
             (task.folder / STOP).touch()
             raise
-    died = {result.config[NUMBER]: str(result.error) for result in fitting.result() if result.error and result.config}
+    died = _died(fitting.result())
     trials = [_ended(task, number, candidate, died.get(number)) for number, candidate in enumerate(chosen)]
     best = best_of(trials)
     if best is None:
@@ -183,6 +183,12 @@ def _ended(task: Task, number: int, candidate: Candidate, died: str | None) -> T
     figures = read_metrics(folder)
     loss = min((one[LOSS] for one in figures if LOSS in one), default=None)
     return Trial(number, candidate, state, loss if error is None else None, int(figures[-1]["step"]) if figures else 0, error)
+
+
+def _died(grid: tune.ResultGrid) -> dict[int, str]:
+    """Why, by the number of the trial: processes that died more often than they are replaced, and what nobody foresaw."""
+    results = [grid[number] for number in range(len(grid))]
+    return {result.config[NUMBER]: str(result.error) for result in results if result.error is not None and result.config}
 
 
 def _outcome(folder: Path, best: Trial) -> Outcome:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -13,7 +12,7 @@ from cluster.learning.tuning.folders import read_metrics, trial_folder
 from training.finetune.trials import search
 from training.finetune.workers import Place
 
-# The second learns nothing, and the third only does harm.
+# The second learns nothing.
 CHOSEN = [{"learning_rate": 3e-3, "rank": 4}, {"learning_rate": 1e-7, "rank": 4}, {"learning_rate": 2e-3, "rank": 8}]
 
 
@@ -35,7 +34,6 @@ def test_a_search_that_was_ended_goes_on_repeats_no_trial_and_keeps_the_best(tas
     done = read_metrics(first)
     written = (first / "outcome.json").stat().st_mtime_ns
     assert done
-    assert not [*trial_folder(asked.folder, 2).iterdir()], "it was not begun"
 
     told: list[Any] = []
     outcome, trials = search(asked, Place(1), CHOSEN, told.append, lambda: None)
@@ -55,7 +53,7 @@ def test_a_search_that_was_ended_goes_on_repeats_no_trial_and_keeps_the_best(tas
 
 @pytest.mark.usefixtures("ray_runtime")
 def test_a_trial_that_fails_ends_no_search_and_a_cancelled_search_leaves_nothing_running(pair_task, tmp_path):
-    asked = replace(pair_task(tmp_path, 12, epochs=2))
+    asked = pair_task(tmp_path, 12, epochs=2)
     harmful = [{"learning_rate": 1e18}, {"learning_rate": 1e-4}]
     _, trials = search(asked, Place(1), harmful, lambda figures: None, lambda: None)
     assert [trial.state for trial in trials] == ["failed", "finished"]
