@@ -31,6 +31,7 @@ COMMANDS = {
     "mcp": "mcp.mcp",
     "graph": "graph_runs.graph_app",  # which adds to that of graph
     "gate": "gate.gate_app",
+    "learn": "learn.learn_app",
     "usage": "usage.usage",
     "backup": "backup.backup",
     "restore": "backup.restore",
