@@ -49,14 +49,13 @@ class Band(BaseModel):
 def band(points: Sequence[Point], seed: int = 0) -> Band:
     """The mean accuracy of ``points``, one of each seed: seeds are drawn anew, and questions within each."""
     draw = np.random.default_rng(seed)
-    tables = [np.asarray(point.right, dtype=np.float64) for point in points]
-    means = np.empty(DRAWS)
-    for number in range(DRAWS):
-        chosen = [tables[index] for index in draw.integers(len(tables), size=len(tables))]
-        means[number] = np.mean([marks[draw.integers(len(marks), size=len(marks))].mean() for marks in chosen])
+    sizes, means = np.asarray([len(point.right) for point in points]), np.asarray([point.accuracy for point in points])
+    chosen = draw.integers(len(points), size=(DRAWS, len(points)))
+    # So many of the questions of a seed, drawn anew, are right as a binomial says.
+    drawn = (draw.binomial(sizes[chosen], means[chosen]) / sizes[chosen]).mean(axis=1)
     tail = 100 * (1 - CONFIDENCE) / 2
-    low, high = np.percentile(means, [tail, 100 - tail])
-    return Band(mean=float(np.mean([marks.mean() for marks in tables])), low=float(low), high=float(high))
+    low, high = np.percentile(drawn, [tail, 100 - tail])
+    return Band(mean=float(means.mean()), low=float(low), high=float(high))
 
 
 def curve(points: Iterable[Point], strategy: Strategy) -> dict[int, list[Point]]:
