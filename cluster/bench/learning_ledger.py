@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
@@ -21,8 +22,21 @@ class Service(BaseModel):
     failed: int
 
 
+class Speed(BaseModel):
+    """Tokens a second of each round."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    ours: tuple[float, ...]
+    plain: tuple[float, ...]
+
+
+Kept = TypeVar("Kept", Service, Speed)
+
+
 class Ledger:
-    """Points of one plan, one to a line of ``<folder>/<plan>.jsonl``; another plan has a file of its own."""
+    """Points of one plan, one to a line of ``<folder>/<plan>.jsonl``, and what else it measured beside it; another plan has files of its
+    own."""
 
     def __init__(self, folder: Path, plan: str) -> None:
         self._path = folder / f"{plan}.jsonl"
@@ -40,3 +54,15 @@ class Ledger:
             file.flush()
             os.fsync(file.fileno())
         self.points.append(point)
+
+    def kept(self, kind: type[Kept]) -> Kept | None:
+        file = self._beside(kind)
+        return kind.model_validate_json(file.read_text()) if file.is_file() else None
+
+    def keep(self, measured: Kept) -> Kept:
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        self._beside(type(measured)).write_text(measured.model_dump_json())
+        return measured
+
+    def _beside(self, kind: type[Kept]) -> Path:
+        return self._path.with_name(f"{self._path.stem}.{kind.__name__.lower()}.json")

@@ -4,14 +4,14 @@ dataset, train, examine, promote, take back."""
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
 from cluster.bench.learning_place import Place, Progress
-from cluster.bench.learning_task import TASK, Asked
-from cluster.bench.learning_user import feedback_of
+from cluster.bench.learning_task import KNOWN, TASK, Asked
+from cluster.bench.learning_user import feedback_of, is_right
 
 ANSWER_TOKENS, AT_ONCE = 48, 4
 CONVERSATIONS = "chat/conversations"
@@ -82,7 +82,14 @@ class Loop:
         for number, one in enumerate(chosen, 1):
             self.place.ask("POST", "feedback/submit", {"message_id": one.id, **feedback_of(one.asked, one.answer)})
             count(number, len(chosen))
-        return sum(one.answer.strip() != one.asked.answer for one in chosen)
+        return sum(not is_right(one.asked, one.answer) for one in chosen)
+
+    def thank(self, chosen: Iterable[Answered]) -> int:
+        """People who were answered rightly what the model was taught say so, unasked: what it can do is learned on with what is new. How
+        many did."""
+        glad = [one for one in chosen if one.asked.kind == KNOWN and is_right(one.asked, one.answer)]
+        self.correct(glad)
+        return len(glad)
 
     def build(self, look: Progress = lambda job: None) -> str:
         """A version of the dataset of all feedback so far, by the name that a training takes it by."""

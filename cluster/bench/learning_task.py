@@ -21,6 +21,9 @@ TASK = "card-index"
 KNOWN = "question"
 # Of the traffic, what the model was taught to answer.
 KNOWN_SHARE = 0.5
+# And of that, what is about a passage, and what is to be said again; the rest is to be looked up in a list.
+PASSAGES, REPEATS = 0.6, 0.2
+PIECES = ("person", "town", "number", "date", "object", "room")
 # One name or value in four is for what is held out only.
 HELD_OUT_IN = 4
 # What a training is told: so few examples are seen often, and to the end. The learning rate that follows from a width of 256 (2.5e-3) is
@@ -112,13 +115,18 @@ def note(random: Random, split: Split, field: Field) -> Asked:
 
 
 def question(random: Random, split: Split) -> Asked:
-    """What the model was taught: a passage of two facts, and a question about one."""
+    """What the model was taught: mostly a passage of two facts and a question about one, else to say something again or look it up."""
     maker = Maker(random, split)
-    person, fields = maker.value("person"), random.sample(FIELDS, 2)
-    values = [maker.value(field.kind) for field in fields]
-    passage = " ".join(_told(random, split, field, person, value) for field, value in zip(fields, values, strict=True))
-    asked = random.randrange(2)
-    return Asked(KNOWN, f"Passage: {passage}\n\nQuestion: {fields[asked].question.format(s=person)}", values[asked])
+    form = random.random()
+    if form < PASSAGES:
+        return _passage(random, split, maker)
+    pieces = [maker.value(random.choice(PIECES)) for _ in range(random.randint(2, 4))]
+    if form < PASSAGES + REPEATS:
+        return Asked(KNOWN, f"Repeat: {' '.join(pieces)}", " ".join(pieces))
+    pairs = {maker.value("town").lower(): piece for piece in pieces}
+    key = random.choice(list(pairs))
+    listing = "; ".join(f"{name}: {piece}" for name, piece in pairs.items())
+    return Asked(KNOWN, f"{listing}\n\n{key}?", pairs[key])
 
 
 def traffic(seed: int, count: int) -> list[Asked]:
@@ -135,6 +143,14 @@ def held_out(seed: int, count: int) -> list[Asked]:
     """New notes that nobody has seen, of each field as many: who needs a rare one needs it as much."""
     random = Random(f"held-out-{seed}")  # noqa: S311 - repeatable text, no secret
     return [note(random, "held_out", FIELDS[number % len(FIELDS)]) for number in range(count)]
+
+
+def _passage(random: Random, split: Split, maker: Maker) -> Asked:
+    person, fields = maker.value("person"), random.sample(FIELDS, 2)
+    values = [maker.value(field.kind) for field in fields]
+    passage = " ".join(_told(random, split, field, person, value) for field, value in zip(fields, values, strict=True))
+    asked = random.randrange(2)
+    return Asked(KNOWN, f"Passage: {passage}\n\nQuestion: {fields[asked].question.format(s=person)}", values[asked])
 
 
 def _told(random: Random, split: Split, field: Field, person: str, value: str) -> str:

@@ -113,7 +113,8 @@ class _Show:
         self._loop.agree()
         self._say("Consent: feedback of this organisation may be learned from. Without that it is only counted.")
         with self._bar("asking", len(asked)) as told:
-            self._loop.talk(asked, lambda done, of: told(done))
+            glad = self._loop.thank(self._loop.talk(asked, lambda done, of: told(done)))
+        self._say(f"Asked: {len(asked)} questions; {glad} right answers to what it was taught got a thumb up by themselves.")
         with self._bar("choosing", None):
             chosen, reasons = self._loop.choose(labels, "active", seed)
         self._say(f"Chosen: {len(chosen)} of {len(asked)} answers that are worth a look. The first: {reasons[0]}")

@@ -8,7 +8,7 @@ from random import Random
 import pytest
 
 from cluster.bench import learning
-from cluster.bench.learning_ledger import Ledger, Service
+from cluster.bench.learning_ledger import Ledger, Service, Speed
 from cluster.bench.learning_marks import Point, band, gained, labels_needed, lost, share_needed
 from cluster.bench.learning_task import FIELDS, KNOWN, TASK, Asked, Maker, held_out, traffic
 from cluster.bench.learning_user import feedback_of, is_right
@@ -118,6 +118,12 @@ def test_what_was_measured_is_found_again_and_another_plan_has_its_own(tmp_path)
     assert not Ledger(tmp_path, "other").points
 
 
+def test_what_else_was_measured_is_kept_beside_the_points(tmp_path):
+    speed = Ledger(tmp_path, "one").keep(Speed(ours=(1.0,), plain=(2.0,)))
+    assert Ledger(tmp_path, "one").kept(Speed) == speed
+    assert Ledger(tmp_path, "one").kept(Service) is None
+
+
 def test_a_line_that_was_cut_off_is_measured_again(tmp_path):
     Ledger(tmp_path, "one").add(point("active", 50, 3))
     with (tmp_path / "one.jsonl").open("a") as file:
@@ -127,7 +133,7 @@ def test_a_line_that_was_cut_off_is_measured_again(tmp_path):
 
 def test_the_summary_says_what_was_reached():
     served = Service(promote_s=(0.2, 0.3), roll_back_s=(0.1,), asked=50, failed=0)
-    result = learning.summarise(CURVES, served, {"ours": [100.0, 110.0], "plain": [100.0, 100.0]})
+    result = learning.summarise(CURVES, served, Speed(ours=(100.0, 110.0), plain=(100.0, 100.0)))
     met = [verdict.met for verdict in result.verdicts]
     assert met == [True, True, None, True, True]
     assert [row[:2] for row in result.rows[:2]] == [("active", 0), ("active", 50)]
@@ -138,5 +144,5 @@ def test_the_summary_says_what_was_reached():
 @pytest.mark.parametrize(("slowest", "failed"), [(2.1, 0), (0.1, 1)])
 def test_a_slow_promotion_and_a_failed_request_are_no_success(slowest, failed):
     served = Service(promote_s=(slowest,), roll_back_s=(0.1,), asked=50, failed=failed)
-    result = learning.summarise(CURVES, served, {"ours": [90.0], "plain": [100.0]})
+    result = learning.summarise(CURVES, served, Speed(ours=(90.0,), plain=(100.0,)))
     assert [verdict.met for verdict in result.verdicts[-2:]] == [False, False]
