@@ -71,7 +71,7 @@ class Loop:
         if not self.campaign:
             body = {"name": f"{self.name} {strategy}", "task": TASK, "kind": "text"}
             self.campaign = self.place.ask("POST", "active-learning/campaigns", body)["id"]
-        body = {"source": "chat", "limit": count, "strategy": strategy, "seed": seed, "campaign_id": self.campaign}
+        body: dict[str, Any] = {"source": "chat", "limit": count, "strategy": strategy, "seed": seed, "campaign_id": self.campaign}
         if strategy != "random":
             body["model"] = self.model
         samples = self.place.ask("POST", "active-learning/select-samples", body, timeout=600)["samples"]

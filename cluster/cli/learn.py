@@ -41,7 +41,7 @@ def demo(
     seed: Annotated[int, typer.Option("--seed", min=0, help="Of all that is invented.")] = 1,
     epochs: Annotated[float | None, typer.Option("--epochs", help="Times each example is learned from.", show_default=False)] = None,
     gate: Annotated[bool, typer.Option("--gate/--no-gate", help="Have the gate decide whether it goes into service.")] = True,
-    force: Annotated[bool, typer.Option("--force", help="Promote it whatever the gate says, as an admin may.")] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="End there with 1 where the gate does not pass it.")] = False,
     keep_old: Annotated[bool, typer.Option("--keep-old", help="Leave the old answers in service at the end.")] = False,
     home: HomeOption = None,
     key_file: KeyFileOption = None,
@@ -55,7 +55,7 @@ def demo(
         show.learn(traffic(seed, 2 * labels), labels, seed, parameters)
         if gate:
             show.examine(held_out(1000 + seed, GATED))
-        show.serve(force=force or not gate, keep_old=keep_old)
+        show.serve(strict=strict, judged=gate, keep_old=keep_old)
     except KeyboardInterrupt:
         typer.echo("Stopped; what it made is deleted.", err=True)
         loop.forget()
@@ -140,10 +140,13 @@ class _Show:
             self._say(f"  {reason}")
         self._passed = verdict["outcome"] == "passed"
 
-    def serve(self, *, force: bool, keep_old: bool) -> None:
+    def serve(self, *, strict: bool, judged: bool, keep_old: bool) -> None:
         assert self._adapter is not None
-        if not self._passed and not force:
-            raise EngineError("The adapter did not pass, so the old answers stay; more --labels, or --force, may help.")
+        force = not (self._passed and judged)
+        if force and judged:
+            if strict:
+                raise EngineError("The adapter did not pass, so the old answers stay; the reasons stand above.")
+            self._say("In earnest it would stay out. To show the rest, an admin's word puts it into service in this organisation alone.")
         before = self._answers()
         promoted = self._timed(lambda: self._promote(force=force))
         after = self._answers()
