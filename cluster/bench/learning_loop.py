@@ -4,16 +4,19 @@ dataset, train, examine, promote, take back."""
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
-from cluster.bench.learning_place import Place, Progress
+from cluster.bench.learning_place import LOOK_S, Place, Progress
 from cluster.bench.learning_task import KNOWN, TASK, Asked
 from cluster.bench.learning_user import feedback_of, is_right
+from cluster.errors import EngineError
 
 ANSWER_TOKENS, AT_ONCE = 48, 4
+NOT_FOUND, KNOWN_WITHIN_S = 404, 60.0
 CONVERSATIONS = "chat/conversations"
 Count = Callable[[int, int], None]
 
@@ -109,7 +112,9 @@ class Loop:
         self.place.ended(job["id"], lambda _: look(self.place.ask("GET", f"fine-tuning/{job['id']}/status")))
         told = self.place.ask("GET", f"fine-tuning/{job['id']}/status")
         made = told["result"]
-        return Adapter(made["adapter"], f"{made['model']}@{made['version']}", told["metrics"] | {"tokens": made["trained_tokens"]})
+        adapter = Adapter(made["adapter"], f"{made['model']}@{made['version']}", told["metrics"] | {"tokens": made["trained_tokens"]})
+        self._await(adapter)
+        return adapter
 
     def examine(self, adapter: Adapter, held_out: Sequence[Asked], look: Progress = lambda job: None) -> dict[str, Any]:
         """The gate's verdict against the base itself, on questions that nobody was trained on and on what the base could do before."""
@@ -153,6 +158,15 @@ class Loop:
         while found := self.place.ask("GET", CONVERSATIONS, params={"limit": 100})["items"]:
             for one in found:
                 self.place.ask("DELETE", f"{CONVERSATIONS}/{one['id']}", params={"hard_delete": "true"})
+
+    def _await(self, adapter: Adapter) -> None:
+        """Gateways know a new adapter within ``adapters.look_s`` seconds of the end of its training."""
+        body = {"model": adapter.model, "messages": [{"role": "user", "content": "Hello"}], "max_tokens": 1}
+        until = time.monotonic() + KNOWN_WITHIN_S
+        while self.place.http.post("/v1/chat/completions", json=body).status_code == NOT_FOUND:
+            if time.monotonic() > until:
+                raise EngineError(f"'{adapter.model}' was trained, and is not known after {KNOWN_WITHIN_S:.0f} s; see `hearth logs`.")
+            time.sleep(LOOK_S)
 
     def _talk(self, asked: Asked) -> Answered:
         conversation = self.place.ask("POST", CONVERSATIONS, {"title": asked.kind})["id"]
