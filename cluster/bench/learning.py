@@ -171,7 +171,7 @@ def _conversation(asked: Asked) -> str:
     return json.dumps({"messages": turns}) + "\n"
 
 
-def bands(points: Sequence[Point]) -> dict[str, list[tuple[int, Band]]]:
+def bands(points: Sequence[Point]) -> dict[Strategy, list[tuple[int, Band]]]:
     """The curve of each strategy."""
     return {one: [(labels, band(some)) for labels, some in curve(points, one).items()] for one in STRATEGIES}
 
@@ -204,7 +204,7 @@ def _plot(points: Sequence[Point]) -> Plot:
     )
 
 
-def _row(strategy: str, labels: int, height: Band, some: Sequence[Point]) -> tuple[Cell, ...]:
+def _row(strategy: Strategy, labels: int, height: Band, some: Sequence[Point]) -> tuple[Cell, ...]:
     old = [point.old for point in some if point.old is not None]
     outcomes = [point.verdict for point in some if point.verdict is not None]
     gate = ", ".join(f"{outcomes.count(name)} {name}" for name in dict.fromkeys(outcomes)) or None

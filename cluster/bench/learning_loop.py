@@ -72,8 +72,8 @@ class Loop:
     def choose(self, count: int, strategy: str, seed: int) -> tuple[list[Answered], list[str]]:
         """The answers that are worth a person's time, with the reason for each; none is chosen twice."""
         if not self.campaign:
-            body = {"name": f"{self.name} {strategy}", "task": TASK, "kind": "text"}
-            self.campaign = self.place.ask("POST", "active-learning/campaigns", body)["id"]
+            campaign = {"name": f"{self.name} {strategy}", "task": TASK, "kind": "text"}
+            self.campaign = self.place.ask("POST", "active-learning/campaigns", campaign)["id"]
         body: dict[str, Any] = {"source": "chat", "limit": count, "strategy": strategy, "seed": seed, "campaign_id": self.campaign}
         if strategy != "random":
             body["model"] = self.model
