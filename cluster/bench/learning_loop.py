@@ -146,8 +146,9 @@ class Loop:
         return str(self.place.send("POST", "/v1/chat/completions", json=body).json()["choices"][0]["message"]["content"]).strip()
 
     def forget(self) -> None:
-        """Deletes what it made: conversations (and what was said of them), dataset and adapters. Another one answers for the base no
-        longer."""
+        """Deletes what it made: conversations (and what was said of them), dataset and adapters. A job that is waited for ends, and the
+        base is itself again."""
+        self.place.give_up()
         for one in self.place.ask("GET", "adapters/routes")["routes"]:
             while one["default_id"] is not None:
                 one = self.place.ask("POST", "adapters/rollback", {"base": one["base"]})

@@ -25,6 +25,8 @@ class Place:
 
     url: str
     key: str = field(repr=False)
+    # The job that is waited for.
+    job: str | None = None
 
     def __post_init__(self) -> None:
         self.http = httpx.Client(base_url=self.url, timeout=TIMEOUT_S, headers={"Authorization": f"Bearer {self.key}"})
@@ -48,14 +50,26 @@ class Place:
 
     def ended(self, job_id: str, look: Progress = lambda job: None) -> dict[str, Any]:
         """The job, when it has ended well; ``look`` sees it each time it is asked for."""
+        self.job = job_id
         while True:
             job: dict[str, Any] = self.ask("GET", f"jobs/{job_id}")
             look(job)
             if job["state"] == "succeeded":
+                self.job = None
                 return job
             if job["state"] in {"failed", "cancelled"}:
+                self.job = None
                 raise EngineError(f"The job {job['kind']} {job['state']}: {job['error'] or 'no reason was given'}")
             time.sleep(LOOK_S)
+
+    def give_up(self) -> None:
+        """Ends the job that is waited for, if there is one; returns when it has ended."""
+        if self.job is None:
+            return
+        self.ask("POST", f"jobs/{self.job}/cancel")
+        while self.ask("GET", f"jobs/{self.job}")["state"] not in {"succeeded", "failed", "cancelled"}:
+            time.sleep(LOOK_S)
+        self.job = None
 
 
 def make_place(url: str, admin_key: str, name: str) -> str:
