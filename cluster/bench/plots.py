@@ -22,6 +22,8 @@ def draw(plot: Plot, folder: Path) -> str:
             axes.bar([x + (number + 0.5) * width - 0.4 for x, _ in points], [y for _, y in points], width, label=label)
         else:
             axes.plot([x for x, _ in points], [y for _, y in points], marker="o", markersize=4, label=label)
+            edges = plot.bands.get(label, ())
+            axes.fill_between([x for x, _, _ in edges], [low for _, low, _ in edges], [high for _, _, high in edges], alpha=0.2)
     if plot.names:
         axes.set_xticks(range(len(plot.names)), plot.names)
     if plot.log_x:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.util import find_spec
 from pathlib import Path
@@ -27,7 +27,8 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Plot:
-    """Lines of (x, y) by label; bars where x counts ``names`` of things from 0. ``log_x`` for counts that double."""
+    """Lines of (x, y) by label; bars where x counts ``names`` of things from 0. ``log_x`` for counts that double. ``bands``: of lines, by
+    the same labels, (x, low, high)."""
 
     title: str
     x: str
@@ -35,6 +36,7 @@ class Plot:
     series: dict[str, tuple[tuple[float, float], ...]]
     log_x: bool = False
     names: tuple[str, ...] = ()
+    bands: dict[str, tuple[tuple[float, float, float], ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from cluster.bench import embeddings as embeddings_bench
 from cluster.bench import graphs as graphs_bench
 from cluster.bench import idle as idle_bench
 from cluster.bench import ingest as ingest_bench
+from cluster.bench import learning as learning_bench
 from cluster.bench import nano as nano_bench
 from cluster.bench import plan as plan_bench
 from cluster.bench import retrieval as retrieval_bench
@@ -42,6 +43,8 @@ PeerOption = Annotated[
 RerankerOption = Annotated[
     Path | None, typer.Option("--reranker", help="Folder of a cross-encoder to read the best again with.", show_default=False)
 ]
+SeedsOption = Annotated[int, typer.Option("--seeds", min=1, max=100, help="How many, each with questions and a choice of its own.")]
+SizesOption = Annotated[str, typer.Option("--sizes", help="Numbers of labels, with commas between them.")]
 RESULTS = REPOSITORY / "bench-results"
 
 
@@ -130,6 +133,22 @@ def agents(rounds: RoundsOption = 2, quick: QuickOption = False, out: OutOption 
 def graphs(quick: QuickOption = False, out: OutOption = RESULTS, print_json: JsonOption = False) -> None:
     """The graphs that come with Hearth, each on labelled cases over HTTP, beside something simpler."""
     _finish(graphs_bench.run(_say(print_json), count=4 if quick else 24), out, print_json)
+
+
+@bench_app.command()
+def learning(
+    seeds: SeedsOption = 3,
+    sizes: SizesOption = "50,100,200",
+    quick: QuickOption = False,
+    out: OutOption = RESULTS,
+    print_json: JsonOption = False,
+) -> None:
+    """What corrections are worth: a task that hearth-nano does badly, learned from answers chosen actively or at random. What was measured
+    is kept in the folder `learning` of --out, and not measured again."""
+    counts = tuple(sorted(int(one) for one in sizes.split(",")))
+    plan = learning_bench.QUICK if quick else learning_bench.Plan(seeds=tuple(range(1, seeds + 1)), sizes=counts)
+    result = learning_bench.run(plan, _say(print_json), out / "learning")
+    _finish(result, out, print_json)
 
 
 @bench_app.command()

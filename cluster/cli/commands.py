@@ -32,6 +32,7 @@ COMMANDS = {
     "graph": "graph_runs.graph_app",  # which adds to that of graph
     "gate": "gate.gate_app",
     "optimize": "optimize.optimize",
+    "learn": "learn.learn_app",
     "usage": "usage.usage",
     "backup": "backup.backup",
     "restore": "backup.restore",

@@ -13,6 +13,7 @@ from cluster.learning.gate.store import GateVerdicts, NewVerdict
 from cluster.learning.gate.table import GateAnswer
 from cluster.learning.taking_back import take_back
 from cluster.specs.gate import GATES, Gates
+from cluster.settings import AdapterSettings
 from cluster.stores.clients import StoreClients
 from cluster.stores.sql import Database
 from tests.cluster.learning.analytics.judged import Place
@@ -54,7 +55,7 @@ async def test_one_that_is_taken_back_takes_its_copies_and_no_others(stores: Sto
     theirs = await judged(other, sources[0])
     await erase(place, gone)
     async with place.database.session() as session:
-        await take_back(session)
+        await take_back(session, AdapterSettings())
     assert [await kept(place.database, verdict) for verdict in verdicts] == [[stays, gone]] * 2
     assert await kept(place.database, theirs) == [gone], "of another organisation, the same name is another example"
 
@@ -63,8 +64,8 @@ async def test_an_answer_that_a_running_gate_writes_afterwards_goes_at_the_next_
     said = uuid.uuid4().hex
     await erase(place, said)
     async with place.database.session() as session:
-        await take_back(session)
+        await take_back(session, AdapterSettings())
     late = await judged(place, Source(kind="feedback", id=said))
     async with place.database.session() as session:
-        await take_back(session)
+        await take_back(session, AdapterSettings())
     assert await kept(place.database, late) == []
