@@ -1,4 +1,4 @@
-"""`hearth bench nano`: what the nano models can do, asked over HTTP on text and pictures nobody has seen before."""
+"""`hearth bench nano`: what the nano models can do, asked over HTTP on text, pictures and speech nobody has met before."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ from cluster.specs.profile import ProfileSpec, ServedModel
 
 # Generators and marking belong to the recipes, in another room; as processes of their own they need no import.
 EXAMINER, CLIP_EXAMINER = "training.nano.evaluate", "training.nano.clip.evaluate"
-CLIP = "hearth-nano-clip"
+WHISPER_EXAMINER = "training.nano.whisper.evaluate"
+CLIP, WHISPER = "hearth-nano-clip", "hearth-nano-whisper"
 CONTEXT = 2048
 PARALLEL = 4
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -45,10 +46,20 @@ class ClipMarks(BaseModel):
     bar: Share
 
 
+class WhisperMarks(BaseModel):
+    """``wer``: the words heard wrong, as a share of the words said in so many recordings; more than all may be wrong."""
+
+    seed: int
+    recordings: int
+    words: int
+    wer: Annotated[float, Field(ge=0)]
+    bar: Share
+
+
 Printed = TypeVar("Printed", bound=BaseModel)
 
 
-def run(report: Callable[[str], None], *, items: int = 200, rounds: int = 5, seed: int | None = None) -> BenchResult:
+def run(report: Callable[[str], None], *, items: int = 200, rounds: int = 5, recordings: int = 100, seed: int | None = None) -> BenchResult:
     """Starts a cluster of its own with the nano models and examines them. Raises EngineError when the cluster or an examiner fails."""
     report("starting a cluster of its own")
     with Hearth(_profile()) as hearth:
@@ -56,22 +67,26 @@ def run(report: Callable[[str], None], *, items: int = 200, rounds: int = 5, see
         marks = _examined(hearth, EXAMINER, Marks, ["--model", MODEL, "--items", str(items)], seed)
         report(f"{rounds} times a hundred captions and their pictures")
         clip = _examined(hearth, CLIP_EXAMINER, ClipMarks, ["--model", CLIP, "--rounds", str(rounds)], seed)
-    return summarise(marks, clip)
+        report(f"{recordings} recordings of speech")
+        whisper = _examined(hearth, WHISPER_EXAMINER, WhisperMarks, ["--model", WHISPER, "--recordings", str(recordings)], seed)
+    return summarise(marks, clip, whisper)
 
 
-def summarise(marks: Marks, clip: ClipMarks) -> BenchResult:
+def summarise(marks: Marks, clip: ClipMarks, whisper: WhisperMarks) -> BenchResult:
     """The table and a verdict for each share that has something to reach. What follows a schema is judged as it is used: constrained."""
     columns = ("skill", "right, %", "right with constrained decoding, %", "to reach, %")
     rows: tuple[tuple[Cell, ...], ...] = tuple(
         (name, 100 * share, 100 * marks.constrained[name], 100 * marks.bars[name] if name in marks.bars else None)
         for name, share in marks.free.items()
     )
-    rows = (*rows, (f"{CLIP}: recall@1", 100 * clip.recall, None, 100 * clip.bar))
-    verdicts = (*(_verdict(name, bar, marks) for name, bar in marks.bars.items()), _found(clip))
+    heard = (f"{WHISPER}: words", 100 * max(0.0, 1 - whisper.wer), None, 100 * (1 - whisper.bar))
+    rows = (*rows, (f"{CLIP}: recall@1", 100 * clip.recall, None, 100 * clip.bar), heard)
+    verdicts = (*(_verdict(name, bar, marks) for name, bar in marks.bars.items()), _found(clip), _heard(whisper))
     notes = (
         f"Seed {marks.seed}; {marks.items} questions of each skill. Names, values and sentence patterns are none of training's.",
         "Constrained decoding sends the JSON Schema along (response_format); skills that answer in free text have the same figure twice.",
         f"{CLIP}: seed {clip.seed}, {clip.rounds} times {clip.among} captions, each to find its own among as many pictures.",
+        f"{WHISPER}: seed {whisper.seed}, {whisper.words} words in {whisper.recordings} recordings; no sentence or voice is training's.",
     )
     return BenchResult("nano", columns, rows, notes, verdicts)
 
@@ -86,11 +101,15 @@ def _found(clip: ClipMarks) -> Verdict:
     return Verdict(claim, f">= {clip.bar:.0%}", f"{clip.recall:.1%}", clip.recall >= clip.bar)
 
 
+def _heard(whisper: WhisperMarks) -> Verdict:
+    claim = f"{WHISPER}: word error rate on unseen sentences in unseen voices, over HTTP"
+    return Verdict(claim, f"<= {whisper.bar:.0%}", f"{whisper.wer:.1%}", whisper.wer <= whisper.bar)
+
+
 def _profile() -> ProfileSpec:
     language = ServedModel(model=MODEL, pinned=True, context_tokens=CONTEXT, parallel=PARALLEL)
-    return ProfileSpec(
-        name="bench", description="The nano models alone.", devices="cpu", models=(language, ServedModel(model=CLIP, pinned=True))
-    )
+    others = (ServedModel(model=name, pinned=True) for name in (CLIP, WHISPER))
+    return ProfileSpec(name="bench", description="The nano models alone.", devices="cpu", models=(language, *others))
 
 
 def _examined(hearth: Hearth, examiner: str, marks: type[Printed], options: list[str], seed: int | None) -> Printed:

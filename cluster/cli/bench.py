@@ -153,8 +153,9 @@ def learning(
 
 @bench_app.command()
 def nano(quick: QuickOption = False, out: OutOption = RESULTS, print_json: JsonOption = False) -> None:
-    """What the nano models can do, skill by skill, on fresh questions and pictures over HTTP."""
-    _finish(nano_bench.run(_say(print_json), items=20 if quick else 200, rounds=1 if quick else 5), out, print_json)
+    """What the nano models can do, skill by skill, on fresh questions, pictures and speech over HTTP."""
+    few = {"items": 20, "rounds": 1, "recordings": 10} if quick else {}
+    _finish(nano_bench.run(_say(print_json), **few), out, print_json)
 
 
 def _say(quiet: bool) -> Callable[[str], None]:
