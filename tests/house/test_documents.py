@@ -17,8 +17,8 @@ from tests.conftest import RunningHearth
 
 README = (REPOSITORY / "README.md").read_text()
 COMMANDS = re.findall(r"^\$ (.+)$", README, re.MULTILINE)
-# Starting, stopping and testing are what tests/system/test_lifecycle.py and the suite itself do, and tests/system/test_learning.py shows the
-# loop in a form that takes seconds; the others run below.
+# Starting, stopping and testing are what tests/system/test_lifecycle.py and the suite itself do, and tests/system/test_learning.py shows
+# the loop in a form that takes seconds; the others run below.
 ELSEWHERE = {"./hearth up --detach", "./hearth down", "./hearth test", "./hearth lint", "./hearth learn demo"}
 MARKDOWN = [path for path in REPOSITORY.rglob("*.md") if ".venv" not in path.parts]
 

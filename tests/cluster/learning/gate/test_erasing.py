@@ -12,8 +12,8 @@ from cluster.learning.feedback.table import ErasedExample
 from cluster.learning.gate.store import GateVerdicts, NewVerdict
 from cluster.learning.gate.table import GateAnswer
 from cluster.learning.taking_back import take_back
-from cluster.specs.gate import GATES, Gates
 from cluster.settings import AdapterSettings
+from cluster.specs.gate import GATES, Gates
 from cluster.stores.clients import StoreClients
 from cluster.stores.sql import Database
 from tests.cluster.learning.analytics.judged import Place
