@@ -38,7 +38,9 @@ def load_base(folder: Path, dtype: torch.dtype, device: str, quantization: Liter
 def _four_bits(dtype: torch.dtype) -> BitsAndBytesConfig:
     """As in Dettmers et al., "QLoRA: Efficient Finetuning of Quantized LLMs" (NeurIPS 2023, arXiv 2305.14314): NormalFloat of 4 bits, and
     its scales quantized once more. On a CPU, and on cards from compute capability 6.0."""
-    return BitsAndBytesConfig(load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_use_double_quant=True, bnb_4bit_compute_dtype=dtype)
+    return BitsAndBytesConfig(  # type: ignore[no-untyped-call]
+        load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_use_double_quant=True, bnb_4bit_compute_dtype=dtype
+    )
 
 
 def put_on(model: Any, parameters: Hyperparameters) -> PeftModel:

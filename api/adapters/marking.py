@@ -11,5 +11,13 @@ from cluster.learning.taking_back import MARKED, Marked
 def record_marked(trail: Trail, marked: Iterable[Marked]) -> None:
     for one in marked:
         row = one.adapter
-        about = {"base": row.base, "name": row.name, "version": row.version, "in_use": one.in_use, "retired": one.retired}
-        trail.record(MARKED, f"adapter:{row.id}", organisation_id=row.organisation_id, **about)
+        trail.record(
+            MARKED,
+            f"adapter:{row.id}",
+            organisation_id=row.organisation_id,
+            base=row.base,
+            name=row.name,
+            version=row.version,
+            in_use=one.in_use,
+            retired=one.retired,
+        )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 from collections.abc import Sequence
 
@@ -87,7 +88,7 @@ class PerformanceService:
     async def _decided(self, optimisation_id: uuid.UUID, body: ChangeBody, states: frozenset[ChangeState], do: str) -> OptimisationEntry:
         found = await self._rows.get(self._who.organisation_id, optimisation_id, lock=True)
         change = chosen_change(found, body.change, states, do)
-        self._trail.record(f"performance.{do}", f"optimisation:{found.row.id}", change=change.number, about=change.change)
+        self._trail.record(f"performance.{do}", f"optimisation:{found.row.id}", change=change.number, to=json.dumps(change.change))
         return await self._began(found, Step.model_validate({"optimisation": found.row.id, "do": do, "change": change.number}))
 
     async def _began(self, found: Found, step: Step) -> OptimisationEntry:

@@ -165,7 +165,7 @@ class Runner:
     def _gateway(self, kept: dict[str, Any]) -> ModelGateway:
         """Of whoever asked; who that is counts for graphs alone."""
         if not kept["model"].startswith(PREFIX):
-            gateway = self._graphs.parts.gateway
+            gateway: ModelGateway = self._graphs.parts.gateway
             if self._shadows is None:
                 return gateway
             # The subject of what is said in a conversation is the conversation.

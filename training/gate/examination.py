@@ -93,8 +93,8 @@ class Examination:
         name = f"gate-{self.work.id.hex[:12]}-{question.of.name}-{question.number}"
         try:
             request = request_of(model, example.messages, self.gate.answer_tokens, str(self.work.organisation_id), name)
-            bare = self.documents is None or question.of.file
-            text, by = self._answer(side, request) if bare else self._read(side, self.documents, request)
+            documents = None if question.of.file else self.documents
+            text, by = self._answer(side, request) if documents is None else self._read(side, documents, request)
         except BadInput as error:
             return Said(None, 0.0, refusal_of(error))
         return Said(text, mark(question.of, example.task, example.chosen, text), by=by)

@@ -59,7 +59,7 @@ async def erase(client: httpx.AsyncClient, admin: Person, gone: Person) -> None:
 
 async def who_answers(client: httpx.AsyncClient, admin: Person) -> str:
     (choice,) = (await client.post("/v1/chat/completions", json=CHAT, headers=admin.headers)).json()["choices"]
-    return (choice.get("provenance") or {"served_by": "hearth-nano"})["served_by"]
+    return str((choice.get("provenance") or {"served_by": "hearth-nano"})["served_by"])
 
 
 async def until_answers(client: httpx.AsyncClient, admin: Person, expected: str) -> None:

@@ -18,7 +18,8 @@ def test_with_nothing_named_the_usual_parameters_come_first_and_others_around_th
     tried = candidates(SETTLED, Search(trials=6))
     assert len(tried) == 6
     assert tried[0] == {"learning_rate": SETTLED.learning_rate, "rank": 8}
-    assert all(SETTLED.learning_rate / 4 <= one["learning_rate"] <= SETTLED.learning_rate * 4 for one in tried)
+    usual = SETTLED.learning_rate or 0.0
+    assert all(usual / 4 <= one["learning_rate"] <= usual * 4 for one in tried)
     assert {one["rank"] for one in tried} == {8, 16, 32}
     assert candidates(SETTLED, Search(trials=6)) == tried, "the same again"
     assert candidates(SETTLED.model_copy(update={"seed": 1}), Search(trials=6))[1:] != tried[1:]

@@ -11,7 +11,7 @@ import pytest
 from transformers import AutoTokenizer
 
 from cluster.errors import Unprocessable
-from cluster.learning.tuning.spec import Hyperparameters
+from cluster.learning.tuning.spec import SUPERVISED, Hyperparameters
 from tests.fine_tuning import herd_line
 from tests.training.finetune.conftest import LIMITS, NANO
 from training.finetune.data import Data, Sources, load_data
@@ -28,7 +28,7 @@ def loaded(tokenizer: Any, tmp_path: Path) -> Any:
     def load(lines: Sequence[dict[str, Any]]) -> Data:
         file = tmp_path / "lines.jsonl"
         file.write_text("".join(json.dumps(line) + "\n" for line in lines))
-        return load_data(Sources(file), tokenizer, Hyperparameters(held_out=0.25), LIMITS)
+        return load_data(Sources(file), tokenizer, Hyperparameters(held_out=0.25), LIMITS, SUPERVISED)
 
     return load
 

@@ -11,6 +11,12 @@ from cluster.learning.tuning.spec import Method
 from training.finetune.run import Run
 
 
+def held_out_loss(run: Run) -> float:
+    figures = run.examine()
+    assert figures is not None
+    return figures["held_out_loss"]
+
+
 def bytes_of(run: Run) -> int:
     """Of the base's linear layers, without the adapter."""
     return sum(one.numel() * one.element_size() for name, one in run.model.named_parameters() if "base_layer" in name)
@@ -21,10 +27,10 @@ def test_it_learns_nearly_what_it_does_on_the_base_in_full_and_holds_a_fraction_
     losses: list[list[Any]] = []
     runs = [Run(asked, "cpu"), Run(replace(asked, method=Method(quantization="nf4")), "cpu")]
     for run in runs:
-        before = run.examine()["held_out_loss"]
+        before = held_out_loss(run)
         for _ in range(12):
             run.update()
-        losses.append([before, run.examine()["held_out_loss"]])
+        losses.append([before, held_out_loss(run)])
     full, four_bits = losses
     assert bytes_of(runs[1]) * 7 < bytes_of(runs[0])
     assert four_bits[0] != full[0]

@@ -18,7 +18,7 @@ from tests.training.finetune.conftest import NANO
 from tests.training.finetune.test_run import gradient_of, weights_of
 from training.finetune.examples import Tally, tokenise_pairs
 from training.finetune.loop import train
-from training.finetune.preference import REFERENCE
+from training.finetune.preference import REFERENCE, Preference
 from training.finetune.run import Run
 
 QUICK = {"epochs": 6, "learning_rate": 3e-4, "batch_size": 4}
@@ -34,11 +34,16 @@ def learned(pair_task, tmp_path_factory) -> Any:
     return run, before, told, outcome
 
 
+def preference(run: Run) -> Preference:
+    assert isinstance(run.objective, Preference)
+    return run.objective
+
+
 def margin_of(run: Run) -> float:
     """By how much the log-probability of the preferred answer is above that of the other, over the held-out pairs."""
     run.model.eval()
     with torch.no_grad():
-        pairs = [run.objective._log_probabilities(one) for one in run.objective.passes("held_out", range(len(run.data.held_out))).passes]
+        pairs = [preference(run)._log_probabilities(one) for one in run.objective.passes("held_out", range(len(run.data.held_out))).passes]
     both = torch.cat(pairs)
     return float((both[:, 0] - both[:, 1]).mean())
 
@@ -68,9 +73,9 @@ def test_what_the_reference_says_is_computed_once_and_kept(learned):
     assert not any(one.isnan().any() for one in kept.values())
     assert float((kept["held_out"][:, 0] - kept["held_out"][:, 1]).mean()) == pytest.approx(before, rel=1e-3)
     # A training that goes on believes the file.
-    again = Run(run.task, "cpu")
-    assert torch.equal(again.objective._reference["train"], kept["train"])
-    assert not again.objective._fresh
+    again = preference(Run(run.task, "cpu"))
+    assert torch.equal(again._reference["train"], kept["train"])
+    assert not again._fresh
 
 
 def test_its_gradient_is_that_of_equation_7(pair_task, tmp_path):
@@ -86,7 +91,7 @@ def test_its_gradient_is_that_of_equation_7(pair_task, tmp_path):
         losses.append(-torch.log(torch.sigmoid(run.parameters.beta * (ratios[0] - ratios[1]))))
     loss = torch.stack(losses).mean()
     run.model.zero_grad()
-    loss.backward()
+    torch.autograd.backward(loss)
     torch.nn.utils.clip_grad_norm_([weight for weight in run.model.parameters() if weight.requires_grad], run.parameters.clip)
     wanted = gradient_of(run)
     assert torch.equal(weights_of(run), weights)

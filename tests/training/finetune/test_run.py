@@ -179,7 +179,7 @@ def test_developers_and_calls_of_tools_are_shown_as_templates_know_them():
     call = {"id": "c", "type": "function", "function": {"name": "add", "arguments": '{"a": 2}'}}
     shown = Turn(role="assistant", content=None, tool_calls=(call,))
     told = (Turn(role="developer", content="Count."), Turn(role="user", content="2?"), shown, Turn(role="tool", content="2"))
-    text = tokenizer.decode(encode((*told, Turn(role="assistant", content="2")), tokenizer).ids)
+    text = tokenizer.decode(list(encode((*told, Turn(role="assistant", content="2")), tokenizer).ids))
     assert text == "<|system|>Count.<|end|><|user|>2?<|end|><|assistant|><|end|><|tool|>2<|end|><|assistant|>2<|end|>"
     tokenizer.chat_template = (
         "{% for message in messages if message.tool_calls %}{{ message.tool_calls[0].function.arguments.a + 'b' }}{% endfor %}"

@@ -16,13 +16,13 @@ from cluster.learning.datasets.store import Datasets
 from cluster.learning.example import Source
 from cluster.learning.gate.store import GateVerdicts, NewVerdict
 from cluster.learning.gate.table import GateVerdict
-from cluster.learning.gate.verdict import SetResult, Tokens, Verdict
+from cluster.learning.gate.verdict import SetResult, Side, Tokens, Verdict
 from cluster.learning.labels.table import LabelAssignment, LabelCampaign, LabelItem
 from cluster.specs.gate import GATES, Gates
 from cluster.stores.sql import AsyncSession, Database
 
 BEGIN = datetime(2026, 11, 1, 12, tzinfo=UTC)
-TOKENS = {"candidate": Tokens(prompt=1000, completion=200), "incumbent": Tokens(prompt=1000, completion=300)}
+TOKENS: dict[Side, Tokens] = {"candidate": Tokens(prompt=1000, completion=200), "incumbent": Tokens(prompt=1000, completion=300)}
 
 
 def data(labels: int, chosen: Any = "active", **more: Any) -> Data:

@@ -17,7 +17,8 @@ def texts(count: int, seed: int, towards: float = 0.0) -> np.ndarray:
     vectors = np.random.default_rng(seed).normal(size=(count, 16))
     vectors[:, 0] += 2.0 * (1.0 - towards)
     vectors[:, 1] += 2.0 * towards
-    return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
+    directions: np.ndarray = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
+    return directions
 
 
 def test_the_same_kind_of_texts_is_steady():

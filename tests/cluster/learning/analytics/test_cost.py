@@ -21,7 +21,8 @@ def test_an_adapter_s_cost_is_divided_by_the_points_it_gained():
     assert cost.points == pytest.approx(20)
     assert (cost.spent.training_s, cost.spent.labels, cost.spent.labelling_s, cost.spent.gate_tokens) == (100, 50, 150, 2500)
     assert cost.per_point is not None
-    assert (cost.per_point.training_s, cost.per_point.labels) == (pytest.approx(5), pytest.approx(2.5))
+    assert cost.per_point.training_s == pytest.approx(5)
+    assert cost.per_point.labels == pytest.approx(2.5)
 
 
 def test_money_is_told_of_what_has_a_price():
@@ -52,7 +53,8 @@ def test_in_all_what_failed_was_spent_too_and_labels_count_once():
         judgement(task="other", adapter="other@1"),
     ]
     other, sums = totals(costs(found, PRICED))
-    assert (sums.task, sums.adapters, sums.passed, sums.points) == ("sums", 2, 1, pytest.approx(20))
+    assert (sums.task, sums.adapters, sums.passed) == ("sums", 2, 1)
+    assert sums.points == pytest.approx(20)
     assert (sums.spent.training_s, sums.spent.labels, sums.spent.labelling_s) == (200, 80, 240)
     assert sums.spent.bill["labelling"] == pytest.approx(2.4), "of the larger dataset alone"
     assert other.task == "other"
