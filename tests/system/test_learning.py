@@ -7,7 +7,7 @@ import httpx
 from cluster.bench.learning_task import held_out
 from tests.conftest import RunningHearth
 
-SMALL = ("--labels", "12", "--questions", "4", "--epochs", "1", "--no-gate")
+SMALL = ("--labels", "12", "--questions", "5", "--epochs", "1", "--no-gate")
 
 
 def answer(hearth: RunningHearth) -> str:
@@ -24,7 +24,7 @@ def test_the_loop_runs_through_twice_and_changes_nobody_elses_answers(hearth: Ru
         done = hearth.run("learn", "demo", *words)
         assert done.returncode == 0, done.stderr
         assert "Consent" in done.stdout
-        assert "4 of 4 answers are the old ones" in done.stdout
+        assert "5 of 5 answers are the old ones" in done.stdout
         assert ("Promoted again" in done.stdout) == ("--keep-old" not in words)
         assert answer(hearth) == before
     assert (hearth.home.keys / "learn-demo.key").stat().st_mode & 0o077 == 0
