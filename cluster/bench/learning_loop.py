@@ -161,7 +161,7 @@ class Loop:
                 self.place.ask("DELETE", f"{CONVERSATIONS}/{one['id']}", params={"hard_delete": "true"})
 
     def _await(self, adapter: Adapter) -> None:
-        """Gateways know a new adapter within ``adapters.look_s`` seconds of the end of its training."""
+        """Gateways know a new adapter when its training ends, or, where its process could not write that down, soon after."""
         body = {"model": adapter.model, "messages": [{"role": "user", "content": "Hello"}], "max_tokens": 1}
         until = time.monotonic() + KNOWN_WITHIN_S
         while self.place.http.post("/v1/chat/completions", json=body).status_code == NOT_FOUND:

@@ -17,7 +17,17 @@ AnswerT = TypeVar("AnswerT")
 
 
 def in_database(settings: Settings, call: Callable[[AsyncSession], Awaitable[AnswerT]]) -> AnswerT:
-    """What ``call`` returns, in a transaction of its own. A database that is away for a while is waited for, ``ingest.patience_s`` seconds
+    """What ``call`` returns, in a transaction of its own; of a database that is away, see :func:`with_database`."""
+
+    async def asked(database: Database) -> AnswerT:
+        async with database.session() as session:
+            return await call(session)
+
+    return with_database(settings, asked)
+
+
+def with_database(settings: Settings, call: Callable[[Database], Awaitable[AnswerT]]) -> AnswerT:
+    """What ``call`` returns. A database that is away for a while is waited for, ``ingest.patience_s`` seconds
     at most: hours of training are not thrown away for a restart of it."""
     again = tenacity.Retrying(
         retry=tenacity.retry_if_exception_type(AWAY),
@@ -28,10 +38,9 @@ def in_database(settings: Settings, call: Callable[[AsyncSession], Awaitable[Ans
     return again(lambda: asyncio.run(_asked(settings, call)))
 
 
-async def _asked(settings: Settings, call: Callable[[AsyncSession], Awaitable[AnswerT]]) -> AnswerT:
+async def _asked(settings: Settings, call: Callable[[Database], Awaitable[AnswerT]]) -> AnswerT:
     database = Database(database_url(settings), settings.storage)
     try:
-        async with database.session() as session:
-            return await call(session)
+        return await call(database)
     finally:
         await database.close()

@@ -14,6 +14,7 @@ import openai
 import pytest
 
 from cluster.home import Home
+from cluster.learning.adapters.manifest import Manifest, manifest_path
 from cluster.learning.adapters.registry import Adapters
 from cluster.learning.datasets import mark_erased
 from cluster.learning.datasets.folders import DatasetFolders, file_of
@@ -94,6 +95,8 @@ async def test_a_version_of_a_dataset_is_learned_from_and_what_it_holds_out_judg
             await world.app.state.jobs.stop()
         assert (ended.status, ended.error) == ("succeeded", None)
         (registered,) = await adapters_of(world)
+        told = Manifest.model_validate_json(manifest_path(Home(world.settings.home), NANO).read_bytes())
+        assert registered.id.hex in {entry.id for entry in told.adapters}, "it may be asked at once"
         assert registered.lineage["examples"] == {"train": 48, "held_out": 8, "truncated": 0, "dropped": 0}
         assert registered.lineage["dataset_sha256"] == HERD
 
