@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import time
+import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -72,7 +73,8 @@ class Loop:
     def choose(self, count: int, strategy: str, seed: int) -> tuple[list[Answered], list[str]]:
         """The answers that are worth a person's time, with the reason for each; none is chosen twice."""
         if not self.campaign:
-            campaign = {"name": f"{self.name} {strategy}", "task": TASK, "kind": "text"}
+            # Campaigns stay, with what was decided in them, so that the next run needs one of its own.
+            campaign = {"name": f"{self.name} {strategy} {uuid.uuid4().hex[:8]}", "task": TASK, "kind": "text"}
             self.campaign = self.place.ask("POST", "active-learning/campaigns", campaign)["id"]
         body: dict[str, Any] = {"source": "chat", "limit": count, "strategy": strategy, "seed": seed, "campaign_id": self.campaign}
         if strategy != "random":
