@@ -19,6 +19,8 @@ from cluster.runtime.state import running
 TIMEOUT_S = 30.0
 # An upload is answered when its files are on disk.
 UPLOAD_TIMEOUT_S = 600.0
+# What every list gives at once.
+PAGE = 200
 NO_CONTENT = 204
 # How often a stream of events that is cut off is asked for again, and how long after.
 LOST_TRIES, LOST_WAIT_S = 20, 1.0
@@ -60,7 +62,7 @@ class Api:
         found: list[Answer] = []
         cursor: str | None = ""
         while cursor is not None:
-            page = self.ask("GET", path, None, **query, limit=500, **({"cursor": cursor} if cursor else {}))
+            page = self.ask("GET", path, None, **query, limit=PAGE, **({"cursor": cursor} if cursor else {}))
             found, cursor = found + page[items], page["next_cursor"]
         return found
 
