@@ -8,6 +8,8 @@ from typing import Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
+from cluster.learning.analytics.efficiency import labels_for
+
 Strategy = Literal["active", "random"]
 STRATEGIES: tuple[Strategy, ...] = ("active", "random")
 DRAWS, CONFIDENCE = 2000, 0.95
@@ -67,25 +69,13 @@ def curve(points: Iterable[Point], strategy: Strategy) -> dict[int, list[Point]]
     return found
 
 
-def labels_needed(heights: Sequence[tuple[int, float]], wanted: float) -> float | None:
-    """Where a curve of (labels, accuracy) first is as high as ``wanted``, on straight lines between its points; None: nowhere."""
-    before: tuple[int, float] | None = None
-    for labels, height in heights:
-        if height >= wanted:
-            if before is None or before[1] >= height:
-                return float(labels)
-            return before[0] + (labels - before[0]) * (wanted - before[1]) / (height - before[1])
-        before = (labels, height)
-    return None
-
-
 def share_needed(points: Sequence[Point]) -> float | None:
     """The labels with which the active choice is as good as the random one with the most, as a share of those; None: it never is."""
     active, random = ({n: _mean(some) for n, some in curve(points, one).items()} for one in STRATEGIES)
     if not active or not random:
         return None
     most = max(random)
-    needed = labels_needed(sorted(active.items()), random[most])
+    needed = labels_for(sorted(active.items()), random[most])
     return None if needed is None or not most else needed / most
 
 

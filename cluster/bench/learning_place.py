@@ -9,13 +9,20 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
+import tenacity
 
 from cluster.errors import EngineError, Unavailable
 
 TIMEOUT_S = 120.0
 LOOK_S = 0.5
-# What a busy API asks to try again, and how often that is done.
+# What a busy API asks to try again, and how often that is done; the last answer counts.
 BUSY, TRIES = frozenset({429, 503}), 30
+AGAIN = tenacity.Retrying(
+    retry=tenacity.retry_if_result(lambda answer: answer.status_code in BUSY),
+    wait=tenacity.wait_fixed(LOOK_S),
+    stop=tenacity.stop_after_attempt(TRIES),
+    retry_error_callback=lambda state: state.outcome.result() if state.outcome is not None else None,
+)
 Progress = Callable[[Mapping[str, Any]], None]
 
 
@@ -36,17 +43,16 @@ class Place:
         return self.send(method, f"/api/v1/{path}", json=body, **more).json()["data"]
 
     def send(self, method: str, path: str, **more: Any) -> httpx.Response:
-        for _ in range(TRIES):
-            try:
-                answer = self.http.request(method, path, **more)
-            except httpx.HTTPError as error:
-                raise Unavailable(f"{method} {path} was not answered ({error}); is the cluster up? (retry in 5 s)") from None
-            if answer.status_code not in BUSY:
-                break
-            time.sleep(LOOK_S)
+        answer = AGAIN(self._sent, method, path, **more)
         if not answer.is_success:
             raise EngineError(f"{method} {path} answered {answer.status_code}: {_words(answer)}")
         return answer
+
+    def _sent(self, method: str, path: str, **more: Any) -> httpx.Response:
+        try:
+            return self.http.request(method, path, **more)
+        except httpx.HTTPError as error:
+            raise Unavailable(f"{method} {path} was not answered ({error}); is the cluster up? (retry in 5 s)") from None
 
     def ended(self, job_id: str, look: Progress = lambda job: None) -> dict[str, Any]:
         """The job, when it has ended well; ``look`` sees it each time it is asked for."""

@@ -37,6 +37,10 @@ class Curve:
     def best(self) -> Point:
         return max(self.points, key=lambda point: point.score)
 
+    @property
+    def heights(self) -> list[tuple[int, float]]:
+        return [(point.labels, point.score) for point in self.points]
+
 
 @dataclass(frozen=True, slots=True)
 class Saving:
@@ -67,16 +71,15 @@ def savings(found: Iterable[Curve]) -> list[Saving]:
     return [_saving(random, active) for random, active in pairs if active is not None]
 
 
-def labels_for(points: Sequence[Point], score: float) -> float | None:
-    """With how many labels a curve first reaches ``score``, on straight lines between its points."""
-    before: Point | None = None
-    for point in points:
-        if point.score >= score:
+def labels_for(heights: Iterable[tuple[int, float]], wanted: float) -> float | None:
+    """With how many labels a curve of (labels, score) is first as high as ``wanted``, on straight lines between its points; None: never."""
+    before: tuple[int, float] | None = None
+    for labels, height in heights:
+        if height >= wanted:
             if before is None:
-                return float(point.labels)
-            share = (score - before.score) / (point.score - before.score)
-            return before.labels + share * (point.labels - before.labels)
-        before = point
+                return float(labels)
+            return before[0] + (labels - before[0]) * (wanted - before[1]) / (height - before[1])
+        before = (labels, height)
     return None
 
 
@@ -90,7 +93,7 @@ def _curve(key: Key, group: Sequence[tuple[int, Judgement]]) -> Curve:
 
 
 def _saving(random: Curve, active: Curve) -> Saving:
-    needed = labels_for(random.points, random.best.score)
+    needed = labels_for(random.heights, random.best.score)
     assert needed is not None, "it reaches its own best"
-    reached = labels_for(active.points, random.best.score)
+    reached = labels_for(active.heights, random.best.score)
     return Saving(random.task, random.base, random.best.score, needed, reached, None if reached is None else reached / needed)

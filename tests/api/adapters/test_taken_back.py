@@ -22,6 +22,7 @@ from cluster.stores.clients import StoreClients
 from tests.api.adapters.shelf import URL, data_of, upload, zipped
 from tests.api.conftest import error_of
 from tests.api.fixtures.people import Person, add_person
+from tests.api.releases.shelf import FORCED, act, make
 from tests.cluster.learning.adapters.folders import write_adapter
 from tests.patience import PATIENCE_S
 
@@ -124,3 +125,46 @@ async def test_feedback_that_is_taken_back_does_the_same_behind_whoever_takes_it
     assert [(event["target"], event["actor_id"], event["detail"]["in_use"]) for event in events] == [
         (f"adapter:{adapter['id']}", None, True)
     ]
+
+
+async def test_a_release_goes_out_of_service_with_its_adapter_and_its_trials_end(
+    in_process, stores, gateway: FakeGateway, store_settings: Settings, admin: Person, teacher: Person, tmp_path: Path
+):
+    """The adapter is in service by one release, tried unseen by another, and people get neither when its words are taken back."""
+    await version_of(stores, teacher, "f" * 64)
+    adapters = AdapterSettings(taken_back="retire", look_s=0.1)
+    async with in_process(gateway, store_settings.model_copy(update={"adapters": adapters})) as client:
+        adapter = await trained_on(client, admin, tmp_path, 6, "f" * 64)
+        data_of(await client.post(f"{URL}/rollback", json={"base": "hearth-nano"}, headers=admin.headers))
+        served, unseen, tried = [await make(client, admin, name=name, adapter_id=adapter["id"]) for name in ("served", "unseen", "tried")]
+        data_of(await act(client, admin, served, "promote", FORCED))
+        data_of(await act(client, admin, unseen, "shadow", {"percent": 50}, "PUT"))
+        data_of(await act(client, admin, tried, "canary", {"percent": 1, **FORCED}, "PUT"))
+        assert await who_answers(client, admin) == adapter["model"]
+        await erase(client, admin, teacher)
+        await until_answers(client, admin, "hearth-nano")
+        (route,) = data_of(await client.get(f"{URL}/routes", headers=admin.headers))["routes"]
+        assert {name: value for name, value in route.items() if name.endswith("_id")} == dict.fromkeys(
+            (name for name in route if name.endswith("_id")), None
+        )
+        again = await act(client, admin, served, "promote", {})
+        assert "may not be asked" in error_of(again)["message"]
+
+
+async def test_a_release_whose_adapter_is_marked_is_shown_to_people_only_where_an_admin_insists(
+    in_process, stores, gateway: FakeGateway, store_settings: Settings, admin: Person, teacher: Person, tmp_path: Path
+):
+    await version_of(stores, teacher, "9" * 64)
+    async with in_process(gateway, store_settings) as client:
+        adapter = await trained_on(client, admin, tmp_path, 7, "9" * 64)
+        data_of(await client.post(f"{URL}/rollback", json={"base": "hearth-nano"}, headers=admin.headers))
+        release = await make(client, admin, adapter_id=adapter["id"])
+        data_of(await act(client, admin, release, "promote", FORCED))
+        data_of(await client.post(f"{URL}/rollback", json={"base": "hearth-nano"}, headers=admin.headers))
+        await erase(client, admin, teacher)
+        for what, body, method in (("promote", {}, "POST"), ("canary", {"percent": 5}, "PUT")):
+            refused = await act(client, admin, release, what, body, method)
+            assert refused.status_code == 409
+            assert "words that were taken back" in error_of(refused)["message"]
+        data_of(await act(client, admin, release, "promote", FORCED))
+        assert await who_answers(client, admin) == adapter["model"]

@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
-import os
-import signal
-
 import httpx
 import openai
 import pytest
 
-from cluster.home import Home
 from cluster.learning.tuning.folders import read_metrics
 from tests.api.conftest import error_of
 from tests.api.fine_tuning.test_endpoints import NANO, ours, uploaded
-from tests.api.fine_tuning.test_training import adapters_of, folder_of, herd_dataset, until
+from tests.api.fine_tuning.test_training import adapters_of, ended_though_killed, folder_of, herd_dataset
 from tests.fine_tuning import herd_file
-from tests.patience import PATIENCE_S
 from tests.preferences import pair_file
 
 DPO = {"type": "dpo", "dpo": {"hyperparameters": {"n_epochs": 3, "batch_size": 4, "beta": 0.2}}}
@@ -58,16 +52,7 @@ async def test_a_training_by_preferences_that_is_killed_goes_on_and_ends_with_an
     async with made() as world:
         file = await uploaded(world, pair_file(24))
         job = await world.ai.fine_tuning.jobs.create(model=NANO, training_file=file, suffix="keeper", method=DPO)
-        await world.app.state.jobs.start()
-        try:
-            async with asyncio.timeout(PATIENCE_S * 2):
-                while not [*Home(world.settings.home).files.glob("fine_tuning/*/*/checkpoint.pt")]:  # noqa: ASYNC110
-                    await asyncio.sleep(0.01)
-            (process,) = runner.processes.values()
-            os.kill(process.pid, signal.SIGKILL)
-            ended = await until(world, job, lambda now: now.status not in {"queued", "running"})
-        finally:
-            await world.app.state.jobs.stop()
+        ended = await ended_though_killed(world, runner, job)
         assert (ended.status, ended.error, ended.fine_tuned_model) == ("succeeded", None, "hearth-nano:keeper")
         figures = read_metrics(folder_of(world, ended))
         steps = [one["step"] for one in figures if "train_loss" in one]

@@ -36,6 +36,20 @@ async def until(world: Any, job: Any, so: Any) -> Any:
         return now
 
 
+async def ended_though_killed(world: Any, runner: Any, job: Any) -> Any:
+    """The job, whose first process was killed when a checkpoint stood and there was more to do."""
+    await world.app.state.jobs.start()
+    try:
+        async with asyncio.timeout(PATIENCE_S * 2):
+            while not [*Home(world.settings.home).files.glob("fine_tuning/*/*/checkpoint.pt")]:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+        (process,) = runner.processes.values()
+        os.kill(process.pid, signal.SIGKILL)
+        return await until(world, job, lambda now: now.status not in {"queued", "running"})
+    finally:
+        await world.app.state.jobs.stop()
+
+
 def folder_of(world: Any, job: Any) -> Any:
     (folder,) = (Home(world.settings.home).files / "fine_tuning").glob(f"*/{job.id[6:14]}*")
     return folder
@@ -45,17 +59,7 @@ async def test_a_training_that_is_killed_goes_on_and_ends_with_an_adapter(made, 
     async with made() as world:
         file = await uploaded(world, herd_file(60))
         job = await world.ai.fine_tuning.jobs.create(model=NANO, training_file=file, suffix="herd", hyperparameters=SHORT)
-        await world.app.state.jobs.start()
-        try:
-            # A checkpoint stands, and there is more to do.
-            async with asyncio.timeout(PATIENCE_S * 2):
-                while not [*Home(world.settings.home).files.glob("fine_tuning/*/*/checkpoint.pt")]:  # noqa: ASYNC110
-                    await asyncio.sleep(0.01)
-            (process,) = runner.processes.values()
-            os.kill(process.pid, signal.SIGKILL)
-            ended = await until(world, job, lambda now: now.status not in {"queued", "running"})
-        finally:
-            await world.app.state.jobs.stop()
+        ended = await ended_though_killed(world, runner, job)
         assert (ended.status, ended.error) == ("succeeded", None)
         assert ended.fine_tuned_model == "hearth-nano:herd"
         assert len(runner.processes) == 2

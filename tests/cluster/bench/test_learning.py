@@ -9,9 +9,10 @@ import pytest
 
 from cluster.bench import learning
 from cluster.bench.learning_ledger import Ledger, Service, Speed
-from cluster.bench.learning_marks import Point, band, gained, labels_needed, lost, share_needed
+from cluster.bench.learning_marks import Point, band, gained, lost, share_needed
 from cluster.bench.learning_task import FIELDS, KNOWN, TASK, Asked, Maker, held_out, traffic
 from cluster.bench.learning_user import feedback_of, is_right
+from cluster.learning.analytics.efficiency import labels_for
 
 HOME = Asked("home", "Note: Brada lives in Tofford.\n\nCard:", "home: Tofford")
 
@@ -91,7 +92,7 @@ def test_a_band_is_wider_where_seeds_differ():
     ids=["at once", "between", "at a point", "late", "never"],
 )
 def test_labels_are_counted_along_straight_lines(wanted, labels):
-    assert labels_needed([(0, 0.0), (50, 0.4), (100, 0.6)], wanted) == pytest.approx(labels)
+    assert labels_for([(0, 0.0), (50, 0.4), (100, 0.6)], wanted) == pytest.approx(labels)
 
 
 def test_half_of_the_labels_are_enough_where_active_is_twice_as_steep():

@@ -15,7 +15,8 @@ from cluster.learning.tuning.spec import SUPERVISED, Hyperparameters
 from tests.fine_tuning import herd_line
 from tests.training.finetune.conftest import LIMITS, NANO
 from training.finetune.data import Data, Sources, load_data
-from training.finetune.remarks import remarks_on
+from training.finetune.examples import PairTokens, Tokens
+from training.finetune.remarks import contradictions, remarks_on
 
 
 @pytest.fixture(scope="module")
@@ -68,3 +69,14 @@ def test_a_training_that_nobody_judges_says_so(loaded):
     data = loaded([herd_line(number) for number in range(2)])
     (remark,) = remarks_on(Data(data.train, [], data.tally))
     assert remark.startswith("Nothing is held out")
+
+
+def test_what_is_preferred_here_and_passed_over_there_is_a_contradiction():
+    asked, yes, no = (1, 2), (3,), (4,)
+
+    def pair(preferred: tuple[int, ...], other: tuple[int, ...], question: tuple[int, ...] = asked) -> PairTokens:
+        both = (Tokens(question + answer, (False,) * len(question) + (True,) * len(answer)) for answer in (preferred, other))
+        return PairTokens(*both)
+
+    assert contradictions([pair(yes, no), pair(no, yes)]) == [asked]
+    assert contradictions([pair(yes, no), pair(yes, no), pair(no, yes, (1, 5))]) == []

@@ -34,7 +34,7 @@ def test_what_was_trained_on_nothing_that_is_here_is_in_no_curve():
 
 
 def test_labels_between_two_points_lie_on_a_straight_line():
-    points = [Point(0, 0.2, 0.2, 0.2, 1), Point(100, 0.4, 0.4, 0.4, 1), Point(200, 0.3, 0.3, 0.3, 1)]
+    points = [(0, 0.2), (100, 0.4), (200, 0.3)]
     assert labels_for(points, 0.3) == pytest.approx(50)
     assert labels_for(points, 0.1) == 0
     assert labels_for(points, 0.5) is None
