@@ -12,7 +12,7 @@ from training.nano.training_spec import Size, TrainingSpec
 
 LARGE_STEP = 131_072  # tokens
 LARGE_CARD = 60 * 2**30  # bytes; the scores of all tokens of a large step over the vocabulary take a few tens of GiB with their gradients
-# Small learns in hours on one core; full is what a card trains in minutes: 11 million weights, 23 MB in bfloat16. Two query heads to a
+# Small learns in hours on two cores; full is what a card trains in minutes: 11 million weights, 23 MB in bfloat16. Two query heads to a
 # key-value head in both.
 SHAPES: dict[Size, ShapeSpec] = {
     "small": ShapeSpec(vocab=2048, width=256, layers=5, heads=4, kv_heads=2, inner=704),
@@ -41,7 +41,7 @@ class RunSpec(TrainingSpec):
     def on(cls, device: str, minutes: float, seed: int, size: Size) -> RunSpec:
         """The numbers that suit a device: a card takes large steps of long rows, and other cores write the text for it."""
         if device == "cpu":
-            return cls(minutes=minutes, seed=seed, shape=SHAPES[size])
+            return cls(minutes=minutes, seed=seed, shape=SHAPES[size], threads=len(os.sched_getaffinity(0)))
         producers = max(1, min(14, (os.cpu_count() or 2) - 2))
         return cls(
             minutes=minutes,
