@@ -25,6 +25,7 @@ from api.web.deps import Parts
 from api.web.principal import Principal
 from cluster.contracts.generation import GenerationRequest
 from cluster.contracts.models import ModelStatus
+from cluster.learning.releases.entry import ReleaseEntry
 from cluster.providers.routes import IMAGES
 from cluster.retrieval.briefing import Briefing
 from cluster.stores.sql import AsyncSession
@@ -43,12 +44,13 @@ class Keeping:
     """For one request of one person.
 
     Each step is one short transaction, so that nothing is held while a model or a tool works; what is there when the process ends, or the
-    caller leaves, stays."""
+    caller leaves, stays. ``release``: in the way of which release it is answered."""
 
-    def __init__(self, parts: Parts, who: Principal, conversation_id: uuid.UUID) -> None:
+    def __init__(self, parts: Parts, who: Principal, conversation_id: uuid.UUID, release: ReleaseEntry | None) -> None:
         self._parts = parts
         self._who = who
         self.conversation_id = conversation_id
+        self.release = release
         self._leaf: uuid.UUID | None = None
 
     async def begin(
@@ -73,7 +75,11 @@ class Keeping:
             row = Message(role="user", parts=stored(body.content or []), author_id=self._who.user_id, parent_id=parent)
             row = await messages.append(conversation, row)
             system = await Prompts(session, self._who).instructions(
-                body.model, conversation.system_prompt, conversation.prompt_id, conversation.prompt_variables
+                body.model,
+                conversation.system_prompt,
+                conversation.prompt_id,
+                conversation.prompt_variables,
+                released=self.release.prompt if self.release else None,
             )
             branch = await MessageRepository(session).branch(row.id)
             context = context_of(system, branch, sees=IMAGES in status.capabilities)

@@ -15,6 +15,7 @@ from api.streams.window import Measure
 from cluster.contracts.generation import GenerationRequest
 from cluster.contracts.models import ModelStatus
 from cluster.errors import Conflict
+from cluster.learning.releases.entry import ReleaseEntry
 from cluster.retrieval.briefing import Briefing
 
 # As often as a summary can leave fewer messages as they are, and the context can be counted again after each.
@@ -40,13 +41,14 @@ class Opening:
             try:
                 return await keeping.begin(body, status, request, fitting, briefing, looked=looked), briefing
             except Unbriefed as found:
-                briefing, looked = await self._brief(found.wish, body, status), True
+                briefing, looked = await self._brief(found.wish, body, status, keeping.release), True
             except Unsettled as unsettled:
                 await fitting.settle(unsettled.draft)
         raise Conflict("The conversation changed again and again while its answer was prepared; send the request again.")
 
-    async def _brief(self, wish: KnowledgeWish, body: McpChatBody, status: ModelStatus) -> Briefing | None:
+    async def _brief(self, wish: KnowledgeWish, body: McpChatBody, status: ModelStatus, release: ReleaseEntry | None) -> Briefing | None:
         asked = text_of(stored(body.content or []))
         if not asked.strip():
             return None  # a picture alone, for example, of which nobody said that it was to be looked up
-        return await self._knowledge.brief(wish, asked_last([("user", asked)]), status, attached=True)
+        searching = release.searching if release else None
+        return await self._knowledge.brief(wish, asked_last([("user", asked)]), status, attached=True, released=searching)

@@ -208,7 +208,11 @@ class McpChat:
         asked_for(specs, body.approve, "approve")
         offer = await self._offer(specs, body)
         request, briefing = self._request(body, status, self._said(body), offer), None
-        keeping = Keeping(self._parts, self._who, body.conversation_id) if body.conversation_id else None
+        # Known once for all of its turns, whatever is promoted meanwhile.
+        release = self._generations.released(request)
+        if release is not None:
+            request = replace(request, messages=release.instructed(request.messages), release=release.label)
+        keeping = Keeping(self._parts, self._who, body.conversation_id, release) if body.conversation_id else None
         if keeping is None:
             await self._measure.need_room(request, Window(status, body.max_tokens or 1))
         else:
@@ -251,6 +255,7 @@ class McpChat:
             request_id=self._exchange.request_id,
             fallbacks=tuple(body.fallbacks or ()),
             scope=self._generations.scope,
+            subject=str(body.conversation_id or ""),
         )
 
     def _caller(self, body: McpChatBody) -> ToolCaller:

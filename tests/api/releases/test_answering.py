@@ -73,6 +73,23 @@ async def test_documents_are_searched_as_the_release_has_it_unless_a_request_say
     assert (plain["hearth"]["knowledge"]["settings"], told(gateway)[0]) == (titles["default"], NOTHING_FITS)
 
 
+async def test_a_chat_with_tools_goes_the_way_of_the_release_too(client, admin: Person, gateway: FakeGateway):
+    release = await make(client, admin, "Be brief.", retrieval={"settings": "keywords"})
+    data_of(await act(client, admin, release, "promote", FORCED))
+    titles = {spec.name: spec.title for spec in RetrievalSettings.load(RETRIEVAL)}
+    where = await conversation(client, admin, knowledge={})
+    body = {"model": BASE, "conversation_id": where, "content": "How many goats?", "tools": []}
+    said = data_of(await client.post("/api/v1/chat/mcp", json=body, headers=admin.headers))
+    assert said["knowledge"]["settings"] == titles["keywords"]
+    assert str(told(gateway)[0]).startswith("Be brief.")
+    kept = data_of(await client.get(f"{CHAT}/{where}/messages", headers=admin.headers))["items"]
+    assert kept[-1]["release"] == "support@1"
+    await client.post(
+        "/api/v1/chat/mcp", json={"model": BASE, "messages": [{"role": "user", "content": "hello"}], "tools": []}, headers=admin.headers
+    )
+    assert told(gateway) == ("Be brief.", None)
+
+
 async def test_a_promotion_and_a_rollback_hold_on_every_replica_at_once_and_fail_no_request(
     in_process, gateway: FakeGateway, admin: Person
 ):
