@@ -50,16 +50,18 @@ class Models:
         return FamilyHealth(healthy=healthy, models=models, concurrent_tasks=concurrent_tasks, formats=list(formats))
 
     async def choose(self, model: str | None, kind: ModelKind) -> ModelStatus:
-        """The model called ``model``; without a name, the only one of ``kind`` that the profile lists."""
+        """The model called ``model``; without a name, the only one of ``kind`` that answers. Nano models count where no other does."""
         if model is not None:
             return await self._gateway.resolve(model, kind)
         of_kind = [status for status in await self._gateway.models() if status.kind is kind]
-        if len(of_kind) == 1:
-            return of_kind[0]
-        if not of_kind:
+        usable = [status for status in of_kind if status.state in USABLE]
+        choices = [status for status in usable if not status.nano] or usable or of_kind
+        if len(choices) == 1:
+            return choices[0]
+        if not choices:
             raise ModelNotFound(f"No {kind} model is served; add one to the profile (`hearth models list` shows the catalog).")
-        choices = ", ".join(status.id for status in of_kind)
-        raise BadInput(f"Several {kind} models are served; name one in 'model': {choices}.").about("model")
+        names = ", ".join(status.id for status in choices)
+        raise BadInput(f"Several {kind} models are served; name one in 'model': {names}.").about("model")
 
 
 def _unknown(model: str, known: list[str]) -> ModelNotFound:

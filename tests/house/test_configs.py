@@ -72,6 +72,12 @@ def test_the_laptop_needs_no_hub_for_what_it_pins():
     assert not any(isinstance(variant.source, HubSource) for model in pinned for variant in model.variants)
 
 
+def test_the_laptop_hears_and_sees_without_a_hub_too():
+    profile, catalog = load_profile("laptop", PROFILES), Catalog.load(CATALOG)
+    bundled = [model for served in profile.models if (model := catalog.get(served.model)).nano]
+    assert {model.kind for model in bundled} == {"llm", "transcription", "clip"}
+
+
 @pytest.mark.parametrize("path", GRAPH_FILES, ids=lambda path: path.stem)
 def test_every_graph_loads_makes_sense_and_says_what_it_is_for(path):
     library = GraphLibrary.load(GRAPHS, most_bytes=2**20)

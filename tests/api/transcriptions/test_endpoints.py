@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from api.transcriptions.subtitles import srt, vtt
-from cluster.contracts.models import ModelKind
+from cluster.contracts.models import ModelKind, ModelState
 from cluster.contracts.perception import Segment, TranscriptionRequest
 from cluster.fakes.gateway import ONE_OF_EACH, FakeGateway, fake_model
 from cluster.settings import LimitSettings, Settings
@@ -69,6 +69,17 @@ async def test_the_model_may_be_left_out_only_where_there_is_one(in_process, err
     assert "fake-whisper, second" in error(several)["message"]
     async with in_process(FakeGateway(served=[])) as client:
         assert (await client.post(FULL, files=WAV)).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("larger", "expected"), [(ModelState.NOT_PULLED, "small"), (ModelState.IDLE, "larger")], ids=["not pulled", "pulled"]
+)
+async def test_left_out_it_is_the_one_that_answers_and_a_nano_model_only_beside_no_other(in_process, larger, expected):
+    small = fake_model("small", ModelKind.TRANSCRIPTION, nano=True)
+    gateway = FakeGateway(served=[small, fake_model("larger", ModelKind.TRANSCRIPTION, state=larger)])
+    async with in_process(gateway) as client:
+        assert (await client.post(FULL, files=WAV)).status_code == 200
+    assert gateway.asked_for(TranscriptionRequest)[0].model == expected
 
 
 @pytest.mark.parametrize(
