@@ -17,16 +17,16 @@ import numpy as np
 from cluster.bench.embeddings import MODEL as EMBEDDER
 from cluster.bench.hearth import Hearth
 from cluster.bench.learning_ledger import Ledger, Service, Speed
-from cluster.bench.learning_loop import Adapter, Loop
 from cluster.bench.learning_marks import STRATEGIES, Band, Point, Strategy, band, curve, gained, lost, share_needed
-from cluster.bench.learning_place import Place, make_place
 from cluster.bench.learning_service import service
-from cluster.bench.learning_task import PARAMETERS, VERSION, Asked, held_out, traffic
-from cluster.bench.learning_user import is_right
 from cluster.bench.report import BenchResult, Cell, Plot, Verdict
 from cluster.bench.serving import MODEL
 from cluster.errors import EngineError
 from cluster.home import REPOSITORY, Home
+from cluster.learning.demo.loop import Adapter, Loop
+from cluster.learning.demo.place import Place, make_place
+from cluster.learning.demo.task import PARAMETERS, VERSION, Asked, held_out, traffic
+from cluster.learning.demo.user import is_right
 from cluster.learning.tuning.weights import find_base
 from cluster.settings import load_settings
 from cluster.specs.profile import ProfileSpec, ServedModel

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 import httpx
 
 from cluster.bench.learning_ledger import Service
-from cluster.bench.learning_loop import ANSWER_TOKENS, Adapter, Loop
-from cluster.bench.learning_task import Asked
+from cluster.learning.demo.loop import ANSWER_TOKENS, Adapter, Loop
+from cluster.learning.demo.task import Asked
 
 CALLERS = 4
 # Between two changes, so that each meets requests in every state.

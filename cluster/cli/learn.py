@@ -15,16 +15,16 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from cluster.bench.learning_loop import Adapter, Loop
-from cluster.bench.learning_place import Place, make_place
-from cluster.bench.learning_task import PARAMETERS, Asked, held_out, traffic
-from cluster.bench.learning_user import is_right
 from cluster.bench.serving import MODEL
 from cluster.cli.client import Api, JsonOption, KeyFileOption
 from cluster.cli.options import HomeOption, home_of
 from cluster.cli.output import result_console
 from cluster.errors import EngineError
 from cluster.home import Home
+from cluster.learning.demo.loop import Adapter, Loop
+from cluster.learning.demo.place import Place, make_place
+from cluster.learning.demo.task import PARAMETERS, Asked, held_out, traffic
+from cluster.learning.demo.user import is_right
 
 learn_app = typer.Typer(help="Learn from what people say of answers.", no_args_is_help=True)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import httpx
 
-from cluster.bench.learning_task import held_out
+from cluster.learning.demo.task import held_out
 from tests.conftest import RunningHearth
 
 SMALL = ("--labels", "12", "--questions", "5", "--epochs", "1", "--no-gate")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from cluster.bench.learning_task import TASK, Asked
+from cluster.learning.demo.task import TASK, Asked
 
 
 def feedback_of(asked: Asked, answer: str) -> dict[str, Any]:

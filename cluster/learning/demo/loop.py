@@ -11,10 +11,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
-from cluster.bench.learning_place import LOOK_S, Place, Progress
-from cluster.bench.learning_task import KNOWN, TASK, Asked
-from cluster.bench.learning_user import feedback_of, is_right
 from cluster.errors import EngineError
+from cluster.learning.demo.place import LOOK_S, Place, Progress
+from cluster.learning.demo.task import KNOWN, TASK, Asked
+from cluster.learning.demo.user import feedback_of, is_right
 
 ANSWER_TOKENS, AT_ONCE = 48, 4
 NOT_FOUND, KNOWN_WITHIN_S = 404, 60.0
