@@ -117,21 +117,24 @@ class _Arm:
             self.loop.correct(chosen[told:size])
             told = size
             if size in missing:
-                adapter = self._measured(size, sum(not is_right(one.asked, one.answer) for one in chosen[:size]))
-                self._served(adapter)
+                self._ledger.add(self._measured(size, sum(not is_right(one.asked, one.answer) for one in chosen[:size])))
 
     def _served(self, adapter: Adapter) -> None:
         if self._ledger.kept(Service) is None:
             self._report("promoting and rolling back under load")
             self._ledger.keep(service(self.loop, adapter, self._questions, self._plan.rounds))
 
-    def _measured(self, size: int, corrections: int) -> Adapter:
+    def _measured(self, size: int, corrections: int) -> Point:
         began = time.monotonic()
         adapter = self.loop.train(self.loop.build(), PARAMETERS)
         trained = time.monotonic() - began
+        # All that it is asked comes before the gate: what that refuses answers nobody.
+        point = self._point(size, corrections, adapter.model)
+        self._served(adapter)
         verdict = self.loop.examine(adapter, self._gated)
         marks = {one["name"]: one for one in verdict["sets"]}.get("regression", {})
-        point = self._point(size, corrections, adapter.model).model_copy(
+        self._report(f"{self._strategy}-{self._seed}: {size} labels, {point.accuracy:.1%} right, the gate says {verdict['outcome']}")
+        return point.model_copy(
             update={
                 "old": marks.get("candidate"),
                 "old_base": marks.get("incumbent"),
@@ -140,9 +143,6 @@ class _Arm:
                 "seconds": trained,
             }
         )
-        self._ledger.add(point)
-        self._report(f"{self._strategy}-{self._seed}: {size} labels, {point.accuracy:.1%} right, the gate says {point.verdict}")
-        return adapter
 
     def _point(self, size: int, corrections: int, model: str) -> Point:
         right = marked(self._questions, self.loop.answers(model, self._questions))
