@@ -31,7 +31,7 @@ class RunSpec(TrainingSpec):
     shape: ShapeSpec = Field(default=ShapeSpec(), description="The network.")
     tokens_per_step: int = Field(default=4096, gt=0, description="Tokens in one update of one worker, padding included.")
     tokens_per_pass: int = Field(default=131_072, gt=0, description="Tokens in one pass through the network; an update may take several.")
-    longest: int = Field(default=512, gt=0, description="Tokens in a row; conversations are packed into rows, longer ones passed over.")
+    longest: int = Field(default=1024, gt=0, description="Tokens in a row; conversations are packed into rows, longer ones passed over.")
     context_weight: float = Field(default=0.15, ge=0, le=1, description="Weight of predicting what is not an answer; answers weigh 1.")
     muon_rate: float = Field(default=0.02, gt=0, description="Peak learning rate of the matrices inside the blocks.")
     adam_rate: float = Field(default=0.004, gt=0, description="Peak learning rate of the embedding and the norms.")

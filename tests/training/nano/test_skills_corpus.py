@@ -67,6 +67,20 @@ def test_about_a_quarter_of_the_grounded_questions_have_no_answer():
     assert 0.15 < sum(talk.messages[-1].text == ABSTENTION for talk in talks) / len(talks) < 0.45
 
 
+@pytest.mark.parametrize("skill", ["labels", "tools", "comparison", "extraction"])
+def test_an_examination_asks_once_and_training_several_times_of_one_list(skill):
+    assert {sum(message.role == "assistant" for message in talk.messages) for talk in drawn(skill, 60)} == {1}
+    assert {sum(message.role == "assistant" for message in talk.messages) for talk in drawn(skill, 60, "train")} == {1, 2, 3, 4}
+
+
+@pytest.mark.parametrize("skill", ["extraction", "tools"])
+def test_every_answer_of_a_conversation_follows_the_one_schema(skill):
+    for talk in drawn(skill, 60, "train"):
+        for message in talk.messages:
+            if message.role == "assistant":
+                jsonschema.validate(json.loads(message.text), json.loads(talk.schema))
+
+
 @pytest.mark.parametrize("skill", ["extraction", "tools"])
 def test_every_expected_json_follows_the_schema_it_is_asked_by(skill):
     for talk in drawn(skill):

@@ -6,6 +6,7 @@ Example: "The status of the Velm pump went from idle to blocked." asks "What was
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from training.nano.corpus.world import World
@@ -49,8 +50,8 @@ class Change:
     after: str
 
 
-def change(world: World) -> Change:
-    attribute = world.rng.choice(tuple(ATTRIBUTES))
+def change(world: World, attributes: Sequence[str] = tuple(ATTRIBUTES)) -> Change:
+    attribute = world.rng.choice(attributes)
     value, subjects = ATTRIBUTES[attribute]
     before, after = world.maker.value(value), world.maker.value(value)
     while after == before:

@@ -27,6 +27,15 @@ class Conversation:
     schema: str = ""
 
 
+def exercises(task: str, opening: Sequence[Message], more: Sequence[str], answers: Sequence[str], schema: str = "") -> Conversation:
+    """Several exercises in one conversation: the first is asked by ``opening``, each of the others by a message of the user's; ``answers``
+    are those of all, in order."""
+    messages = [*opening, Message("assistant", answers[0])]
+    for asked, answer in zip(more, answers[1:], strict=True):
+        messages += [Message("user", asked), Message("assistant", answer)]
+    return Conversation(task, tuple(messages), schema)
+
+
 def ask(passage: str, question: str) -> str:
     """The wording the model knows best: what a caller should send as one user message."""
     return f"Passage: {passage}\n\nQuestion: {question}"

@@ -5,7 +5,7 @@ Example: user "Compare.\\nA: Okan Prest lives in Sudale.\\nB: Velm is the home o
 
 from __future__ import annotations
 
-from training.nano.corpus.chat import Conversation, Message
+from training.nano.corpus.chat import Conversation, Message, exercises
 from training.nano.corpus.world import Fact, World
 
 SEVERAL = (
@@ -25,6 +25,20 @@ LABELS = (("A: ", "B: "), ("Statement A: ", "Statement B: "), ("1. ", "2. "), ("
 
 
 def comparison(world: World) -> Conversation:
+    heads = world.rng.choice(LABELS)
+    pairs = [_pair(world) for _ in range(world.turns())]
+    task = world.written(world.pick(TASK), end="") + world.rng.choice((". ", ": ", "? ")) + world.written(world.pick(ANSWERS))
+    told = [f"{heads[0]}{first}\n{heads[1]}{second}" for first, second, _ in pairs]
+    form = world.rng.random()
+    if form < 0.2:
+        opening = [Message("system", task), Message("user", told[0])]
+    else:
+        opening = [Message("user", f"{task}\n{told[0]}" if form < 0.8 else f"{told[0]}\n{task}")]
+    return exercises("comparison", opening, told[1:], [verdict for _, _, verdict in pairs])
+
+
+def _pair(world: World) -> tuple[str, str, str]:
+    """Two statements, and how they stand to each other."""
     verdict = world.rng.choice(VERDICTS)
     first = world.facts(1)[0]
     while verdict == "contradicts" and first.kind.name in SEVERAL:
@@ -33,15 +47,7 @@ def comparison(world: World) -> Conversation:
     pair = [world.statement(first), world.statement(second)]
     if world.chance(0.5):
         pair.reverse()
-    heads = world.rng.choice(LABELS)
-    task = world.written(world.pick(TASK), end="") + world.rng.choice((". ", ": ", "? ")) + world.written(world.pick(ANSWERS))
-    statements = f"{heads[0]}{pair[0]}\n{heads[1]}{pair[1]}"
-    form = world.rng.random()
-    if form < 0.2:
-        messages = [Message("system", task), Message("user", statements)]
-    else:
-        messages = [Message("user", f"{task}\n{statements}" if form < 0.8 else f"{statements}\n{task}")]
-    return Conversation("comparison", (*messages, Message("assistant", verdict)))
+    return pair[0], pair[1], verdict
 
 
 def _partner(world: World, first: Fact, verdict: str) -> Fact:

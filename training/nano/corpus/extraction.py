@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from training.nano.corpus.changes import ATTRIBUTES, change, change_statement
-from training.nano.corpus.chat import Conversation, Message
+from training.nano.corpus.chat import Conversation, Message, exercises
 from training.nano.corpus.world import World, sentence
 
 Json = dict[str, object]
@@ -56,26 +57,34 @@ TASK = (
 )
 
 
+@dataclass(frozen=True)
+class Form:
+    """``schema``, and ``draw``: a text with the JSON that it makes by it."""
+
+    schema: Json
+    draw: Callable[[], tuple[str, Json]]
+
+
 def extraction(world: World) -> Conversation:
-    """One text, one schema, the JSON."""
-    make: Callable[[World], tuple[str, Json, Json]] = world.rng.choice(
-        (_record, _record, _entities, _relations, _changes, _actions, _actions)
-    )
-    text, schema, answer = make(world)
-    shown = json.dumps(schema)
-    messages = _messages(world, shown, text)
-    return Conversation("extraction", (*messages, Message("assistant", json.dumps(answer, ensure_ascii=False))), shown)
-
-
-def _messages(world: World, schema: str, text: str) -> list[Message]:
-    task = world.written(world.pick(TASK), end="")
+    """A schema and texts, the JSON of each."""
+    make: Callable[[World], Form] = world.rng.choice((_record, _record, _entities, _relations, _changes, _actions, _actions))
+    form = make(world)
+    drawn = [form.draw() for _ in range(world.turns())]
+    shown = json.dumps(form.schema)
     head = world.rng.choice(("Text: ", "Text:\n", "Input: ", ""))
+    texts = [head + text for text, _ in drawn]
+    answers = [json.dumps(answer, ensure_ascii=False) for _, answer in drawn]
+    return exercises("extraction", _opening(world, shown, texts[0]), texts[1:], answers, shown)
+
+
+def _opening(world: World, schema: str, text: str) -> list[Message]:
+    task = world.written(world.pick(TASK), end="")
     form = world.rng.random()
     if form < 0.3:
-        return [Message("system", f"{task}: {schema}"), Message("user", head + text)]
+        return [Message("system", f"{task}: {schema}"), Message("user", text)]
     if form < 0.75:
-        return [Message("user", f"{task}: {schema}\n\n{head}{text}")]
-    return [Message("user", f"{head}{text}\n\n{task}:\n{schema}")]
+        return [Message("user", f"{task}: {schema}\n\n{text}")]
+    return [Message("user", f"{text}\n\n{task}:\n{schema}")]
 
 
 def _object(properties: Mapping[str, object]) -> Json:
@@ -96,75 +105,96 @@ def _noisy(world: World, sentences: Sequence[str]) -> str:
     return " ".join(told)
 
 
-def _record(world: World) -> tuple[str, Json, Json]:
+def _record(world: World) -> Form:
     """One subject, a field for each of several kinds of fact; what the text does not say is null."""
-    facts = world.about_one(world.rng.randint(2, 5))
-    nouns = list(dict.fromkeys(fact.noun for fact in facts))
-    told = [fact for fact in facts if world.chance(0.8)] or facts[:1]
-    values = {fact.noun: fact.value for fact in told}
+    first = world.about_one(world.rng.randint(2, 5))
+    nouns = list(dict.fromkeys(fact.noun for fact in first))
     world.rng.shuffle(nouns)
     fields = {noun.replace(" ", "_"): {"type": ["string", "null"]} for noun in nouns}
     schema = _object({"name": {"type": "string"}, **fields})
-    answer: Json = {"name": facts[0].subject, **{noun.replace(" ", "_"): values.get(noun) for noun in nouns}}
-    return world.told(told, fillers=world.rng.choice((0, 0, 1))), schema, answer
+
+    def draw() -> tuple[str, Json]:
+        subject = world.subject(first[0].kind.subject)
+        facts = [replace(world.fact_of(fact.kind, subject), noun=fact.noun) for fact in first]
+        told = [fact for fact in facts if world.chance(0.8)] or facts[:1]
+        values = {fact.noun: fact.value for fact in told}
+        answer: Json = {"name": subject, **{noun.replace(" ", "_"): values.get(noun) for noun in nouns}}
+        return world.told(told, fillers=world.rng.choice((0, 0, 1))), answer
+
+    return Form(schema, draw)
 
 
-def _entities(world: World) -> tuple[str, Json, Json]:
+def _entities(world: World) -> Form:
     """Names in the order in which they stand, of the types that the schema lists and no others."""
-    facts = world.facts(world.rng.randint(1, 4))
-    text = world.told(facts)
-    names = {fact.subject: ENTITY_TYPES[fact.kind.subject] for fact in facts}
-    names |= {fact.value: VALUE_TYPES[fact.kind.value] for fact in facts if fact.kind.value in VALUE_TYPES}
     types = sorted(set(ENTITY_TYPES.values()))
     wanted = world.rng.sample(types, world.rng.randint(2, len(types)))
     outer, name_key, type_key = world.rng.choice(ENTITY_KEYS)
-    schema = _listed(outer, {name_key: {"type": "string"}, type_key: {"enum": wanted}})
-    places = sorted((text.casefold().find(name.casefold()), name) for name in names)
-    found = [{name_key: name, type_key: names[name]} for place, name in places if place >= 0 and names[name] in wanted]
-    return text, schema, {outer: found}
+
+    def draw() -> tuple[str, Json]:
+        facts = world.facts(world.rng.randint(1, 4))
+        text = world.told(facts)
+        names = {fact.subject: ENTITY_TYPES[fact.kind.subject] for fact in facts}
+        names |= {fact.value: VALUE_TYPES[fact.kind.value] for fact in facts if fact.kind.value in VALUE_TYPES}
+        places = sorted((text.casefold().find(name.casefold()), name) for name in names)
+        found = [{name_key: name, type_key: names[name]} for place, name in places if place >= 0 and names[name] in wanted]
+        return text, {outer: found}
+
+    return Form(_listed(outer, {name_key: {"type": "string"}, type_key: {"enum": wanted}}), draw)
 
 
-def _relations(world: World) -> tuple[str, Json, Json]:
+def _relations(world: World) -> Form:
     """Facts whose relation the schema lists; the others are distractors."""
-    facts = [fact for fact in world.facts(world.rng.randint(2, 4)) if fact.kind.statements] or world.about_one(1, "person")
-    text = world.told(facts)
-    names = list(dict.fromkeys(fact.kind.name for fact in facts))
-    wanted = world.rng.sample(names, max(1, len(names) - world.rng.choice((0, 0, 1))))
-    absent = [kind.name for kind in world.kinds(facts[0].kind.subject, 2) if kind.name not in names]
-    offered = wanted + absent
+    first = [fact for fact in world.facts(world.rng.randint(2, 4)) if fact.kind.statements] or world.about_one(1, "person")
+    kinds = list({fact.kind.name: fact.kind for fact in first}.values())
+    wanted = {kind.name for kind in world.rng.sample(kinds, max(1, len(kinds) - world.rng.choice((0, 0, 1))))}
+    absent = [kind.name for kind in world.kinds(first[0].kind.subject, 2) if kind.name not in {one.name for one in kinds}]
+    offered = [*sorted(wanted), *absent]
     world.rng.shuffle(offered)
     outer, head, relation, tail = world.rng.choice(RELATION_KEYS)
-    schema = _listed(outer, {head: {"type": "string"}, relation: {"enum": offered}, tail: {"type": "string"}})
-    found = [{head: fact.subject, relation: fact.kind.name, tail: fact.value} for fact in facts if fact.kind.name in wanted]
-    return text, schema, {outer: found}
+
+    def draw() -> tuple[str, Json]:
+        subjects = {kind: world.subject(kind) for kind in dict.fromkeys(one.subject for one in kinds)}
+        several = [kind for kind in kinds if world.chance(0.8)] or kinds[:1]
+        facts = [world.fact_of(kind, subjects[kind.subject]) for kind in several]
+        found = [{head: fact.subject, relation: fact.kind.name, tail: fact.value} for fact in facts if fact.kind.name in wanted]
+        return world.told(facts), {outer: found}
+
+    return Form(_listed(outer, {head: {"type": "string"}, relation: {"enum": offered}, tail: {"type": "string"}}), draw)
 
 
-def _changes(world: World) -> tuple[str, Json, Json]:
-    items = [change(world) for _ in range(world.rng.randint(1, 3))]
-    sentences = [change_statement(world, item) for item in items]
-    if world.chance(0.4):
-        sentences.insert(world.rng.randrange(len(sentences) + 1), world.statement(world.facts(1)[0]))
+def _changes(world: World) -> Form:
     outer, entity, attribute, before, after = world.rng.choice(CHANGE_KEYS)
-    needed = {item.attribute for item in items}
-    others = [name for name in ATTRIBUTES if name not in needed]
-    attributes = {"enum": sorted(needed | set(world.rng.sample(others, world.rng.randint(0, 5))))}
-    schema = _listed(outer, {entity: {"type": "string"}, attribute: attributes, before: {"type": "string"}, after: {"type": "string"}})
-    found = [{entity: item.subject, attribute: item.attribute, before: item.before, after: item.after} for item in items]
-    return _noisy(world, sentences), schema, {outer: found}
+    offered = sorted(world.rng.sample(sorted(ATTRIBUTES), world.rng.randint(2, 6)))
+    schema = _listed(
+        outer, {entity: {"type": "string"}, attribute: {"enum": offered}, before: {"type": "string"}, after: {"type": "string"}}
+    )
+
+    def draw() -> tuple[str, Json]:
+        items = [change(world, offered) for _ in range(world.rng.randint(1, 3))]
+        sentences = [change_statement(world, item) for item in items]
+        if world.chance(0.4):
+            sentences.insert(world.rng.randrange(len(sentences) + 1), world.statement(world.facts(1)[0]))
+        found = [{entity: item.subject, attribute: item.attribute, before: item.before, after: item.after} for item in items]
+        return _noisy(world, sentences), {outer: found}
+
+    return Form(schema, draw)
 
 
-def _actions(world: World) -> tuple[str, Json, Json]:
+def _actions(world: World) -> Form:
     """Promises with a date or without; statements between them are no actions."""
     outer, owner, task, due = world.rng.choice(ACTION_KEYS)
-    found: list[Json] = []
-    sentences = []
-    for _ in range(world.rng.randint(1, 3)):
-        person, action = world.maker.person(), f"{world.rng.choice(VERBS)} the {world.maker.value('subject')}"
-        date = world.maker.value("date") if world.chance(0.75) else None
-        ending = world.pick(DUE).format(v=date) if date else ""
-        sentences.append(sentence(world.pick(PROMISE).format(p=person, a=action, d=ending)))
-        found.append({owner: person, task: action, due: date})
-    if world.chance(0.4):
-        sentences.insert(world.rng.randrange(len(sentences) + 1), world.statement(world.facts(1)[0]))
-    schema = _listed(outer, {owner: {"type": "string"}, task: {"type": "string"}, due: {"type": ["string", "null"]}})
-    return _noisy(world, sentences), schema, {outer: found}
+
+    def draw() -> tuple[str, Json]:
+        found: list[Json] = []
+        sentences = []
+        for _ in range(world.rng.randint(1, 3)):
+            person, action = world.maker.person(), f"{world.rng.choice(VERBS)} the {world.maker.value('subject')}"
+            date = world.maker.value("date") if world.chance(0.75) else None
+            ending = world.pick(DUE).format(v=date) if date else ""
+            sentences.append(sentence(world.pick(PROMISE).format(p=person, a=action, d=ending)))
+            found.append({owner: person, task: action, due: date})
+        if world.chance(0.4):
+            sentences.insert(world.rng.randrange(len(sentences) + 1), world.statement(world.facts(1)[0]))
+        return _noisy(world, sentences), {outer: found}
+
+    return Form(_listed(outer, {owner: {"type": "string"}, task: {"type": "string"}, due: {"type": ["string", "null"]}}), draw)

@@ -17,12 +17,13 @@ HEADINGS = ("Context", "Sources", "Documents", "Search results", "Notes", "Texts
 
 
 def grounded(world: World) -> Conversation:
-    """One to six passages and one to four questions."""
+    """One to six passages, and a question or several; in training about as many as there are facts."""
     rng = world.rng
     facts = world.facts(rng.choice((1, 2, 3, 3, 4, 5, 6, 8, 10, 12)))
     changed = [change(world) for _ in range(rng.choice((0, 0, 0, 1, 2)))]
     passages, home = _passages(world, facts, changed)
-    questions = [_question(world, facts, changed, home) for _ in range(rng.randint(1, 4))]
+    count = rng.randint(1, 4 if world.split == "held_out" else max(4, min(8, len(facts))))
+    questions = [_question(world, facts, changed, home) for _ in range(count)]
     unique = list(dict(questions).items())
     numbered = len(passages) > 1 or world.chance(0.6)
     messages = _opening(world, passages, unique[0][0], numbered)

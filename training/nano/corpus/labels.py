@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 
-from training.nano.corpus.chat import Conversation, Message
+from training.nano.corpus.chat import Conversation, Message, exercises
 from training.nano.corpus.world import World, sentence
 
 TOPICS = {
@@ -59,19 +59,23 @@ TEXT_HEADS = ("Text: ", "Message: ", "Input: ", "")
 
 
 def labels(world: World) -> Conversation:
-    """One text, three to eight labels in any order, one of them right."""
-    text, right, wrong = world.rng.choice((_topic, _topic, _tone, _want, _urgency, _named))(world)
-    chosen = world.rng.sample(wrong, min(len(wrong), world.rng.randint(2, 7)))
-    offered = [*chosen, right]
+    """Texts, three to eight labels in any order, one of them right for each."""
+    draw = world.rng.choice((_topic, _topic, _tone, _want, _urgency, _named))
+    drawn = [draw(world) for _ in range(world.turns())]
+    rights = [right for _, right, _ in drawn]
+    offered = list(dict.fromkeys(rights))
+    wrong = [label for label in drawn[0][2] if label not in offered]
+    offered += world.rng.sample(wrong, min(len(wrong), world.rng.randint(2, 7)))
     world.rng.shuffle(offered)
-    return Conversation("labels", (*_messages(world, text, offered), Message("assistant", right)))
+    head = world.rng.choice(TEXT_HEADS)
+    texts = [head + text for text, _, _ in drawn]
+    return exercises("labels", _opening(world, texts[0], offered), texts[1:], rights)
 
 
-def _messages(world: World, text: str, offered: list[str]) -> list[Message]:
+def _opening(world: World, body: str, offered: list[str]) -> list[Message]:
     rng = world.rng
     listed = rng.choice(LABEL_HEADS) + (json.dumps(offered) if world.chance(0.2) else rng.choice((", ", ", ", " | ", "\n- ")).join(offered))
     task = world.written(world.pick(TASK), end="")
-    body = rng.choice(TEXT_HEADS) + text
     form = rng.random()
     if form < 0.25:
         return [Message("system", f"{task}. {listed}"), Message("user", body)]

@@ -7,9 +7,10 @@ assistant ``{"tool": "get_weather", "arguments": {"city": "Sudale", "day": "3 Ma
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from training.nano.corpus.chat import Conversation, Message
+from training.nano.corpus.chat import Conversation, Message, exercises
 from training.nano.corpus.world import World, sentence
 
 SCHEMA = json.dumps(
@@ -29,6 +30,9 @@ class Tool:
     names: tuple[str, ...]
     arguments: tuple[tuple[tuple[str, ...], str], ...]
     requests: str
+
+
+Named = tuple[Tool, str, list[str]]
 
 
 def tool(names: str, arguments: str, requests: str) -> Tool:
@@ -142,23 +146,27 @@ HEADS = ("Tools:\n", "Functions:\n", "You can call:\n", "Available tools:\n")
 
 
 def tools(world: World) -> Conversation:
-    """Two to seven signatures and a request; one time in four none of them fits."""
+    """Two to seven signatures and requests; one time in four none of them fits."""
     rng = world.rng
     offered = [_named(world, item) for item in rng.sample(TOOLS, rng.randint(2, 7))]
-    item, name, arguments = rng.choice(offered)
-    fits = not world.chance(0.25)
-    if not fits:
-        others = [other for other in TOOLS if other not in [known for known, _, _ in offered]]
-        text = _idle(world) if world.chance(0.35) else _request(world, rng.choice(others))[0]
-        answer = json.dumps({"tool": None, "arguments": {}})
-    else:
-        text, values = _request(world, item)
-        answer = json.dumps({"tool": name, "arguments": dict(zip(arguments, values, strict=True))}, ensure_ascii=False)
+    drawn = [_exercise(world, offered) for _ in range(world.turns())]
     listing = "\n".join(_signature(world, name, arguments) for _, name, arguments in offered)
-    return Conversation("tools", (*_messages(world, listing, text), Message("assistant", answer)), SCHEMA)
+    texts = [text for text, _ in drawn]
+    return exercises("tools", _opening(world, listing, texts[0]), texts[1:], [answer for _, answer in drawn], SCHEMA)
 
 
-def _named(world: World, item: Tool) -> tuple[Tool, str, list[str]]:
+def _exercise(world: World, offered: Sequence[Named]) -> tuple[str, str]:
+    """A request, and the call that it wants."""
+    if world.chance(0.25):
+        others = [other for other in TOOLS if other not in [known for known, _, _ in offered]]
+        text = _idle(world) if world.chance(0.35) else _request(world, world.rng.choice(others))[0]
+        return text, json.dumps({"tool": None, "arguments": {}})
+    item, name, arguments = world.rng.choice(offered)
+    text, values = _request(world, item)
+    return text, json.dumps({"tool": name, "arguments": dict(zip(arguments, values, strict=True))}, ensure_ascii=False)
+
+
+def _named(world: World, item: Tool) -> Named:
     """A tool under one of its names, with one name for each argument."""
     return item, world.rng.choice(item.names), [world.rng.choice(names) for names, _ in item.arguments]
 
@@ -192,7 +200,7 @@ def _idle(world: World) -> str:
     return sentence(world.pick(IDLE).replace("{n}", world.maker.value("subject")), "")
 
 
-def _messages(world: World, listing: str, request: str) -> list[Message]:
+def _opening(world: World, listing: str, request: str) -> list[Message]:
     rng = world.rng
     task = world.written(world.pick(TASK), end="") + "."
     head = rng.choice(HEADS)

@@ -29,6 +29,9 @@ from training.nano.corpus.words import Maker
 SUBJECTS = ("person", "person", "person", "company", "company", "the_thing", "the_thing", "town", "project", "meeting")
 PRONOUNS = {"person": (("she", "her"), ("he", "his")), "company": (("it", "its"),), "town": (("it", "its"),), "the_thing": (("it", "its"),)}
 TYPOS = 0.03  # share of sentences with one
+# Exercises of one conversation in training: what stands before the first (labels, signatures, a schema) is read once for all of them, and a
+# network learns from answers above all.
+TURNS = (1, 1, 2, 3, 4)
 
 
 @dataclass(frozen=True)
@@ -54,6 +57,10 @@ class World:
 
     def chance(self, share: float) -> bool:
         return self.rng.random() < share
+
+    def turns(self) -> int:
+        """How many exercises a conversation has; in an examination each stands alone."""
+        return self.rng.choice(TURNS) if self.split == "train" else 1
 
     def subject(self, kind: str) -> str:
         maker, rng = self.maker, self.rng
