@@ -10,6 +10,7 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -94,9 +95,14 @@ class _Arm:
     def __init__(self, plan: Plan, hearth: Hearth, ledger: Ledger, seed: int, strategy: Strategy, report: Report) -> None:
         self._plan, self._hearth, self._ledger, self._report = plan, hearth, ledger, report
         self._seed, self._strategy = seed, strategy
-        self.loop = Loop(Place("http://nowhere", ""), MODEL, f"{strategy}-{seed}")
         self._questions = held_out(seed, plan.measured)
         self._gated = held_out(1000 + seed, plan.gated)
+
+    @cached_property
+    def loop(self) -> Loop:
+        """In an organisation that is made for it."""
+        url, name = self._hearth.url, f"{self._strategy}-{self._seed}"
+        return Loop(Place(url, make_place(url, self._hearth.key, name)), MODEL, name)
 
     def go(self) -> None:
         """Measures what is missing. A run that goes on chooses what the one before it chose: the base answers and is asked at the
@@ -104,12 +110,10 @@ class _Arm:
         missing = [size for size in (0, *self._plan.sizes) if not self._ledger.has(self._seed, self._strategy, size)]
         if not missing:
             return
-        name = f"{self._strategy}-{self._seed}"
-        self.loop = Loop(Place(self._hearth.url, make_place(self._hearth.url, self._hearth.key, name)), MODEL, name)
         self.loop.agree()
         if 0 in missing:
             self._ledger.add(self._point(0, 0, MODEL))
-        self._report(f"{name}: asking {self._plan.traffic} questions")
+        self._report(f"{self.loop.name}: asking {self._plan.traffic} questions")
         self.loop.thank(self.loop.talk(traffic(self._seed, self._plan.traffic))[: self._plan.thanked])
         chosen, _ = self.loop.choose(max(self._plan.sizes), self._strategy, self._seed)
         told = 0
@@ -133,7 +137,7 @@ class _Arm:
         self._served(adapter)
         verdict = self.loop.examine(adapter, self._gated)
         marks = {one["name"]: one for one in verdict["sets"]}.get("regression", {})
-        self._report(f"{self._strategy}-{self._seed}: {size} labels, {point.accuracy:.1%} right, the gate says {verdict['outcome']}")
+        self._report(f"{self.loop.name}: {size} labels, {point.accuracy:.1%} right, the gate says {verdict['outcome']}")
         return point.model_copy(
             update={
                 "old": marks.get("candidate"),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +23,7 @@ from training.finetune.objective import Objective, Supervised
 from training.finetune.preference import Preference
 from training.lora import adapter_state, load_base, put_on, restore_adapter, save_adapter
 from training.nano.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from training.nano.devices import spare_threads
 from training.nano.ranks import Ranks
 
 
@@ -60,8 +60,7 @@ class Run:
 
     def __init__(self, task: Task, device: str, ranks: Ranks | None = None) -> None:
         self.task, self.device, self.ranks = task, device, ranks or Ranks()
-        # Threads that wait for each other while somebody else has a core get slower than one: measured, a hundred times.
-        torch.set_num_threads(task.limits.threads or max(1, len(os.sched_getaffinity(0)) // 2))
+        torch.set_num_threads(task.limits.threads or spare_threads())
         tokenizer = AutoTokenizer.from_pretrained(task.weights, local_files_only=True)
         self.data: Data = load_data(task.sources, tokenizer, task.parameters, task.limits, task.method)
         base = load_base(task.weights, number_format(device), device, task.method.quantization)

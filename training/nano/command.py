@@ -51,6 +51,7 @@ def run(recipe: Recipe) -> None:
         device: Annotated[str, typer.Option(help="cpu, cuda, or auto.")] = "auto",
         seed: Annotated[int, typer.Option(help="Seed of weights and examples.")] = 1,
         size: Annotated[SizeOption, typer.Option(help="The network; auto is full on a card and small on a CPU.")] = "auto",
+        threads: Annotated[int, typer.Option(min=0, help="CPU threads, on an idle machine as many as cores; 0: the run's own.")] = 0,
         workers: Annotated[int, typer.Option(min=1, help="Worker processes; more than one are started by Ray Train.")] = 1,
         address: Annotated[str, typer.Option(help="Ray cluster of the workers; local: one of its own, auto: the one here.")] = "local",
     ) -> None:
@@ -59,6 +60,7 @@ def run(recipe: Recipe) -> None:
             chosen = choose_device(device)
             fitting = size if size != "auto" else "full" if chosen == "cuda" else "small"
             spec = recipe.spec.of_folder(out, chosen, minutes, seed, fitting)
+            spec = spec.model_copy(update={"threads": threads}) if threads else spec
             train_in(out.absolute(), recipe, spec, chosen, Workers(workers, address))
         except (ConfigError, Diverged) as error:
             typer.echo(str(error), err=True)

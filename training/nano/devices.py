@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 
 import torch
@@ -28,6 +29,12 @@ def number_format(device: str, width: int) -> torch.dtype:
     if device == "cuda":
         return torch.bfloat16
     return max((torch.float32, torch.bfloat16), key=lambda dtype: _rate(device, dtype, (4096, width, 2 * width)))
+
+
+def spare_threads() -> int:
+    """Half of the cores. Threads that wait for each other while somebody else has a core get slower than one: measured, ten to a hundred
+    times."""
+    return max(1, len(os.sched_getaffinity(0)) // 2)
 
 
 def matrix_rate(device: str, dtype: torch.dtype) -> float:

@@ -7,6 +7,7 @@ import os
 import torch
 from pydantic import Field
 
+from training.nano.devices import spare_threads
 from training.nano.network import ShapeSpec
 from training.nano.training_spec import Size, TrainingSpec
 
@@ -41,7 +42,7 @@ class RunSpec(TrainingSpec):
     def on(cls, device: str, minutes: float, seed: int, size: Size) -> RunSpec:
         """The numbers that suit a device: a card takes large steps of long rows, and other cores write the text for it."""
         if device == "cpu":
-            return cls(minutes=minutes, seed=seed, shape=SHAPES[size], threads=len(os.sched_getaffinity(0)))
+            return cls(minutes=minutes, seed=seed, shape=SHAPES[size], threads=spare_threads())
         producers = max(1, min(14, (os.cpu_count() or 2) - 2))
         return cls(
             minutes=minutes,

@@ -4,12 +4,13 @@ dataset, train, examine, promote, take back."""
 from __future__ import annotations
 
 import json
-import time
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
+
+import tenacity
 
 from cluster.errors import EngineError
 from cluster.learning.demo.place import LOOK_S, Place, Progress
@@ -18,6 +19,11 @@ from cluster.learning.demo.user import feedback_of, is_right
 
 ANSWER_TOKENS, AT_ONCE = 48, 4
 NOT_FOUND, KNOWN_WITHIN_S = 404, 60.0
+UNTIL_KNOWN = tenacity.Retrying(
+    retry=tenacity.retry_if_result(lambda answer: answer.status_code == NOT_FOUND),
+    wait=tenacity.wait_fixed(LOOK_S),
+    stop=tenacity.stop_after_delay(KNOWN_WITHIN_S),
+)
 CONVERSATIONS = "chat/conversations"
 Count = Callable[[int, int], None]
 
@@ -165,11 +171,11 @@ class Loop:
     def _await(self, adapter: Adapter) -> None:
         """Gateways know a new adapter when its training ends, or, where its process could not write that down, soon after."""
         body = {"model": adapter.model, "messages": [{"role": "user", "content": "Hello"}], "max_tokens": 1}
-        until = time.monotonic() + KNOWN_WITHIN_S
-        while self.place.http.post("/v1/chat/completions", json=body).status_code == NOT_FOUND:
-            if time.monotonic() > until:
-                raise EngineError(f"'{adapter.model}' was trained, and is not known after {KNOWN_WITHIN_S:.0f} s; see `hearth logs`.")
-            time.sleep(LOOK_S)
+        try:
+            UNTIL_KNOWN(self.place.once, "POST", "/v1/chat/completions", json=body)
+        except tenacity.RetryError:
+            told = f"'{adapter.model}' was trained, and is not known after {KNOWN_WITHIN_S:.0f} s; see `hearth logs`."
+            raise EngineError(told) from None
 
     def _talk(self, asked: Asked) -> Answered:
         conversation = self.place.ask("POST", CONVERSATIONS, {"title": asked.kind})["id"]

@@ -43,12 +43,13 @@ class Place:
         return self.send(method, f"/api/v1/{path}", json=body, **more).json()["data"]
 
     def send(self, method: str, path: str, **more: Any) -> httpx.Response:
-        answer = AGAIN(self._sent, method, path, **more)
+        answer = AGAIN(self.once, method, path, **more)
         if not answer.is_success:
             raise EngineError(f"{method} {path} answered {answer.status_code}: {_words(answer)}")
         return answer
 
-    def _sent(self, method: str, path: str, **more: Any) -> httpx.Response:
+    def once(self, method: str, path: str, **more: Any) -> httpx.Response:
+        """Whatever is answered, errors too. Raises Unavailable where nothing is."""
         try:
             return self.http.request(method, path, **more)
         except httpx.HTTPError as error:

@@ -8,6 +8,7 @@ from typing import Any
 
 import httpx
 
+from cluster.contracts.generation import GenerationRequest
 from cluster.fakes.gateway import FakeGateway
 from cluster.retrieval.briefing import NOTHING_FITS
 from cluster.specs.retrieval import RETRIEVAL, RetrievalSettings
@@ -88,6 +89,19 @@ async def test_a_chat_with_tools_goes_the_way_of_the_release_too(client, admin: 
         "/api/v1/chat/mcp", json={"model": BASE, "messages": [{"role": "user", "content": "hello"}], "tools": []}, headers=admin.headers
     )
     assert told(gateway) == ("Be brief.", None)
+
+
+async def test_all_turns_of_a_chat_with_tools_go_the_way_of_one_release(client, admin: Person, gateway: FakeGateway):
+    """Although another is promoted between its first turn and its second."""
+    data_of(await act(client, admin, await make(client, admin, "First."), "promote", FORCED))
+    gateway.held, gateway.calls = asyncio.Event(), [[("missing", "{}")]]
+    body = {"model": BASE, "messages": [{"role": "user", "content": "hello"}]}
+    chat = asyncio.create_task(client.post("/api/v1/chat/mcp", json=body, headers=admin.headers))
+    await until(_asks(gateway))
+    data_of(await act(client, admin, await make(client, admin, "Second."), "promote", FORCED))
+    gateway.held.set()
+    data_of(await chat)
+    assert [turn.messages[0].content for turn in gateway.asked_for(GenerationRequest)] == ["First.", "First."]
 
 
 async def test_a_promotion_and_a_rollback_hold_on_every_replica_at_once_and_fail_no_request(

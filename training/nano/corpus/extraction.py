@@ -51,6 +51,7 @@ PROMISE = (
     "{p} takes care of it and will {a}{d}|[can|could] {p} {a}{d}: yes|{p} said: I will {a}{d}"
 )
 DUE = " by {v}| before {v}| no later than {v}| until {v}| on {v}|, due on {v}|, due {v}|, deadline {v}"
+MOST_RELATIONS = 4
 TASK = (
     "[extract|read|take|pull out|collect] [JSON|the data|the facts|the information] [by|according to|that matches|in the form of] [this schema|the schema|the following schema]|"
     "[fill|fill in|complete] [this schema|the schema|the following schema] from the text|[answer|reply] with JSON [that matches|by|according to] [this schema|the schema]|[turn|convert] the text into JSON by [this schema|the schema]"
@@ -144,18 +145,20 @@ def _entities(world: World) -> Form:
 
 def _relations(world: World) -> Form:
     """Facts whose relation the schema lists; the others are distractors."""
-    first = [fact for fact in world.facts(world.rng.randint(2, 4)) if fact.kind.statements] or world.about_one(1, "person")
-    kinds = list({fact.kind.name: fact.kind for fact in first}.values())
+    facts = [fact for fact in world.facts(world.rng.randint(2, 4)) if fact.kind.statements] or world.about_one(1, "person")
+    kinds = list({fact.kind.name: fact.kind for fact in facts}.values())
     wanted = {kind.name for kind in world.rng.sample(kinds, max(1, len(kinds) - world.rng.choice((0, 0, 1))))}
-    absent = [kind.name for kind in world.kinds(first[0].kind.subject, 2) if kind.name not in {one.name for one in kinds}]
+    absent = [kind.name for kind in world.kinds(kinds[0].subject, 2) if kind.name not in {one.name for one in kinds}]
     offered = [*sorted(wanted), *absent]
     world.rng.shuffle(offered)
     outer, head, relation, tail = world.rng.choice(RELATION_KEYS)
 
     def draw() -> tuple[str, Json]:
-        subjects = {kind: world.subject(kind) for kind in dict.fromkeys(one.subject for one in kinds)}
         several = [kind for kind in kinds if world.chance(0.8)] or kinds[:1]
-        facts = [world.fact_of(kind, subjects[kind.subject]) for kind in several]
+        # Often of two who are alike, so that who and what must both be matched.
+        first = {kind: world.subject(kind) for kind in dict.fromkeys(one.subject for one in several)}
+        subjects = {kind: [one, world.related(one, kind)] if world.chance(0.5) else [one] for kind, one in first.items()}
+        facts = [world.fact_of(kind, subject) for kind in several for subject in dict.fromkeys(subjects[kind.subject])][:MOST_RELATIONS]
         found = [{head: fact.subject, relation: fact.kind.name, tail: fact.value} for fact in facts if fact.kind.name in wanted]
         return world.told(facts), {outer: found}
 

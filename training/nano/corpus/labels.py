@@ -54,6 +54,7 @@ TASK = (
     "[choose|pick|select|give] [the label that fits|the right label|the best label|one label]|[which|what] label [fits|fits best|is right]|[classify|label|sort] [the text|this text|the message]|"
     "[which of these labels|which one] [describes|fits] [the text|this text|the message]|[answer|reply] with one of the labels"
 )
+MOST_LABELS = 8
 LABEL_HEADS = ("Labels: ", "Options: ", "Categories: ", "Choose from: ", "Classes: ")
 TEXT_HEADS = ("Text: ", "Message: ", "Input: ", "")
 
@@ -65,7 +66,7 @@ def labels(world: World) -> Conversation:
     rights = [right for _, right, _ in drawn]
     offered = list(dict.fromkeys(rights))
     wrong = [label for label in drawn[0][2] if label not in offered]
-    offered += world.rng.sample(wrong, min(len(wrong), world.rng.randint(2, 7)))
+    offered += world.rng.sample(wrong, min(len(wrong), world.rng.randint(2, 7), MOST_LABELS - len(offered)))
     world.rng.shuffle(offered)
     head = world.rng.choice(TEXT_HEADS)
     texts = [head + text for text, _, _ in drawn]

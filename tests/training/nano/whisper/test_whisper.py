@@ -78,7 +78,8 @@ def test_the_engine_that_serves_writes_what_the_run_writes_and_when(folder, tmp_
     run, one, rng = WhisperRun(spec, folder, "cpu"), said(), random.Random(2)
     heard = Utterance(one.text, np.log10(np.maximum(powers(one.sound), 1e-7)).astype(np.float16), one.words, one.sounds)
     clips = batch([clip([heard], noises(rng, 1), rng) for _ in range(4)], rng, POSITIONS)
-    for _ in range(60):
+    # Sure of the full stop, which has no sound, and not yet of an early end.
+    for _ in range(75):
         run.update(clips)
     run.save()
     export(folder, tmp_path / "out")
@@ -99,10 +100,9 @@ def test_the_engine_that_serves_writes_what_the_run_writes_and_when(folder, tmp_
     )
     assert run.heard(one.sound).strip() == SENTENCE
     found = engine.transcribe(one.sound, TranscriptionRequest("nano-whisper", b"", word_timestamps=True, vad=False), threading.Event())
-    # A full stop has no sound, and the network is less sure of it than of the words.
-    assert " ".join(segment.text.strip() for segment in found.segments).rstrip(".") == SENTENCE.rstrip(".")
+    assert " ".join(segment.text.strip() for segment in found.segments) == SENTENCE
     words = [word for segment in found.segments for word in segment.words]
-    assert [word.text.strip().rstrip(".") for word in words] == SENTENCE.rstrip(".").split()
+    assert [word.text.strip() for word in words] == SENTENCE.split()
     assert all(later.start >= earlier.start for earlier, later in pairwise(words))
     with pytest.raises(BadInput, match="hears English only"):
         engine.transcribe(one.sound, TranscriptionRequest("nano-whisper", b"", task="translate"), threading.Event())
