@@ -105,8 +105,16 @@ class FakeGateway:
     held: asyncio.Event | None = None
     asked: list[object] = field(default_factory=list)
     counted: list[object] = field(default_factory=list)
-    opened: int = 0
-    closed: int = 0
+    ended: list[GenerationRequest] = field(default_factory=list)
+
+    @property
+    def opened(self) -> int:
+        """How many generations have begun, work beside requests included."""
+        return len(self.asked_for(GenerationRequest))
+
+    @property
+    def closed(self) -> int:
+        return len(self.ended)
 
     def asked_for(self, kind: type[Request]) -> list[Request]:
         """The requests of one kind, in order. ``asked`` holds what runs beside requests too, such as the embeddings of an index."""
@@ -148,9 +156,8 @@ class FakeGateway:
         )
 
     async def stream(self, request: GenerationRequest) -> AsyncGenerator[Sequence[GenerationDelta], None]:
-        """One token at a time; closing it, or cancelling its reader, is counted in ``closed`` (as is its end)."""
+        """One token at a time; closing it, or cancelling its reader, puts it among the ``ended`` (as does its end)."""
         self.asked.append(request)
-        self.opened += 1
         try:
             for given, delta in enumerate(self._answer(request)):
                 if given >= self.breaks_after.get(request.model, 0):
@@ -158,7 +165,7 @@ class FakeGateway:
                 await self._pause()
                 yield (delta,)
         finally:
-            self.closed += 1
+            self.ended.append(request)
 
     async def count_tokens(self, request: GenerationRequest) -> TokenCount:
         """A token is a word. Fails and hangs as an answer would."""
