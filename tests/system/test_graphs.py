@@ -68,7 +68,7 @@ def test_a_shipped_graph_answers_from_a_document_on_the_command_line_and_as_a_mo
     done = hearth.run("graph", "run", "answer", *asked, "--json")
     assert done.returncode == 0, done.stderr
     run = json.loads(done.stdout)
-    assert run["output"]["answer"] == "Sudale"
+    assert run["output"]["answer"] == "Sudale [1]"
     assert [citation["path"] for citation in run["output"]["citations"]] == ["people.md"]
     shown = hearth.run("graph", "show", run["id"])
     assert shown.returncode == 0, shown.stderr

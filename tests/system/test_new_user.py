@@ -22,7 +22,7 @@ from tests.pipelines.conftest import mail_file, word_file, zip_file
 PATIENCE_S = 600
 ENDED = {"succeeded", "failed", "cancelled"}
 PEOPLE = "Nora Feld lives in Sudale. Nora Feld works at Brel Foods. The opening hours of the office are from 9 to 5."
-TERMS = ("The contract is about the supply of bread.", "The monthly price is 450 euros. The notice period is three months.")
+TERMS = ("The contract is about the supply of bread.", "The monthly price is 450 euros. The notice period of the contract is three months.")
 
 pytestmark = pytest.mark.timeout(1200)
 
@@ -121,12 +121,12 @@ def _talks(user: NewUser) -> None:
     """In a conversation that the collection is attached to; the answer is prepared, then read, then saved."""
     made = user.call("POST", "chat/conversations", json={"knowledge": {"collections": ["walk"]}})
     path = f"chat/conversations/{made['id']}"
-    prepared = user.call("POST", f"{path}/prepare-stream", json={"model": "hearth-nano", "content": "What is the notice period?"})
+    prepared = user.call("POST", f"{path}/prepare-stream", json={"model": "hearth-nano", "content": "What is the notice period of the contract?"})
     assert user.http.get(prepared["stream_url"]).is_success
     *_, message = user.call("GET", f"{path}/messages")["items"]
     assert message["text"] == "three months"
     (citation,) = message["citations"]
-    assert user.opened(citation) == "The notice period is three months."
+    assert user.opened(citation) == "The notice period of the contract is three months."
     user.call("DELETE", path, params={"hard_delete": True})
 
 

@@ -17,12 +17,12 @@ class ShapeSpec(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    vocab: int = Field(default=1792, description="Rows of the embedding, special tokens included.")
+    vocab: int = Field(default=2048, description="Rows of the embedding, special tokens included.")
     width: int = Field(default=256, description="Channels of the residual stream.")
-    layers: int = Field(default=4, description="Decoder blocks.")
+    layers: int = Field(default=5, description="Decoder blocks.")
     heads: int = Field(default=4, description="Query heads; width / heads is the head size.")
     kv_heads: int = Field(default=2, description="Key and value heads, shared by groups of query heads.")
-    inner: int = Field(default=512, description="Channels inside the gated feed-forward block.")
+    inner: int = Field(default=704, description="Channels inside the gated feed-forward block.")
     context: int = Field(default=2048, description="Positions the rotary table covers.")
     rope_theta: float = Field(default=100_000.0, description="Base of the rotary frequencies.")
     norm_eps: float = Field(default=1e-5, description="Added to the mean square in every norm.")

@@ -16,7 +16,7 @@ LARGE_CARD = 60 * 2**30  # bytes; the scores of all tokens of a large step over 
 # Small learns in hours on two cores; full is what a card trains in minutes: 11 million weights, 23 MB in bfloat16. Two query heads to a
 # key-value head in both.
 SHAPES: dict[Size, ShapeSpec] = {
-    "small": ShapeSpec(vocab=2048, width=256, layers=5, heads=4, kv_heads=2, inner=704),
+    "small": ShapeSpec(),
     "full": ShapeSpec(vocab=4096, width=384, layers=6, heads=6, kv_heads=3, inner=1024),
 }
 

@@ -86,9 +86,12 @@ def _with_joined_words(pieces: Tokenizer, texts: list[str], joined: int, vocab: 
     words = [
         w for w, count in counts.most_common() if count > often and w in entries and w not in ANSWER_WORDS and (w == "a" or len(w) > 1)
     ]
-    for word in words[:joined]:
-        merges.append((SPACE, word))
-        entries[SPACE + word] = len(entries)
+    whole = _whole_answers(pieces, frozenset(words))
+    merges += [pair for _, pair in whole]
+    joined_words = [(SPACE + word, (SPACE, word)) for word in words[: joined - len(whole)]]
+    merges += [pair for _, pair in joined_words]
+    for entry, _ in (*whole, *joined_words):
+        entries.setdefault(entry, len(entries))
     for spare in range(vocab - len(entries)):
         entries[f"{SPARE}{spare}|>"] = len(entries)
     tokenizer = Tokenizer(models.BPE(vocab=entries, merges=merges))
@@ -96,6 +99,18 @@ def _with_joined_words(pieces: Tokenizer, texts: list[str], joined: int, vocab: 
     tokenizer.decoder = decoders.ByteLevel()
     tokenizer.add_special_tokens(list(SPECIALS))
     return tokenizer
+
+
+def _whole_answers(pieces: Tokenizer, small: frozenset[str]) -> list[tuple[str, tuple[str, str]]]:
+    """Merges, with what they make, by which an answer that begins like a small word ("awaiting") becomes one token. They come before those
+    of a space and a small word, so that the space cannot be joined to the answer's beginning."""
+    found: dict[str, tuple[str, str]] = {}
+    for word in sorted(ANSWER_WORDS):
+        begun, *rest = pieces.encode(word).tokens
+        for piece in rest if begun in small else ():
+            found[begun + piece] = begun, piece
+            begun += piece
+    return list(found.items())
 
 
 def save_tokenizer(tokenizer: Tokenizer, folder: Path, context: int) -> None:

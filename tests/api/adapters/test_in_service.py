@@ -27,7 +27,8 @@ from tests.cluster.learning.adapters.folders import BASE
 from tests.deployments.fixtures.peft_adapters import save_adapter
 
 WEIGHTS = REPOSITORY / "training/nano/weights/hearth-nano"
-QUESTION = {"temperature": 0, "max_tokens": 24, "messages": [{"role": "user", "content": "The ferry leaves at nine. When does it leave?"}]}
+# Only as many tokens as the base and both adapters are sure of: what is nearly a tie falls otherwise when others are computed beside it.
+QUESTION = {"temperature": 0, "max_tokens": 5, "messages": [{"role": "user", "content": "The ferry leaves at nine. When does it leave?"}]}
 
 
 # For a promotion or rollback while others ask: 0.5 s on two quiet cores, and much more where everybody computes at once.

@@ -23,7 +23,7 @@ from training.nano.tokens import load_tokenizer
 
 @pytest.fixture(scope="module")
 def encoder():
-    return Encoder(load_tokenizer(WEIGHTS / "tokenizer.json", 1792), 0.15)
+    return Encoder(load_tokenizer(WEIGHTS / "tokenizer.json", 2048), 0.15)
 
 
 @pytest.fixture

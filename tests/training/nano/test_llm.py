@@ -53,7 +53,7 @@ def test_a_damaged_checkpoint_ends_the_command_with_its_name_and_the_cure(run_fo
     assert "Traceback" not in ended.stderr
 
 
-@pytest.mark.parametrize(("text", "message"), [("{}", "is no tokenizer"), (None, "has 1792 tokens and the network 700")])
+@pytest.mark.parametrize(("text", "message"), [("{}", "is no tokenizer"), (None, "has 2048 tokens and the network 700")])
 def test_a_tokenizer_that_does_not_fit_is_refused_by_name(run_folder, text, message):
     path = run_folder / TOKENIZER
     if text:

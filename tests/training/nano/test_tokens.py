@@ -11,7 +11,7 @@ from transformers import AutoTokenizer
 from training.nano.corpus import Message, conversations
 from training.nano.evaluate import WEIGHTS
 from training.nano.export import GGUF
-from training.nano.tokens import CHAT_TEMPLATE, SPECIALS, render, train_tokenizer
+from training.nano.tokens import ANSWER_WORDS, CHAT_TEMPLATE, SPECIALS, render, train_tokenizer
 
 TALK = [Message("system", "Be short."), Message("user", 'Passage: "é" < 3.\n\nWho?'), Message("assistant", "Okan"), Message("user", "Why?")]
 
@@ -40,9 +40,17 @@ def test_every_marker_is_one_token_and_text_survives_encoding(shipped):
 
 
 def test_a_name_has_the_same_tokens_at_the_start_of_an_answer_as_inside_a_passage(shipped):
-    for name in ("Tamira Voskel", "Brellhaven", "KX-4096", "awaiting parts", "17,320 crowns"):
+    for name in ("Tamira Voskel", "Brellhaven", "KX-4096", "waiting for parts", "17,320 crowns"):
         alone, inside = shipped.encode(name), shipped.encode(f"It says {name}.")
         assert any(inside[start : start + len(alone)] == alone for start in range(len(inside)))
+
+
+def test_in_a_tokenizer_trained_now_so_has_every_word_that_can_be_an_answer():
+    tokenizer = train_tokenizer(list(islice(conversations(1, "train"), 3000)), 2048)
+    assert tokenizer.get_vocab_size() == 2048
+    for word in ANSWER_WORDS:
+        alone, inside = tokenizer.encode(word).ids, tokenizer.encode(f"It says {word}.").ids
+        assert any(inside[start : start + len(alone)] == alone for start in range(len(inside))), word
 
 
 def test_a_tokenizer_trained_again_is_the_same_and_has_exactly_the_size_asked_for():

@@ -14,7 +14,7 @@ from training.nano.evaluate import WEIGHTS, agreement
 from training.nano.exam import EXAMS, Score, draw_items, mark
 from training.nano.export import GGUF, SUMS
 
-ITEMS = 90
+ITEMS = 150
 SEED = random.SystemRandom().randrange(10**6)
 
 
@@ -25,21 +25,21 @@ def short_score() -> Score:
         return mark(items, answer([item.prompt for item in items]))
 
 
-# Scores p of 0.756, 0.645 and 0.149 were measured on 1500 items of another seed than the card's. Of the 90 here about 63 are answerable
-# and 27 are not; chance moves a share by (p (1 - p) / n) ** 0.5, which is 0.054, 0.092 and 0.045. The bounds lie 4.7 of those or more
-# from the card's figures: chance breaks one in fewer than 100,000 runs, and a broken export, template or tokenizer (no right copy at
-# all) always breaks the first.
+# Scores p of 0.839, 0.548 and 0.114 were measured on 4000 items (the card's). Of the 150 here about 105 are answerable and 45 are not;
+# chance moves a share by (p (1 - p) / n) ** 0.5, which is 0.036, 0.074 and 0.031. The bounds lie 4.7 of those or more from the card's
+# figures: chance breaks one in fewer than 100,000 runs, and a broken export, template or tokenizer (no right copy at all) always breaks
+# the first.
 def test_shipped_weights_copy_the_right_span_from_short_passages(short_score):
-    assert short_score.exact > 0.5, f"seed {SEED}: {short_score}"
+    assert short_score.exact > 0.66, f"seed {SEED}: {short_score}"
 
 
 def test_shipped_weights_say_when_a_short_passage_has_no_answer(short_score):
     assert short_score.abstention > 0.2, f"seed {SEED}: {short_score}"
-    assert short_score.false_abstention < 0.4, f"seed {SEED}: {short_score}"
+    assert short_score.false_abstention < 0.26, f"seed {SEED}: {short_score}"
 
 
 def test_both_engines_give_the_same_answers_to_nearly_all_hard_questions():
-    # Measured on 1500: 98.5 %. The weights are rounded differently, so a near tie may fall the other way; seven of 24 doing so is chance
+    # Measured on 600: 99.0 %. The weights are rounded differently, so a near tie may fall the other way; seven of 24 doing so is chance
     # in fewer than one run in a million.
     assert agreement(WEIGHTS, 24, SEED) > 0.7
 

@@ -19,25 +19,25 @@ from training.nano.corpus.summary import summary
 from training.nano.corpus.tools import tool_result, tools
 from training.nano.corpus.world import World
 
-# What a run has still to learn decides the mix: copying first, then facts, then every skill. Weights for the three parts of the curriculum.
-# In the last, passages with questions are a third of all tokens and extraction a fifth; a conversation of the latter is as long as four of
-# labels.
-MIX: dict[str, tuple[int, int, int]] = {
-    "repeat": (20, 4, 4),
-    "look_up": (20, 6, 3),
-    "manners": (1, 2, 6),
-    "drill": (25, 15, 5),
-    "passage": (25, 15, 11),
-    "grounded": (5, 30, 28),
-    "extraction": (1, 5, 10),
-    "labels": (1, 10, 18),
-    "tools": (1, 6, 11),
-    "tool_result": (0, 2, 4),
-    "comparison": (0, 10, 16),
-    "summary": (0, 4, 10),
-    "instructions": (1, 5, 15),
+# What a run has still to learn decides the mix: copying first, then facts, then every skill, and at the end mostly what it is asked for,
+# questions on passages. Weights for the four parts of the curriculum. In the third, passages with questions are a third of all tokens and
+# extraction a fifth; a conversation of the latter is as long as four of labels.
+MIX: dict[str, tuple[int, int, int, int]] = {
+    "repeat": (20, 4, 4, 2),
+    "look_up": (20, 6, 3, 3),
+    "manners": (1, 2, 6, 6),
+    "drill": (25, 15, 5, 6),
+    "passage": (25, 15, 11, 22),
+    "grounded": (5, 30, 28, 28),
+    "extraction": (1, 5, 10, 7),
+    "labels": (1, 10, 18, 9),
+    "tools": (1, 6, 11, 9),
+    "tool_result": (0, 2, 4, 3),
+    "comparison": (0, 10, 16, 12),
+    "summary": (0, 4, 10, 5),
+    "instructions": (1, 5, 15, 10),
 }
-MIX_ENDS = (0.06, 0.25, 1.0)
+MIX_ENDS = (0.06, 0.25, 0.85, 1.0)
 SKILLS = ("grounded", "extraction", "labels", "tools", "comparison", "summary", "instructions", "manners")
 
 

@@ -13,7 +13,7 @@ BASE = "hearth-nano"
 WIDTH = 256
 
 
-def write_adapter(folder: Path, *, rank: int = 2, layers: int = 4, width: int = WIDTH, seed: int = 1, **config: Any) -> Path:
+def write_adapter(folder: Path, *, rank: int = 2, layers: int = 5, width: int = WIDTH, seed: int = 1, **config: Any) -> Path:
     """On the query projections of ``layers`` layers."""
     noise = np.random.default_rng(seed)
     folder.mkdir(parents=True, exist_ok=True)

@@ -23,7 +23,7 @@ def test_an_adapter_of_the_base_fits_by_either_form_of_its_weights(tmp_path: Pat
 
 @pytest.mark.parametrize(
     ("changes", "said"),
-    [({"layers": 5}, "has no layer 'model.layers.4"), ({"width": 128}, "128 x 128, and in 'hearth-nano' it is 256 x 256")],
+    [({"layers": 6}, "has no layer 'model.layers.5"), ({"width": 128}, "128 x 128, and in 'hearth-nano' it is 256 x 256")],
 )
 def test_one_of_another_base_is_refused_by_the_layer_that_differs(tmp_path: Path, changes: dict[str, int], said: str):
     lora = read_lora(write_adapter(tmp_path, **changes))

@@ -19,7 +19,7 @@ def _change(folder: Path, **config: object) -> None:
 
 def test_weights_and_their_scale_are_read(tmp_path: Path):
     lora = read_lora(write_adapter(tmp_path))
-    assert (lora.rank, lora.targets, len(lora.pairs)) == (2, ["q_proj"], 4)
+    assert (lora.rank, lora.targets, len(lora.pairs)) == (2, ["q_proj"], 5)
     pair = lora.pairs["model.layers.0.self_attn.q_proj"]
     assert (pair.a.shape, pair.b.shape, pair.scale) == ((2, 256), (256, 2), 2.0)
 
