@@ -121,7 +121,9 @@ def _talks(user: NewUser) -> None:
     """In a conversation that the collection is attached to; the answer is prepared, then read, then saved."""
     made = user.call("POST", "chat/conversations", json={"knowledge": {"collections": ["walk"]}})
     path = f"chat/conversations/{made['id']}"
-    prepared = user.call("POST", f"{path}/prepare-stream", json={"model": "hearth-nano", "content": "What is the notice period of the contract?"})
+    prepared = user.call(
+        "POST", f"{path}/prepare-stream", json={"model": "hearth-nano", "content": "What is the notice period of the contract?"}
+    )
     assert user.http.get(prepared["stream_url"]).is_success
     *_, message = user.call("GET", f"{path}/messages")["items"]
     assert message["text"] == "three months"
