@@ -75,7 +75,7 @@ async def settled(client: httpx.AsyncClient, stores: StoreClients, admin: Person
 
 async def test_a_verdict_is_asked_for_and_its_job_knows_it(client, stores, editor):
     found = data(await ask(client, editor))
-    assert (found["candidate"], found["incumbent"], found["gate"]) == (CANDIDATE, "fake-llm", "default@1")
+    assert (found["candidate"], found["incumbent"], found["gate"]) == (CANDIDATE, "fake-llm", "default@2")
     assert (found["outcome"], found["reasons"], found["decision"]) == (None, [], None)
     assert found["state"] in {"queued", "running"}
     async with stores.database.session() as session:

@@ -67,7 +67,7 @@ async def test_a_verdict_is_listed_shown_and_overridden(run: Run, person: Person
     assert (listed["id"], listed["outcome"]) == (str(row.id), "refused")
     assert "refused" in (await run("list", "--candidate", "fake-llm:pirate")).output
     shown = (await run("show", str(row.id))).output
-    assert "fake-llm:pirate against fake-llm (default@1): refused" in shown
+    assert "fake-llm:pirate against fake-llm (default@2): refused" in shown
     assert "task: worse than what is in service; 0.0% against 100.0%" in shown
     told = (await run("approve", str(row.id), "--reason", "The items were wrong.")).output
     assert "approve by Somebody, against the verdict: The items were wrong." in told
