@@ -22,7 +22,7 @@ ENTRY: dict[str, Any] = {
     "job_id": "0b7d5f0c-2f61-4c0e-9a57-5d1f9f6f2c11",
     "candidate": "hearth-nano:parcels",
     "incumbent": "hearth-nano",
-    "gate": "default@1",
+    "gate": "default@2",
     "state": "decided",
     "error": None,
     "outcome": "undecided",

@@ -39,10 +39,14 @@ def test_every_marker_is_one_token_and_text_survives_encoding(shipped):
         assert shipped.decode(shipped.encode(message.text)) == message.text
 
 
-def test_a_name_has_the_same_tokens_at_the_start_of_an_answer_as_inside_a_passage(shipped):
-    for name in ("Tamira Voskel", "Brellhaven", "KX-4096", "waiting for parts", "17,320 crowns"):
-        alone, inside = shipped.encode(name), shipped.encode(f"It says {name}.")
-        assert any(inside[start : start + len(alone)] == alone for start in range(len(inside)))
+# The shipped tokenizer is of before what the next test holds to: strict, so that weights with a new one end this exception.
+OTHERWISE = pytest.param("awaiting parts", marks=pytest.mark.xfail(strict=True, reason="its space is joined to the 'a' of 'awaiting'"))
+
+
+@pytest.mark.parametrize("name", ["Tamira Voskel", "Brellhaven", "KX-4096", "waiting for parts", "17,320 crowns", OTHERWISE])
+def test_a_name_has_the_same_tokens_at_the_start_of_an_answer_as_inside_a_passage(shipped, name):
+    alone, inside = shipped.encode(name), shipped.encode(f"It says {name}.")
+    assert any(inside[start : start + len(alone)] == alone for start in range(len(inside)))
 
 
 def test_in_a_tokenizer_trained_now_so_has_every_word_that_can_be_an_answer():
