@@ -27,8 +27,10 @@ from tests.cluster.learning.adapters.folders import BASE
 from tests.deployments.fixtures.peft_adapters import save_adapter
 
 WEIGHTS = REPOSITORY / "training/nano/weights/hearth-nano"
-# Only as many tokens as the base and both adapters are sure of: what is nearly a tie falls otherwise when others are computed beside it.
-QUESTION = {"temperature": 0, "max_tokens": 5, "messages": [{"role": "user", "content": "The ferry leaves at nine. When does it leave?"}]}
+# Of adapters with these seeds the answers differ, and every token is ahead of the next likely one by 0.9 nats and more: what is nearly a
+# tie falls otherwise when others are computed beside it.
+SEEDS, SPREAD = (24, 29), 0.19
+QUESTION = {"temperature": 0, "max_tokens": 24, "messages": [{"role": "user", "content": "The ferry leaves at nine. When does it leave?"}]}
 
 
 # For a promotion or rollback while others ask: 0.5 s on two quiet cores, and much more where everybody computes at once.
@@ -84,7 +86,7 @@ async def client(served, llm: Llm) -> AsyncIterator[httpx.AsyncClient]:
 @pytest.fixture(scope="module")
 def archives(tmp_path_factory: pytest.TempPathFactory) -> list[bytes]:
     folder: Path = tmp_path_factory.mktemp("peft")
-    return [zipped(save_adapter(WEIGHTS, folder / str(seed), seed, spread=0.2)) for seed in range(2)]
+    return [zipped(save_adapter(WEIGHTS, folder / str(seed), seed, spread=SPREAD)) for seed in SEEDS]
 
 
 async def said(client: httpx.AsyncClient, person: Person, model: str = BASE) -> tuple[str, str]:
