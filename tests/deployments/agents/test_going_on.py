@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import asyncio
 import uuid
 
 from sqlalchemy import text
@@ -82,11 +81,9 @@ async def test_a_runner_that_lost_its_connection_stops_and_goes_on_as_another(pl
     run = await place.add("nodes: {a: {kind: tool, tool: counter_add, arguments: {name: a, by: 1}, then: b}, b: {kind: tool, tool: waits}}")
     async with place.runner():
         running = await place.until(run, lambda row: row.state == "running" and place.tools.waiting == 1)
-        place.tools.let_go.set()
-        place.tools.let_go = asyncio.Event()
         async with place.stores.database.session() as session:
             await session.execute(text("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'hearth agents'"))
-        await place.until(run, lambda row: row.worker not in (None, running.worker))
+        await place.until(run, lambda row: row.worker not in (None, running.worker) and place.tools.waiting == 1)
         place.tools.let_go.set()
         run = await place.until(run, lambda row: row.state == "succeeded")
 
