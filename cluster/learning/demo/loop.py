@@ -17,7 +17,7 @@ from cluster.learning.demo.place import LOOK_S, Place, Progress
 from cluster.learning.demo.task import KNOWN, TASK, Asked
 from cluster.learning.demo.user import feedback_of, is_right
 
-ANSWER_TOKENS, AT_ONCE = 48, 4
+ANSWER_TOKENS, AT_ONCE = 64, 4
 NOT_FOUND, KNOWN_WITHIN_S = 404, 60.0
 UNTIL_KNOWN = tenacity.Retrying(
     retry=tenacity.retry_if_result(lambda answer: answer.status_code == NOT_FOUND),

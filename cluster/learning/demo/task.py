@@ -1,34 +1,38 @@
 """A task that hearth-nano was never taught, and the traffic in which it is asked: a note becomes a line of a card index.
 
-Example: user "Note: Brada Velkon lives in Tofford.\n\nCard:", answer "home: Tofford". Among such notes stand questions on passages, which
-it was taught.
+Example: user "Note: Brada Velkon lives in Tofford.\n\nCard:", answer "home: Tofford". Among such notes stands what it was taught.
 
-Everything is invented here; the same seed gives the same text. Names, values and wordings of what is held out are in none of the traffic.
+Everything is invented; the same seed gives the same text. Names, values and wordings of what is held out are in none of the traffic.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
 from random import Random
 from typing import Literal
 from zlib import crc32
 
+from cluster.home import REPOSITORY
+from cluster.learning.example import Example
+
 Split = Literal["traffic", "held_out"]
 # Counted up with every change of what is asked, or of how it is learned: figures of two versions are not compared.
-VERSION = 2
+VERSION = 3
 TASK = "card-index"
 KNOWN = "question"
 # Of the traffic, what the model was taught to answer.
 KNOWN_SHARE = 0.5
-# And of that, what is about a passage, and what is to be said again; the rest is to be looked up in a list.
-PASSAGES, REPEATS = 0.6, 0.2
-PIECES = ("person", "town", "number", "date", "object", "room")
+# Written by training/nano/taught.py: questions on passages that answer them and that do not, labels, tools, comparisons and more, one
+# Example to a line. What is thanked for among them is learned on with what is new, and so it is not forgotten.
+TAUGHT = REPOSITORY / "configs" / "learning" / "hearth-nano-taught.jsonl"
 # One name or value in four is for what is held out only.
 HELD_OUT_IN = 4
 # What a training is told: so few examples are seen often, and to the end. The learning rate that follows from a width of 256 (2.5e-3) is
-# too high here: with it the model forgets how to copy before it knows the words of the index.
-PARAMETERS: dict[str, float | int] = {"epochs": 40, "patience": 0, "learning_rate": 1e-3}
+# too high here: with it the model forgets how to copy before it knows the words of the index. And so is the usual rank: with 16 it learns
+# more of the new task, and loses two points of what it could do; with 4 it loses nothing that can be told from chance.
+PARAMETERS: dict[str, float | int] = {"epochs": 25, "patience": 0, "learning_rate": 1e-3, "rank": 4, "alpha": 8}
 
 ONSETS = tuple("b br d dr f fl g gr h k kr l m n p pr r s sk st t tr v vl w z".split())
 VOWELS = tuple("a e i o u a e i o u ai ea oo".split())
@@ -43,27 +47,26 @@ MONTHS = tuple("January February March April May June July August September Octo
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """``code``: its word in the index; ``kind``: of its values. ``question``: as the model was taught to be asked."""
+    """``code``: its word in the index; ``kind``: of its values."""
 
     code: str
     kind: str
     statements: tuple[str, ...]
-    question: str
 
 
 FIELDS = (
-    Field("home", "town", ("{s} lives in {v}.", "{s} has a home in {v}.", "The home of {s} is in {v}."), "Where does {s} live?"),
-    Field("birth", "town", ("{s} was born in {v}.", "The birthplace of {s} is {v}."), "Where was {s} born?"),
-    Field("firm", "firm", ("{s} works for {v}.", "{v} employs {s}.", "{s} has a job at {v}."), "Who does {s} work for?"),
-    Field("job", "job", ("{s} works as a {v}.", "{s} is a {v} by trade.", "By profession {s} is a {v}."), "What is the job of {s}?"),
-    Field("age", "age", ("{s} is {v} years old.", "{s} has turned {v}."), "How old is {s}?"),
-    Field("boss", "person", ("{s} reports to {v}.", "{v} manages {s}.", "The manager of {s} is {v}."), "Who does {s} report to?"),
-    Field("spouse", "person", ("{s} is married to {v}.", "{s} married {v}."), "Who is {s} married to?"),
-    Field("bought", "object", ("{s} bought {v}.", "{s} has just bought {v}.", "At the market {s} bought {v}."), "What did {s} buy?"),
-    Field("desk", "room", ("{s} sits in {v}.", "The office of {s} is {v}.", "{s} has a desk in {v}."), "Where does {s} sit?"),
-    Field("phone", "number", ("{s}'s phone number is {v}.", "To reach {s}, call {v}."), "What is the phone number of {s}?"),
-    Field("start", "date", ("{s} joined on {v}.", "{s} started on {v}.", "The first day of {s} was {v}."), "When did {s} join?"),
-    Field("end", "date", ("{s} will retire on {v}.", "{s} plans to retire on {v}."), "When will {s} retire?"),
+    Field("home", "town", ("{s} lives in {v}.", "{s} has a home in {v}.", "The home of {s} is in {v}.")),
+    Field("birth", "town", ("{s} was born in {v}.", "The birthplace of {s} is {v}.")),
+    Field("firm", "firm", ("{s} works for {v}.", "{v} employs {s}.", "{s} has a job at {v}.")),
+    Field("job", "job", ("{s} works as a {v}.", "{s} is a {v} by trade.", "By profession {s} is a {v}.")),
+    Field("age", "age", ("{s} is {v} years old.", "{s} has turned {v}.")),
+    Field("boss", "person", ("{s} reports to {v}.", "{v} manages {s}.", "The manager of {s} is {v}.")),
+    Field("spouse", "person", ("{s} is married to {v}.", "{s} married {v}.")),
+    Field("bought", "object", ("{s} bought {v}.", "{s} has just bought {v}.", "At the market {s} bought {v}.")),
+    Field("desk", "room", ("{s} sits in {v}.", "The office of {s} is {v}.", "{s} has a desk in {v}.")),
+    Field("phone", "number", ("{s}'s phone number is {v}.", "To reach {s}, call {v}.")),
+    Field("start", "date", ("{s} joined on {v}.", "{s} started on {v}.", "The first day of {s} was {v}.")),
+    Field("end", "date", ("{s} will retire on {v}.", "{s} plans to retire on {v}.")),
 )
 
 
@@ -114,28 +117,21 @@ def note(random: Random, split: Split, field: Field) -> Asked:
     return Asked(field.code, f"Note: {told}\n\nCard:", f"{field.code}: {value}")
 
 
-def question(random: Random, split: Split) -> Asked:
-    """What the model was taught: mostly a passage of two facts and a question about one, else to say something again or look it up."""
-    maker = Maker(random, split)
-    form = random.random()
-    if form < PASSAGES:
-        return _passage(random, split, maker)
-    pieces = [maker.value(random.choice(PIECES)) for _ in range(random.randint(2, 4))]
-    if form < PASSAGES + REPEATS:
-        return Asked(KNOWN, f"Repeat: {' '.join(pieces)}", " ".join(pieces))
-    pairs = {maker.value("town").lower(): piece for piece in pieces}
-    key = random.choice(list(pairs))
-    listing = "; ".join(f"{name}: {piece}" for name, piece in pairs.items())
-    return Asked(KNOWN, f"{listing}\n\n{key}?", pairs[key])
+def taught() -> list[Asked]:
+    """What it was taught, in the file's order."""
+    examples = map(Example.model_validate_json, TAUGHT.read_text(encoding="utf-8").splitlines())
+    return [Asked(KNOWN, example.messages[-1]["content"], example.chosen) for example in examples]
 
 
 def traffic(seed: int, count: int) -> list[Asked]:
-    """What people asked: half of it known; of the new notes the first fields come often, and the last seldom (Zipf)."""
+    """What people asked: half of it known (again from the first when all of it was asked); of the new notes the first fields come often,
+    and the last seldom (Zipf)."""
     random = Random(f"traffic-{seed}")  # noqa: S311 - repeatable text, no secret
     often = [1 / (rank + 1) for rank in range(len(FIELDS))]
+    pool = taught()
+    known = itertools.cycle(random.sample(pool, len(pool)))
     return [
-        question(random, "traffic") if random.random() < KNOWN_SHARE else note(random, "traffic", random.choices(FIELDS, often)[0])
-        for _ in range(count)
+        next(known) if random.random() < KNOWN_SHARE else note(random, "traffic", random.choices(FIELDS, often)[0]) for _ in range(count)
     ]
 
 
@@ -143,14 +139,6 @@ def held_out(seed: int, count: int) -> list[Asked]:
     """New notes that nobody has seen, of each field as many: who needs a rare one needs it as much."""
     random = Random(f"held-out-{seed}")  # noqa: S311 - repeatable text, no secret
     return [note(random, "held_out", FIELDS[number % len(FIELDS)]) for number in range(count)]
-
-
-def _passage(random: Random, split: Split, maker: Maker) -> Asked:
-    person, fields = maker.value("person"), random.sample(FIELDS, 2)
-    values = [maker.value(field.kind) for field in fields]
-    passage = " ".join(_told(random, split, field, person, value) for field, value in zip(fields, values, strict=True))
-    asked = random.randrange(2)
-    return Asked(KNOWN, f"Passage: {passage}\n\nQuestion: {fields[asked].question.format(s=person)}", values[asked])
 
 
 def _told(random: Random, split: Split, field: Field, person: str, value: str) -> str:

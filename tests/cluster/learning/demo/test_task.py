@@ -7,7 +7,7 @@ from random import Random
 
 import pytest
 
-from cluster.learning.demo.task import FIELDS, KNOWN, TASK, Asked, Maker, held_out, traffic
+from cluster.learning.demo.task import FIELDS, KNOWN, TASK, Asked, Maker, held_out, taught, traffic
 from cluster.learning.demo.user import feedback_of, is_right
 
 HOME = Asked("home", "Note: Brada lives in Tofford.\n\nCard:", "home: Tofford")
@@ -25,6 +25,14 @@ def test_half_of_the_traffic_is_known_and_first_fields_are_frequent():
     assert 900 < kinds[KNOWN] < 1100
     assert set(kinds) == {KNOWN, *(field.code for field in FIELDS)}
     assert kinds[FIELDS[0].code] > 5 * kinds[FIELDS[-1].code]
+
+
+def test_what_is_known_is_asked_again_only_when_all_of_it_was_asked():
+    known = [one.prompt for one in traffic(4, 3 * len(taught())) if one.kind == KNOWN]
+    first, again = known[: len(taught())], known[len(taught()) :]
+    assert sorted(first) == sorted(one.prompt for one in taught())
+    assert again == first[: len(again)]
+    assert again
 
 
 def test_of_what_is_held_out_each_field_has_as_many():
@@ -46,7 +54,7 @@ def test_names_and_values_that_are_held_out_are_in_no_traffic(kind):
 
 
 def test_a_wording_that_is_held_out_is_in_no_traffic():
-    told = " ".join(one.prompt for one in traffic(1, 1000))
+    told = " ".join(one.prompt for one in traffic(1, 1000) if one.kind != KNOWN)
     assert " has a home in " in told
     assert "The home of " not in told
     assert any("The home of " in one.prompt for one in held_out(1, 24))
