@@ -13,7 +13,7 @@ from cluster.graphs.templates import render
 from cluster.home import GRAPHS
 from cluster.json_schema import check_value, with_defaults
 from cluster.settings.graphs import GraphSettings
-from cluster.specs.nodes import ToolNode, TransformNode
+from cluster.specs.nodes import MapNode, ToolNode, TransformNode
 
 SETTINGS = GraphSettings()
 RUN = {"id": "r1", "graph": "g", "organisation": "o", "started_at": "2026-03-01T22:00:00Z"}
@@ -59,6 +59,16 @@ def test_research_keeps_the_question_itself_and_cites_by_its_parts(library):
     finding = {"number": 2, "question": "q", "answer": "a", "citations": [PASSAGE]}
     citations = evaluate(library.get("research").output["citations"], {**seen, "state": {"findings": [finding]}}, SETTINGS)
     assert citations == [{**PASSAGE, "number": 2}]
+
+
+def test_research_takes_out_the_numbers_that_mean_passages_of_a_part(library):
+    number = library.get("research").nodes["number"]
+    assert isinstance(number, MapNode)
+    assert isinstance(number.each, TransformNode)
+    item = {"answer": "Mira Voss [2], since May. [1]", "citations": [PASSAGE]}
+    seen = {**scope(library, "research", {"question": "q"}), "state": {"questions": ["a", "b"]}, "item": item, "index": 1}
+    found = evaluate(number.each.value, seen, SETTINGS)
+    assert found == {"number": 2, "question": "b", "answer": "Mira Voss, since May.", "citations": [PASSAGE]}
 
 
 def test_triage_tells_images_from_texts_and_settles_on_a_label(library):
