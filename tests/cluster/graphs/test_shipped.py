@@ -65,6 +65,7 @@ def test_research_takes_out_the_numbers_that_mean_passages_of_a_part(library):
     number = library.get("research").nodes["number"]
     assert isinstance(number, MapNode)
     assert isinstance(number.each, TransformNode)
+    assert number.each.value is not None
     item = {"answer": "Mira Voss [2], since May. [1]", "citations": [PASSAGE]}
     seen = {**scope(library, "research", {"question": "q"}), "state": {"questions": ["a", "b"]}, "item": item, "index": 1}
     found = evaluate(number.each.value, seen, SETTINGS)
