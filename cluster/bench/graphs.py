@@ -179,7 +179,7 @@ def triage(graphs: Graphs, sets: Sets) -> tuple[list[Figure], Sequence[str]]:
 
 
 def voice_note(graphs: Graphs, sets: Sets) -> tuple[list[Figure], Sequence[str]]:
-    """F1 of tasks against a task for every sentence, from the transcript on: no speech model comes with Hearth."""
+    """F1 of tasks against a task for every sentence, from the transcript on: how well speech is read is what `bench nano` says."""
     asked = graphs.run(from_transcript(), [{"audio": one.transcript} for one in sets.notes])
     outputs = [(case, out) for case, out in zip(sets.notes, asked.outputs, strict=True) if out is not None]
     right = mean(chores_f1(case, [(one["owner"], one["task"]) for one in out["tasks"]]) for case, out in outputs)
@@ -230,8 +230,8 @@ def summarise(figures: Sequence[Figure], errors: Sequence[str], *, count: int, s
     )
     notes = (
         f"{count} cases for each graph (seed {seed}), made by cluster/bench/graph_sets.py; over HTTP with {MODEL}, {EMBEDDER} and {OCR}.",
-        f"{MODEL} answers questions from a passage and was taught nothing else: all other figures are those of a model that cannot do it.",
-        "voice_note: no speech model comes with Hearth, so its transcript is given; `todo`, which asks no model, is left to the tests.",
+        f"{MODEL} is a small demonstration model: the figures say what the graphs make of it, and where a larger one is needed.",
+        "voice_note: its transcript is given; `bench nano` says how well speech is read. `todo` asks no model and is left to the tests.",
         *(f"failed: {error}" for error in list(dict.fromkeys(errors))[:20]),
     )
     verdicts = (*(_verdict(one) for one in figures if one.simpler is not None), _whole(figures, errors))
