@@ -2,7 +2,8 @@
 
 Example: user "Note: Brada Velkon lives in Tofford.\n\nCard:", answer "home: Tofford". Among such notes stands what it was taught.
 
-Everything is invented; the same seed gives the same text. Names, values and wordings of what is held out are in none of the traffic.
+Everything is invented; the same seed gives the same text. Names, values and wordings of what is held out are in none of the
+notes of the traffic.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ TAUGHT = REPOSITORY / "configs" / "learning" / "hearth-nano-taught.jsonl"
 HELD_OUT_IN = 4
 # What a training is told: so few examples are seen often, and to the end. The learning rate that follows from a width of 256 (2.5e-3) is
 # too high here: with it the model forgets how to copy before it knows the words of the index. And so is the usual rank: with 16 it learns
-# more of the new task, and loses two points of what it could do; with 4 it loses nothing that can be told from chance.
+# more of the new task, and loses more of what it could do.
 PARAMETERS: dict[str, float | int] = {"epochs": 25, "patience": 0, "learning_rate": 1e-3, "rank": 4, "alpha": 8}
 
 ONSETS = tuple("b br d dr f fl g gr h k kr l m n p pr r s sk st t tr v vl w z".split())

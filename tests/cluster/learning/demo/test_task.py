@@ -53,7 +53,7 @@ def test_names_and_values_that_are_held_out_are_in_no_traffic(kind):
     assert not made["traffic"] & made["held_out"]
 
 
-def test_a_wording_that_is_held_out_is_in_no_traffic():
+def test_a_wording_that_is_held_out_is_in_no_note_of_the_traffic():
     told = " ".join(one.prompt for one in traffic(1, 1000) if one.kind != KNOWN)
     assert " has a home in " in told
     assert "The home of " not in told
