@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from typing import Any
 
@@ -34,9 +34,9 @@ class Llm:
         async with self._shelf.using(request.adapter):
             return await self._engine.generate(request)
 
-    async def stream(self, request: GenerationRequest) -> AsyncIterator[Sequence[GenerationDelta]]:
+    async def stream(self, request: GenerationRequest) -> AsyncGenerator[Sequence[GenerationDelta], None]:
         """The first token at once, then in each item whatever has arrived meanwhile. The caller's leaving stops the generation."""
-        async with self._shelf.using(request.adapter), aclosing(self._engine.stream(request)) as deltas:  # type: ignore[type-var]
+        async with self._shelf.using(request.adapter), aclosing(self._engine.stream(request)) as deltas:
             async for batch in deltas:
                 yield batch
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -38,7 +38,7 @@ class EchoModel:
             await asyncio.sleep(TOKEN_S * len(words))
         return Generation(" ".join(words), "stop", Usage(len(words), len(words)))
 
-    async def stream(self, request: GenerationRequest) -> AsyncIterator[Sequence[GenerationDelta]]:
+    async def stream(self, request: GenerationRequest) -> AsyncGenerator[Sequence[GenerationDelta], None]:
         words = self._words(request)
         with self._counted():
             for word in words:

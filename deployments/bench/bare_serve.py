@@ -45,7 +45,7 @@ class BareChat:
         return StreamingResponse(self._events(request), media_type="text/event-stream")
 
     async def _events(self, request: GenerationRequest) -> AsyncIterator[str]:
-        async with aclosing(self._llm.stream(request)) as batches:  # type: ignore[type-var]
+        async with aclosing(self._llm.stream(request)) as batches:
             async for deltas in batches:
                 for delta in deltas:
                     usage = {"completion_tokens": delta.usage.completion_tokens} if delta.usage else None

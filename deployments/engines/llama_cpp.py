@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -56,7 +56,7 @@ class LlamaCpp:
     async def generate(self, request: GenerationRequest) -> Generation:
         return await gather(self.stream(request))
 
-    async def stream(self, request: GenerationRequest) -> AsyncIterator[Sequence[GenerationDelta]]:
+    async def stream(self, request: GenerationRequest) -> AsyncGenerator[Sequence[GenerationDelta], None]:
         body = self._body(request)
         leave = await self._admission.enter()
         mailbox = self._begin(body, request, leave)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 
 from cluster.contracts.generation import Generation, GenerationDelta, GenerationRequest, TokenCount
@@ -22,8 +22,8 @@ class Paced:
         self._interval = 1.0 / tokens_per_s
         self._slots = asyncio.Semaphore(engine.occupancy().slots)
 
-    async def stream(self, request: GenerationRequest) -> AsyncIterator[Sequence[GenerationDelta]]:
-        async with self._slots, aclosing(self._engine.stream(request)) as source:  # type: ignore[type-var]
+    async def stream(self, request: GenerationRequest) -> AsyncGenerator[Sequence[GenerationDelta], None]:
+        async with self._slots, aclosing(self._engine.stream(request)) as source:
             loop = asyncio.get_running_loop()
             due = 0.0
             async for batch in source:

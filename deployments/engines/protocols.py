@@ -11,7 +11,7 @@ time unless the protocol says more. Bad content raises Unprocessable, Unsupporte
 from __future__ import annotations
 
 import threading
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
@@ -38,7 +38,7 @@ class Occupancy:
 class GenerationEngine(Protocol):
     """A language model. Its calls raise ContextLengthExceeded, Overloaded, NotFound (adapter), Unprocessable, BadInput or EngineError."""
 
-    def stream(self, request: GenerationRequest) -> AsyncIterator[Sequence[GenerationDelta]]:
+    def stream(self, request: GenerationRequest) -> AsyncGenerator[Sequence[GenerationDelta], None]:
         """The first delta as soon as it is there, then whatever has arrived since the last read. Closing the iterator, or cancelling its
         reader, stops the work and frees the slot. Errors are raised by the first read, or in the middle if the engine fails there."""
         ...

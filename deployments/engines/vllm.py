@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import uuid
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from typing import Any
 
 from ray.llm._internal.serve.core.configs.llm_config import DiskMultiplexConfig
@@ -75,7 +75,7 @@ class Vllm:
     async def generate(self, request: GenerationRequest) -> Generation:
         return await gather(self.stream(request))
 
-    async def stream(self, request: GenerationRequest) -> AsyncIterator[Sequence[GenerationDelta]]:
+    async def stream(self, request: GenerationRequest) -> AsyncGenerator[Sequence[GenerationDelta], None]:
         require_known(request.adapter, self._spec.model, self._adapters)
         body = self._body(request)
         leave = await self._admission.enter()

@@ -116,7 +116,7 @@ async def test_one_that_is_retired_leaves_when_its_last_answer_has_ended(shelved
         shelved.write()
         await shelved.shelf.tidy()
         assert shelved.shelf.held == ["north"]
-        await stream.aclose()  # type: ignore[attr-defined]
+        await stream.aclose()
     await shelved.shelf.tidy()
     assert shelved.shelf.held == []
 

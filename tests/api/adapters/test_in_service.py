@@ -48,7 +48,7 @@ class OneReplica(ForwardingGateway):
         return await self._llm.generate(request)
 
     async def stream(self, request: GenerationRequest) -> AsyncGenerator[Sequence[GenerationDelta], None]:
-        async with aclosing(self._llm.stream(request)) as batches:  # type: ignore[type-var]
+        async with aclosing(self._llm.stream(request)) as batches:
             async for batch in batches:
                 yield batch
 

@@ -109,7 +109,7 @@ async def test_an_old_server_goes_when_its_last_answer_has_ended(tiny: TinyModel
         async with asyncio.timeout(PATIENCE_S):
             await engine.set_adapters({"north": made["north"]})
         assert old.server is not None
-        await stream.aclose()  # type: ignore[attr-defined]
+        await stream.aclose()
         await until(lambda: old.server is None)
         assert (await engine.count_tokens(chat("hello", adapter="north"))).tokens > 0
     finally:

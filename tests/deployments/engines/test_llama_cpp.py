@@ -224,7 +224,7 @@ async def test_a_caller_that_leaves_frees_its_slot(engine: LlamaCpp):
         await anext(stream)
     assert engine.occupancy().running == 3
     for stream in streams:
-        await stream.aclose()  # type: ignore[attr-defined]
+        await stream.aclose()
     answer = await engine.generate(chat("hello", max_tokens=3))
     assert answer.usage.completion_tokens == 3
     await idle(engine)

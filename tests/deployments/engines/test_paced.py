@@ -33,6 +33,6 @@ async def test_a_stream_that_is_left_frees_its_place(tiny: TinyModel):
     stream = engine.stream(endless())
     await anext(stream)
     waiting = asyncio.create_task(engine.generate(chat("hello", max_tokens=2, logit_bias=UNENDING)))
-    await stream.aclose()  # type: ignore[attr-defined]
+    await stream.aclose()
     assert (await waiting).usage.completion_tokens == 2
     engine.close()
